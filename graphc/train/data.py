@@ -1,0 +1,153 @@
+"""Examples in memory: what a mini-batch is, and how one is gathered from the arrays of a set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some examples: arrays with the batch first, then the axes as declared, then the shape.
+
+    `lengths` gives each example's own length for those run-time lengths that differ; one that is not
+    named there is as long as its arrays. `example_ids` are the examples' rows in the source.
+
+    Chunks of a long sequence (`bptt`): `first` is true where the sequences begin. The trainer then
+    leaves `carried` empty, and the initial values of the spec hold; for later chunks `carried` holds the
+    states that the chunk before gave in its `updates`. A chunk begins with the step that the one before
+    ended with, so the state to carry is the one *before* a chunk's last step.
+    """
+
+    arrays: dict[str, Array]
+    lengths: dict[str, Array] = field(default_factory=dict)
+    example_ids: Array = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+    first: bool = True
+    carried: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return len(self.example_ids)
+
+
+@dataclass(frozen=True)
+class Standardization:
+    """Mean and deviation of each element of an input, from the training part alone."""
+
+    mean: Array
+    deviation: Array
+
+    def apply(self, values: Array) -> Array:
+        result: Array = (values - self.mean) / self.deviation
+        return result
+
+    def undo(self, values: Array) -> Array:
+        result: Array = values * self.deviation + self.mean
+        return result
+
+
+@dataclass(frozen=True)
+class Table:
+    """All examples of a set, as they were read; what is asked for is converted when it is gathered.
+
+    `axes` gives each input's run-time lengths by dim (empty for an axis of fixed size), `dtypes` the
+    dtype that a batch has, `scale` and `standardization` what happens to the values on the way.
+    """
+
+    arrays: Mapping[str, Array]
+    axes: Mapping[str, tuple[str, ...]]
+    dtypes: Mapping[str, np.dtype[Any]]
+    lengths: Mapping[str, Array] = field(default_factory=dict)
+    scale: Mapping[str, float] = field(default_factory=dict)
+    standardization: Mapping[str, Standardization] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    def batch(self, rows: Array) -> Batch:
+        """The examples of these rows, as long as the longest of them."""
+        lengths = {name: values[rows].astype(np.int64) for name, values in self.lengths.items()}
+        arrays = {name: self._gather(name, rows, lengths) for name in self.arrays}
+        return Batch(arrays, lengths, rows.astype(np.uint64))
+
+    def _gather(self, name: str, rows: Array, lengths: Mapping[str, Array]) -> Array:
+        axes = self.axes[name]
+        window = tuple(slice(_longest(lengths.get(length))) for length in axes)
+        values = self.prepared(name, self.arrays[name][rows][(slice(None), *window)])
+        if any(length in lengths for length in axes):
+            values[~inside(axes, lengths, values.shape)] = 0
+        return np.ascontiguousarray(values)
+
+    def prepared(self, name: str, values: Array) -> Array:
+        """Values as read, scaled, standardized and converted; always a copy."""
+        if name in self.scale:
+            values = values * self.scale[name]
+        if name in self.standardization:
+            values = self.standardization[name].apply(values)
+        return values.astype(self.dtypes[name])
+
+
+def _longest(lengths: Array | None) -> int | None:
+    return None if lengths is None else int(lengths.max(initial=0))
+
+
+def inside(axes: tuple[str, ...], lengths: Mapping[str, Array], shape: tuple[int, ...]) -> Array:
+    """Which positions of an array with these axes lie within their example's own lengths."""
+    valid: Array = np.ones(shape[: 1 + len(axes)], dtype=bool)
+    for dim, name in enumerate(axes, start=1):
+        if name not in lengths:
+            continue
+        within = np.arange(shape[dim]) < lengths[name][:, None]
+        valid &= within.reshape((shape[0],) + tuple(-1 if d == dim else 1 for d in range(1, valid.ndim)))
+    return valid
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a table: the training, validation or test part of a set."""
+
+    table: Table
+    rows: Array
+
+    @property
+    def count(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One long sequence: arrays with the steps first, all along the one run-time axis."""
+
+    table: Table
+    start: int
+    stop: int
+
+    @property
+    def count(self) -> int:
+        """The number of steps."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a model is trained and judged on.
+
+    The test part chooses nothing: the trainer looks at it once, at the end. `vocabulary` is what the
+    classes of a text are, in order.
+    """
+
+    train: Part | Stream
+    validation: Part | Stream | None = None
+    test: Part | Stream | None = None
+    vocabulary: tuple[str, ...] = ()
+
+    @property
+    def standardization(self) -> Mapping[str, Standardization]:
+        return self.train.table.standardization

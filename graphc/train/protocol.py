@@ -1,0 +1,86 @@
+"""What the trainer asks of a model, and what a model says about its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from graphc.diagnostics import Span
+from graphc.train.data import Array, Batch
+from graphc.types import Length, TensorType
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """One declared input: `x[t] : [D]` has the axis `t`, the length `T` and the shape `(D)`.
+
+    `axes` and `lengths` stand in the order in which the input declares them, without the batch; `type`
+    holds the same indices in canonical order. `classes` is K for `index(K)`: values 0 to K - 1.
+    """
+
+    name: str
+    type: TensorType
+    axes: tuple[str, ...] = ()
+    lengths: tuple[str, ...] = ()
+    classes: int | None = None
+    span: Span | None = field(default=None, compare=False)
+
+    def length(self, axis: str) -> Length:
+        """Where an axis ends: a run-time length, or one of a fixed size."""
+        for index in self.type.axes:
+            if index.name == axis:
+                return index.length
+        return Length(self.lengths[self.axes.index(axis)])
+
+    @property
+    def layout(self) -> tuple[int | str, ...]:
+        """The array's dims behind the examples: numbers, and names for the lengths known at run time."""
+        ends = [self.length(axis) for axis in self.axes]
+        fixed = [end.name if end.size is None else end.size.value for end in ends]
+        return (*fixed, *self.type.sizes)
+
+    @property
+    def running_lengths(self) -> tuple[str, ...]:
+        """The length of each axis, empty for those of a fixed size."""
+        return tuple("" if self.length(axis).is_fixed else self.length(axis).name for axis in self.axes)
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one mini-batch gives.
+
+    `updates` holds new values of running statistics, by the name that they have in `params`, and, when a
+    long sequence is trained in chunks, the states to carry into the next chunk, by names that are none of
+    `params`. The trainer assigns the former and hands the latter back in `Batch.carried`.
+    """
+
+    loss: float
+    gradients: dict[str, Array]
+    updates: dict[str, Array] = field(default_factory=dict)
+
+
+class Trainable(Protocol):
+    """A model that can be trained. `params` holds running statistics too; assigning to it copies."""
+
+    @property
+    def inputs(self) -> Mapping[str, InputSpec]: ...
+
+    @property
+    def params(self) -> MutableMapping[str, Array]: ...
+
+    @property
+    def trainable(self) -> Sequence[str]:
+        """The names of `params` that the optimizer moves."""
+        ...
+
+    def gradients(self, batch: Batch, *, step: int) -> StepResult:
+        """Loss and gradients in training mode; `step` counts from 1 and keys the random draws."""
+        ...
+
+    def report(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """`loss` and each `report` in evaluation mode, pooled over all the batches.
+
+        A batch with `first` false goes on where the one before it ended: its states are carried over.
+        """
+        ...
