@@ -1,0 +1,53 @@
+"""The NumPy oracle: runs any graph, one node after another, and is the judge of every other backend.
+
+`prepare` settles once what does not depend on the run (slots, alignment, last uses), so that a training
+step pays little more than the NumPy calls themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from graphc.backend.plan import Plan
+from graphc.backend.state import Run, State
+from graphc.ir.graph import Graph
+from graphc.ir.op import Array
+from graphc.types import TensorType
+
+__all__ = ["Executable", "Run", "execute", "prepare"]
+
+
+class Executable:
+    """A graph made ready to run, any number of times and with any batch size and lengths."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._plan = Plan(graph)
+
+    def run(self, inputs: Mapping[str, Array], run: Run) -> dict[str, Array]:
+        """The outputs by name. Inputs are laid out `[axes..., shape...]`, as their types say."""
+        state = State(run)
+        arguments = [_argument(state, value.type, inputs[value.name]) for value in self.graph.inputs]
+        # Positions outside an example's range hold garbage, of which NumPy would warn.
+        with np.errstate(all="ignore"):
+            results = self._plan.execute(state, arguments)
+        # A broadcast result has strides of zero, which no caller expects; `order` keeps rank 0 as it is.
+        return {name: np.asarray(a, order="C") for name, a in zip(self.graph.outputs, results, strict=True)}
+
+
+def prepare(graph: Graph) -> Executable:
+    """A graph made ready to run."""
+    return Executable(graph)
+
+
+def execute(graph: Graph, inputs: Mapping[str, Array], run: Run) -> dict[str, Array]:
+    """Run a graph once."""
+    return prepare(graph).run(inputs, run)
+
+
+def _argument(state: State, type: TensorType, given: Array) -> Array:
+    array = np.asarray(given, state.dtypes[type.dtype])
+    assert array.shape == state.shape(type), (array.shape, state.shape(type), str(type))
+    return array
