@@ -1,0 +1,207 @@
+"""From text to syntax tree, with all the faults of a file in one run."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_left
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from lark import Lark, TextSlice, UnexpectedInput, UnexpectedToken
+
+from graphc.diagnostics import Diagnostic, GraphcError, Source, Span, nearest
+from graphc.frontend import ast
+from graphc.frontend.build import Builder
+from graphc.frontend.lines import KEYWORDS, Line, split
+from graphc.frontend.scanner import scan
+from graphc.frontend.syntax_faults import Place, explain
+from graphc.frontend.walk import deepest
+
+MOST_FAULTS = 50
+"""How many faults one run shows; a file with more is mostly not a spec at all."""
+
+DEEPEST_TREE = 200
+"""How many levels an expression may have, chains such as `a + b + c + ...` included."""
+
+Node = TypeVar("Node", bound=ast.Syntax)
+
+
+def parse(source: Source) -> ast.File:
+    """The syntax tree of a text, or a `GraphcError` with all its independent syntax faults."""
+    scanned = scan(source)
+    lines, bracket_faults = split(scanned)
+    parser = _Parser(source, scanned.faults + bracket_faults)
+    statements = parser.statements(lines)
+    if parser.faults:
+        raise GraphcError(_in_order(parser.faults))
+    return ast.File(Span(source, 0, len(source.text)), statements)
+
+
+@cache
+def grammar() -> Lark:
+    """The one parser of all lines, built on first use and kept for later runs where a cache can be written."""
+    text = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
+    return Lark(
+        text,
+        parser="lalr",
+        lexer="contextual",
+        start=["statement", "option", "check_item"],
+        propagate_positions=True,
+        maybe_placeholders=True,
+        cache=_cache_file(),
+    )
+
+
+def _cache_file() -> str | bool:
+    # A folder of the user's own: the file is unpickled, so no other user may be able to write it.
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graphc"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return False
+    own = folder.stat().st_uid == os.getuid() and not folder.stat().st_mode & 0o022
+    return str(folder / "grammar.pickle") if own and os.access(folder, os.W_OK) else False
+
+
+def _in_order(faults: list[Diagnostic]) -> list[Diagnostic]:
+    ordered = sorted(faults, key=lambda fault: fault.span.start if fault.span else 0)
+    if len(ordered) > MOST_FAULTS:
+        message = f"{len(ordered) - MOST_FAULTS} more faults are not shown"
+        ordered = [*ordered[:MOST_FAULTS], Diagnostic("E138", message, help="correct the first ones first")]
+    return ordered
+
+
+class _Parser:
+    def __init__(self, source: Source, faults: list[Diagnostic]) -> None:
+        self.source = source
+        self.faults = faults
+        self.known = sorted(fault.span.start for fault in faults if fault.span)
+
+    # -------------------------------------------------------------------------------- statements
+
+    def statements(self, lines: list[Line]) -> tuple[ast.Statement, ...]:
+        found = [self._statement(line) for line in lines]
+        return tuple(statement for statement in found if statement is not None)
+
+    def _statement(self, line: Line) -> ast.Statement | None:
+        if not line.tokens:
+            self._fault("E131", "before this `{` something is missing", line, "as in `fit { epochs = 30 }`")
+            return None
+        wants_body = KEYWORDS.get(line.keyword) is not None
+        if line.body is not None and not wants_body:
+            return self._needless_body(line)
+        head = cast("ast.Statement | None", self._tree(line, "statement"))
+        if line.body is None and wants_body and head is not None:
+            message = f"`{line.keyword}` has no braces"
+            self._fault("E131", message, line, f"write `{_head_text(line)} {{ ... }}`")
+            return None
+        if line.body is None:
+            return head
+        return self._with_body(line, head)
+
+    def _needless_body(self, line: Line) -> None:
+        first, following = line.tokens[0], line.tokens[1].text if len(line.tokens) > 1 else ""
+        if line.keyword or following in ("=", "[") or first.kind != "name":
+            what = "an equation" if not line.keyword else f"`{line.keyword}`"
+            self._fault("E131", f"{what} takes no braces", line, "a list is written `[1, 2]`", at_brace=True)
+        else:
+            help = nearest(first.text.lower(), KEYWORDS)
+            self._fault("E118", f"`{first.text}` does not begin a statement", line, help)
+
+    def _with_body(self, line: Line, head: ast.Statement | None) -> ast.Statement | None:
+        """Parse the lines in the braces, also where the head is faulty, for their own faults."""
+        body = line.body or []
+        span = Span(self.source, line.start, line.end)
+        match line.keyword:
+            case "block":
+                statements = self.statements(body)
+                if isinstance(head, ast.BlockDefinition):
+                    return replace(head, span=span, body=statements)
+            case "check":
+                items = self._items(body, "check_item", ast.CheckItem)
+                if isinstance(head, ast.Check):
+                    return replace(head, span=span, items=items)
+            case "generate":
+                equations = self._equations(body)
+                if isinstance(head, ast.Generate):
+                    return replace(head, span=span, body=equations)
+            case _:
+                options = self._items(body, "option", ast.Option)
+                self._check_options(options)
+                if isinstance(head, ast.Settings):
+                    return replace(head, span=span, options=options)
+        return None
+
+    def _items(self, lines: list[Line], start: str, kind: type[Node]) -> tuple[Node, ...]:
+        found = []
+        for line in lines:
+            if line.body is not None:
+                message = "no braces can stand inside these braces"
+                self._fault("E131", message, line, "close the outer ones first", at_brace=True)
+            elif (node := self._tree(line, start)) is not None:
+                found.append(node)
+        return tuple(node for node in found if isinstance(node, kind))
+
+    def _equations(self, lines: list[Line]) -> tuple[ast.Equation, ...]:
+        found: list[ast.Equation] = []
+        for line in lines:
+            statement = self._statement(line)
+            if isinstance(statement, ast.Equation) and not statement.running:
+                found.append(statement)
+            elif statement is not None:
+                message = f"`{line.tokens[0].text}` cannot stand in `generate`, which holds equations only"
+                help = "a condition such as `stop` stands before the brace: `generate T = 500, stop = 0 {`"
+                self._fault("E130", message, line, help)
+        return tuple(found)
+
+    def _check_options(self, options: tuple[ast.Option, ...]) -> None:
+        builder = Builder(self.source)
+        builder.check_twice(options, "option")
+        self.faults += builder.faults
+
+    # -------------------------------------------------------------------------------- one line
+
+    def _tree(self, line: Line, start: str) -> ast.Syntax | None:
+        """The tree of a line's head; nothing if it is faulty."""
+        first, last = line.tokens[0].start, line.tokens[-1].end
+        if line.faulty or self._has_fault(first, last):
+            return None
+        try:
+            tree = grammar().parse(TextSlice(self.source.text, first, last), start=start)
+        except UnexpectedInput as error:
+            self.faults.append(self._explain(error, line, start))
+            return None
+        builder = Builder(self.source)
+        node = cast(ast.Syntax, builder.transform(cast(Any, tree)))
+        if len(line.tokens) > DEEPEST_TREE and (place := deepest(node, DEEPEST_TREE)) is not None:
+            message = f"this expression has more than {DEEPEST_TREE} levels"
+            help = "give a part of it a name, in an equation of its own"
+            builder.faults.append(Diagnostic("E108", message, place.span, help=help))
+        self.faults += builder.faults
+        return None if builder.faults else node
+
+    def _has_fault(self, start: int, end: int) -> bool:
+        index = bisect_left(self.known, start)
+        return index < len(self.known) and self.known[index] < end
+
+    def _explain(self, error: UnexpectedInput, line: Line, start: str) -> Diagnostic:
+        at, accepts = len(line.tokens), set[str]()
+        if isinstance(error, UnexpectedToken):
+            accepts = set(error.accepts or error.expected)
+            if error.token.type != "$END":
+                at = bisect_left([token.start for token in line.tokens], error.token.start_pos or 0)
+        elif error.pos_in_stream is not None:
+            at = bisect_left([token.start for token in line.tokens], error.pos_in_stream)
+        return explain(Place(self.source, line.tokens, at, accepts, start))
+
+    def _fault(self, code: str, message: str, line: Line, help: str = "", *, at_brace: bool = False) -> None:
+        place = line.brace if at_brace or not line.tokens else line.tokens[0]
+        assert place is not None
+        self.faults.append(Diagnostic(code, message, Span(self.source, place.start, place.end), help=help))
+
+
+def _head_text(line: Line) -> str:
+    text = " ".join(token.text for token in line.tokens)
+    return text if len(text) <= 40 else line.keyword
