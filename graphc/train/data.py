@@ -105,7 +105,7 @@ def inside(axes: tuple[str, ...], lengths: Mapping[str, Array], shape: tuple[int
         if name not in lengths:
             continue
         within = np.arange(shape[dim]) < lengths[name][:, None]
-        valid &= within.reshape((shape[0],) + tuple(-1 if d == dim else 1 for d in range(1, valid.ndim)))
+        valid &= within.reshape(shape[0], *(-1 if d == dim else 1 for d in range(1, valid.ndim)))
     return valid
 
 

@@ -41,6 +41,7 @@ def number(value: ast.Expr, dims: Mapping[str, int], depth: int = 0) -> int | fl
 
 
 def _combine(at: ast.Binary, left: float, right: float) -> int | float:
+    result: int | float
     try:
         if at.op == "/":
             result = left / right
@@ -51,10 +52,10 @@ def _combine(at: ast.Binary, left: float, right: float) -> int | float:
             result = {"+": left + right, "-": left - right, "*": left * right}[at.op]
     except (ArithmeticError, ValueError):
         raise fault("E403", f"`{at.span.text}` has no value", at.span) from None
-    if isinstance(result, float):
-        result = _finite(result, at)
-        return int(result) if result.is_integer() and abs(result) < _LARGEST else result
-    return result
+    if isinstance(result, int):
+        return result
+    result = _finite(result, at)
+    return int(result) if result.is_integer() and abs(result) < _LARGEST else result
 
 
 def _finite(value: float, at: ast.Syntax) -> float:
@@ -110,7 +111,7 @@ class _Reader:
             "E406",
             f"expected a value, found {found}",
             span,
-            help="a value is a number, a name, a list, a call such as `adam(lr = 1e-3)` or arithmetic on dims",
+            help="a value is a number, a name, a list, a call such as `adam(lr = 1e-3)`, or arithmetic",
         )
 
     def _take(self, *texts: str) -> Span | None:

@@ -43,7 +43,7 @@ class DataSettings:
 
     source: str | None = None
     validation: Share = 0
-    test: Share = 0
+    test: Share | None = None
     standardize: tuple[str, ...] = ()
     seed: int = 0
     stratify: str | bool = True
@@ -55,6 +55,13 @@ class DataSettings:
     @property
     def is_named(self) -> bool:
         return self.source in NAMED_SETS
+
+    @property
+    def held_out(self) -> Share:
+        """The test part."""
+        if self.test is None:
+            return HELD_OUT if self.is_named else 0
+        return self.test
 
 
 @dataclass(frozen=True)
@@ -82,13 +89,14 @@ def read_data(settings: ast.Settings | None, dims: Mapping[str, int] | None = No
     block = Block(settings, "data", DATA_OPTIONS, dims or {})
     source = block.read("source", None, _source)
     validation = block.number("validation", 0, SHARE)
-    test = block.number("test", HELD_OUT if source in NAMED_SETS else 0, SHARE)
-    if validation < 1 and test < 1 and validation + test >= 1:
-        default = "" if "test" in block.options else " (the default)"
+    test = block.number("test", None, SHARE)
+    held_out = DataSettings(source, test=test).held_out
+    if validation < 1 and held_out < 1 and validation + held_out >= 1:
+        default = " (the default)" if test is None else ""
         block.add(
             fault(
                 "E405",
-                f"`validation` ({validation}) and `test` ({test}{default}) leave nothing to train on",
+                f"`validation` ({validation}) and `test` ({held_out}{default}) leave nothing to train on",
                 block.options["validation" if "validation" in block.options else "test"].value.span,
             )
         )
@@ -154,9 +162,8 @@ def _stratify(value: ast.Expr) -> str | bool:
 
 
 def _rename(value: ast.Expr) -> Mapping[str, str]:
-    if isinstance(value, ast.Call) and isinstance(value.function, ast.Name) and not value.args:
-        if value.function.id == "names":
-            return {option.name: read_word(option.name, option.value) for option in value.options}
+    if isinstance(value, ast.Call) and value.function == ast.Name(value.span, "names") and not value.args:
+        return {option.name: read_word(option.name, option.value) for option in value.options}
     raise fault(
         "E403",
         f"`rename` takes `names(input = name in the source, ...)`, found {describe(value)}",
@@ -234,13 +241,8 @@ def _batch(value: ast.Expr, dims: Mapping[str, int]) -> int | None:
 
 
 def _patience(value: ast.Expr, dims: Mapping[str, int]) -> int | None:
-    if (
-        isinstance(value, ast.Call)
-        and isinstance(value.function, ast.Name)
-        and value.function.id == "patience"
-        and len(value.args) == 1
-        and not value.options
-    ):
+    is_patience = isinstance(value, ast.Call) and value.function == ast.Name(value.span, "patience")
+    if isinstance(value, ast.Call) and is_patience and len(value.args) == 1 and not value.options:
         return int(read_number("patience", value.args[0], COUNT, dims))
     raise fault(
         "E403", f"`stop` is `patience(n)`, n epochs without a better one, found {describe(value)}", value.span

@@ -1,0 +1,51 @@
+"""Files that a spec names: only those below its root can be reached."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PureWindowsPath
+
+from graphc.diagnostics import Span, fault, nearest
+
+_MOST_NAMES = 1000
+
+
+def resolve(path: str, root: Path, span: Span | None = None) -> Path:
+    """The file that `path` names below `root`, whether it leads there directly or by symbolic links."""
+    parts = PureWindowsPath(path)
+    if not path or "\0" in path:
+        raise fault("E412", f"{path!r} is no path of a file", span)
+    # Backslashes and drives are refused everywhere, so that a spec means the same on every system.
+    if Path(path).is_absolute() or parts.drive or parts.root or "\\" in path:
+        raise _outside(path, "is no path relative to the root", span)
+    if ".." in parts.parts:
+        raise _outside(path, "leads upwards with `..`", span)
+    try:
+        base = root.resolve()
+        found = (base / path).resolve()
+        if not found.is_relative_to(base):
+            raise _outside(path, "leads out of the root by a symbolic link", span)
+        if found.is_file():
+            return found
+        what = "is a folder or a device, no file" if found.exists() else "does not exist"
+    except (OSError, RuntimeError):
+        # A name longer than the system's limit, or links that go in a circle.
+        found, what = root / path, "cannot be followed to a file"
+    raise fault("E413", f"`{path}` {what}", span, help=nearest(found.name, _neighbours(found.parent)))
+
+
+def _outside(path: str, why: str, span: Span | None) -> Exception:
+    return fault(
+        "E412",
+        f"`{path}` {why}",
+        span,
+        help="a spec reads files below its own folder only; `--root` names another folder",
+    )
+
+
+def _neighbours(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry, _ in zip(entries, range(_MOST_NAMES), strict=False)]
+    except OSError:
+        return []

@@ -1,0 +1,222 @@
+"""Arrays against the inputs of a model: every array found, of the right layout, with sound values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphc.diagnostics import Diagnostic, GraphcError, nearest
+from graphc.train.data import Array, inside
+from graphc.train.protocol import InputSpec
+from graphc.train.sources import Layout, Origin
+
+Specs = Mapping[str, InputSpec]
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The name in the source of each input, and of the lengths of each run-time length that has some."""
+
+    inputs: Mapping[str, str]
+    lengths: Mapping[str, str]
+
+
+class _Faults:
+    """Faults of one source, raised together."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self.found: list[Diagnostic] = []
+
+    def add(self, code: str, message: str, help: str = "") -> None:
+        self.found.append(Diagnostic(code, message, self.origin.span, help=help))
+
+    def finish(self) -> None:
+        if self.found:
+            raise GraphcError(self.found)
+
+
+def match(
+    specs: Specs,
+    found: Mapping[str, Layout],
+    origin: Origin,
+    *,
+    rename: Mapping[str, str] | None = None,
+    surplus: bool = False,
+) -> Matching:
+    """Arrays to inputs by name, and their layouts checked; `surplus` allows arrays that nothing asks for.
+
+    The lengths of `T` are the array `lengths_T`, or `T` if no input is called so.
+    """
+    faults = _Faults(origin)
+    asked = {name: (rename or {}).get(name, name) for name in specs}
+    matching = Matching(
+        {name: array for name, array in asked.items() if array in found}, _lengths(specs, asked, found)
+    )
+    used = set(asked.values()) | set(matching.lengths.values())
+    for name, array in asked.items():
+        if array not in found:
+            here = ", ".join(f"`{other}`" for other in sorted(set(found) - used)) or "no others"
+            called = f" (called `{array}` there)" if array != name else ""
+            faults.add(
+                "E420",
+                f"`{origin.name}` has no array for the input `{name}`{called}; it has {here}",
+                nearest(array, set(found) - used),
+            )
+    for extra in sorted(set(found) - used) if not surplus else ():
+        known = [f"lengths_{name}" for name in _running(specs)] + list(specs)
+        faults.add(
+            "E421",
+            f"`{origin.name}` has an array `{extra}`, but there is no such input",
+            nearest(extra, known),
+        )
+    _check_layouts(specs, matching, found, faults)
+    faults.finish()
+    return matching
+
+
+def _running(specs: Specs) -> list[str]:
+    """All run-time lengths of the inputs."""
+    return sorted({length for spec in specs.values() for length in spec.running_lengths if length})
+
+
+def _lengths(specs: Specs, asked: Mapping[str, str], found: Mapping[str, Layout]) -> dict[str, str]:
+    result = {}
+    for length in _running(specs):
+        for candidate in (f"lengths_{length}", length):
+            if candidate in found and candidate not in asked.values():
+                result[length] = candidate
+                break
+    return result
+
+
+def _check_layouts(specs: Specs, matching: Matching, found: Mapping[str, Layout], faults: _Faults) -> None:
+    origin = faults.origin.name
+    sizes: dict[str, tuple[int, str]] = {}
+    counts: dict[str, int] = {}
+    for name, array in matching.inputs.items():
+        spec, layout = specs[name], found[array]
+        if not _is_fit(spec, layout.dtype.kind):
+            faults.add(
+                "E423", f"`{name}` in `{origin}`: expected {_expected_dtype(spec)}, found {layout.dtype}"
+            )
+        expected = spec.layout
+        if len(layout.shape) != len(expected) + 1 or any(
+            isinstance(size, int) and size != actual
+            for size, actual in zip(expected, layout.shape[1:], strict=True)
+        ):
+            shown = "(" + ", ".join(["examples", *map(str, expected)]) + ")"
+            faults.add("E422", f"`{name}` in `{origin}`: expected the shape {shown}, found {layout.shape}")
+            continue
+        counts[name] = layout.shape[0]
+        for length, size in zip(expected, layout.shape[1:], strict=True):
+            if isinstance(length, str) and sizes.setdefault(length, (size, name))[0] != size:
+                other = sizes[length]
+                faults.add(
+                    "E428",
+                    f"`{origin}`: `{length}` is {other[0]} in `{other[1]}` and {size} in `{name}`",
+                )
+    if len(set(counts.values())) > 1:
+        shown = ", ".join(f"`{name}` has {count}" for name, count in counts.items())
+        faults.add("E426", f"`{origin}`: inputs differ in their number of examples: {shown}")
+    elif 0 in counts.values():
+        faults.add("E429", f"`{origin}` has no examples")
+    for array in matching.lengths.values():
+        layout, count = found[array], next(iter(counts.values()), None)
+        if layout.dtype.kind not in "iu" or len(layout.shape) != 1 or count not in (None, layout.shape[0]):
+            faults.add(
+                "E427",
+                f"`{array}` in `{origin}`: expected one whole number for each example, "
+                f"found {layout.dtype} of shape {layout.shape}",
+            )
+
+
+def _is_fit(spec: InputSpec, kind: str) -> bool:
+    return kind in {"real": "fiu", "int": "iu", "bool": "b"}[spec.type.dtype]
+
+
+def _expected_dtype(spec: InputSpec) -> str:
+    if spec.classes is not None:
+        return f"whole numbers from 0 to {spec.classes - 1}"
+    return {"real": "numbers", "int": "whole numbers", "bool": "booleans"}[spec.type.dtype]
+
+
+def check_values(
+    specs: Specs, arrays: Mapping[str, Array], lengths: Mapping[str, Array], origin: Origin
+) -> None:
+    """Lengths within their axes, no NaN or infinity, classes in range; padding is not looked at."""
+    faults = _Faults(origin)
+    for length, values in lengths.items():
+        ends = [
+            arrays[name].shape[1 + dim]
+            for name, spec in specs.items()
+            for dim, running in enumerate(spec.running_lengths)
+            if running == length
+        ]
+        wrong = np.flatnonzero((values < 0) | (values > ends[0]))
+        if len(wrong):
+            row = int(wrong[0])
+            faults.add(
+                "E427",
+                f"`{origin.name}`: the length `{length}` of example {row} is {values[row]}, "
+                f"expected 0 to {ends[0]}, as long as the arrays are",
+            )
+    faults.finish()
+    for name, spec in specs.items():
+        valid = inside(spec.running_lengths, lengths, arrays[name].shape)
+        _check_array(spec, arrays[name], valid, faults)
+    faults.finish()
+
+
+def _check_array(spec: InputSpec, array: Array, valid: Array, faults: _Faults) -> None:
+    name, origin = spec.name, faults.origin.name
+    if array.dtype.kind == "f":
+        where = _first(~np.isfinite(array), valid)
+        if where is not None:
+            faults.add(
+                "E424",
+                f"`{name}` in `{origin}`: expected finite numbers, found {array[where]} {_place(where)}",
+            )
+    if spec.classes is not None:
+        where = _first((array < 0) | (array >= spec.classes), valid)
+        if where is not None:
+            faults.add(
+                "E425",
+                f"`{name}` in `{origin}`: expected classes from 0 to {spec.classes - 1}, "
+                f"found {array[where]} {_place(where)}",
+                "`data { first = 1 }` if classes are numbered from 1"
+                if _from_one(array, valid, spec.classes)
+                else "",
+            )
+
+
+def _first(bad: Array, valid: Array) -> tuple[int, ...] | None:
+    """The first bad position among the valid ones."""
+    bad &= valid.reshape(valid.shape + (1,) * (bad.ndim - valid.ndim))
+    if not bad.any():
+        return None
+    return tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
+
+
+def _place(where: tuple[int, ...]) -> str:
+    inner = f" at {list(where[1:])}" if len(where) > 1 else ""
+    return f"in example {where[0]}{inner}"
+
+
+def _from_one(array: Array, valid: Array, classes: int) -> bool:
+    seen = array[valid]
+    return int(seen.min()) == 1 and int(seen.max()) == classes
+
+
+def reshaped(spec: InputSpec, array: Array) -> Array:
+    """A named set's rows in the input's layout, where the number of elements agrees (64 as 8 by 8)."""
+    running = [size for size in spec.layout if isinstance(size, str)]
+    fixed = int(np.prod([size for size in spec.layout if isinstance(size, int)], dtype=np.int64))
+    held = int(np.prod(array.shape[1:], dtype=np.int64))
+    if len(running) > 1 or fixed == 0 or held % fixed or (not running and held != fixed):
+        return array
+    return array.reshape(
+        len(array), *(held // fixed if isinstance(size, str) else size for size in spec.layout)
+    )

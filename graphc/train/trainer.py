@@ -1,0 +1,268 @@
+"""The training loop: steps, epochs, what is measured after each, and when it ends."""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from types import FrameType
+from typing import Literal
+
+import numpy as np
+
+from graphc.diagnostics import Diagnostic, GraphcError, fault
+from graphc.train.batches import chunks, ordered_batches, shuffled_batches
+from graphc.train.data import Array, Batch, Dataset, Part, Stream
+from graphc.train.optimizers import clip_by_norm, global_norm
+from graphc.train.protocol import Trainable
+from graphc.train.settings import FitSettings
+
+Metrics = dict[str, float]
+Ending = Literal["epochs", "steps", "patience", "interrupt"]
+
+# Evaluation keeps nothing for a reverse pass, so that its batches may be larger than training's.
+_EVALUATED_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What was measured after an epoch, over whole parts: `metrics["validation"]["loss"]`."""
+
+    epoch: int
+    epochs: int | None
+    step: int
+    metrics: dict[str, Metrics]
+    seconds: float
+
+
+@dataclass
+class History:
+    """What a training did. `metrics` holds for the weights that it left, and has the test part's figures.
+
+    After an interrupt the metrics are those of the last whole epoch, and the test part is not looked at.
+    """
+
+    records: list[EpochRecord] = field(default_factory=list)
+    steps: int = 0
+    best_epoch: int = 0
+    metrics: dict[str, Metrics] = field(default_factory=dict)
+    seconds: float = 0.0
+    ending: Ending = "epochs"
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs that were finished."""
+        return len(self.records)
+
+
+class Diverged(GraphcError):
+    """Training stopped at a loss or gradient that is no finite number; the last good weights are kept."""
+
+    def __init__(self, diagnostic: Diagnostic, history: History) -> None:
+        super().__init__(diagnostic)
+        self.history = history
+
+
+def print_epoch(record: EpochRecord) -> None:
+    """One plain line on stderr, for logs and pipes."""
+    of = f"/{record.epochs}" if record.epochs else ""
+    parts = []
+    for part, metrics in record.metrics.items():
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        parts.append(f"{part} {shown}")
+    line = f"epoch {record.epoch}{of}, step {record.step}: {' | '.join(parts)} | {record.seconds:.1f} s"
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def fit(
+    model: Trainable,
+    dataset: Dataset,
+    settings: FitSettings,
+    *,
+    progress: Callable[[EpochRecord], None] | None = print_epoch,
+) -> History:
+    """Train until the epochs or steps are done, validation stops getting better, or Ctrl-C.
+
+    With `patience` the weights left are those of the best epoch by validation loss.
+    """
+    if settings.patience is not None and dataset.validation is None:
+        raise fault(
+            "E503",
+            "`stop = patience(n)` watches the validation part, and there is none",
+            settings.spans.get("stop"),
+            help="`data { validation = 0.2 }`",
+        )
+    return _Training(model, dataset, settings).run(progress)
+
+
+@dataclass
+class _Best:
+    """The weights and running statistics of the epoch with the lowest validation loss so far."""
+
+    loss: float = math.inf
+    epoch: int = 0
+    params: dict[str, Array] = field(default_factory=dict)
+
+
+class _Training:
+    """One call of `fit`. Arrays are replaced, never written into, so that keeping one costs nothing."""
+
+    def __init__(self, model: Trainable, dataset: Dataset, settings: FitSettings) -> None:
+        self.model, self.dataset, self.settings = model, dataset, settings
+        self.params = {name: np.array(model.params[name]) for name in model.trainable}
+        self.previous = self.params
+        self.optimizer_state = settings.optimizer.start(self.params)
+        self.carried: dict[str, Array] = {}
+        self.history = History()
+        self.best = _Best()
+        self.started = time.perf_counter()
+
+    def run(self, progress: Callable[[EpochRecord], None] | None) -> History:
+        with _Interrupt() as interrupt:
+            ending = None
+            while ending is None:
+                epoch = self.history.epochs + 1
+                for batch in self._training_batches(epoch):
+                    self._step(batch, epoch)
+                    if interrupt.seen or self.history.steps == self.settings.steps:
+                        break
+                if interrupt.seen:
+                    ending = "interrupt"
+                    break
+                record = self._evaluate(epoch)
+                if progress is not None:
+                    progress(record)
+                ending = "interrupt" if interrupt.seen else self._judge(record)
+            return self._close(ending)
+
+    def _training_batches(self, epoch: int) -> Iterator[Batch]:
+        part, settings = self.dataset.train, self.settings
+        if isinstance(part, Stream):
+            return self._chunks(part)
+        if settings.shuffle:
+            return shuffled_batches(part, settings.batch, seed=settings.seed, epoch=epoch)
+        return ordered_batches(part, settings.batch)
+
+    def _chunks(self, part: Stream) -> Iterator[Batch]:
+        if self.settings.bptt is None:
+            raise ValueError("a stream was loaded for settings without `bptt`")
+        return chunks(part, self.settings.batch, self.settings.bptt)
+
+    def _step(self, batch: Batch, epoch: int) -> None:
+        settings, step = self.settings, self.history.steps + 1
+        if not batch.first:
+            batch = replace(batch, carried=self.carried)
+        result = self.model.gradients(batch, step=step)
+        if not math.isfinite(result.loss):
+            self._assign(self.previous)
+            raise self._diverged("E501", f"the loss is {result.loss} at step {step} (epoch {epoch})")
+        gradients = {name: result.gradients[name] for name in self.params}
+        norm = global_norm(gradients)
+        if not math.isfinite(norm):
+            bad = next((name for name, g in gradients.items() if not np.isfinite(g).all()), "all together")
+            raise self._diverged(
+                "E502", f"the gradient of `{bad}` is not finite at step {step} (epoch {epoch})"
+            )
+        if settings.clip is not None:
+            gradients = clip_by_norm(gradients, settings.clip, norm)
+        # A step that overflows is found by the next loss, and undone then.
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.optimizer_state, moved = settings.optimizer.update(
+                self.optimizer_state, self.params, gradients, step
+            )
+        self._assign(self.params | moved)
+        self._keep(result.updates)
+        self.history.steps = step
+
+    def _assign(self, params: dict[str, Array]) -> None:
+        self.previous, self.params = self.params, params
+        for name, value in params.items():
+            self.model.params[name] = np.asarray(value)
+
+    def _keep(self, updates: dict[str, Array]) -> None:
+        """Running statistics go to the model, carried states to the next chunk."""
+        self.carried = {}
+        for name, value in updates.items():
+            if name in self.model.params:
+                self.model.params[name] = value
+            else:
+                self.carried[name] = value
+
+    def _evaluate(self, epoch: int) -> EpochRecord:
+        metrics = {"train": self._report(self.dataset.train)}
+        loss = metrics["train"].get("loss", 0.0)
+        if not math.isfinite(loss):
+            self._assign(self.previous)
+            raise self._diverged("E501", f"the loss over the training part is {loss} after epoch {epoch}")
+        if self.dataset.validation is not None:
+            metrics["validation"] = self._report(self.dataset.validation)
+        seconds = time.perf_counter() - self.started
+        record = EpochRecord(epoch, self.settings.epochs, self.history.steps, metrics, seconds)
+        self.history.records.append(record)
+        return record
+
+    def _report(self, part: Part | Stream) -> Metrics:
+        if isinstance(part, Stream):
+            return self.model.report(self._chunks(part))
+        size = self.settings.batch
+        return self.model.report(ordered_batches(part, size and max(size, _EVALUATED_AT_ONCE)))
+
+    def _judge(self, record: EpochRecord) -> Ending | None:
+        settings = self.settings
+        if settings.patience is not None:
+            loss = record.metrics["validation"]["loss"]
+            if loss < self.best.loss:
+                kept = {name: np.array(value) for name, value in self.model.params.items()}
+                self.best = _Best(loss, record.epoch, kept)
+            elif record.epoch - self.best.epoch >= settings.patience:
+                return "patience"
+        if self.history.steps == settings.steps:
+            return "steps"
+        return "epochs" if record.epoch == settings.epochs else None
+
+    def _close(self, ending: Ending) -> History:
+        history = self.history
+        history.ending = ending
+        history.best_epoch = self.best.epoch or history.epochs
+        for name, value in self.best.params.items():
+            self.model.params[name] = value
+        if history.records:
+            history.metrics = dict(history.records[history.best_epoch - 1].metrics)
+        if self.dataset.test is not None and ending != "interrupt":
+            history.metrics["test"] = self._report(self.dataset.test)
+        history.seconds = time.perf_counter() - self.started
+        return history
+
+    def _diverged(self, code: str, message: str) -> Diverged:
+        self.history.seconds = time.perf_counter() - self.started
+        help = "a smaller learning rate or `clip = 1.0` in `fit` may help; so may `standardize` in `data`"
+        note = "the last weights with a finite loss are kept"
+        return Diverged(Diagnostic(code, message, note=note, help=help), self.history)
+
+
+class _Interrupt:
+    """Notes the first Ctrl-C, so that the step is finished; the second one stops at once."""
+
+    def __init__(self) -> None:
+        self.seen = False
+        # Only the main thread may handle signals.
+        self._active = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> _Interrupt:
+        if self._active:
+            self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._active:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.seen:
+            raise KeyboardInterrupt
+        self.seen = True
