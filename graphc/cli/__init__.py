@@ -1,0 +1,28 @@
+"""The command line: `graphc COMMAND FILE`.
+
+Nothing heavy is imported here or beside it at the top of a file: `graphc --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import click
+
+import graphc
+from graphc.cli import commands, tools
+from graphc.cli.entry import Entry
+
+
+@click.group(cls=Entry, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(graphc.__version__, prog_name="graphc", message="%(prog)s %(version)s")
+def main() -> None:
+    """Write the equations, get the network.
+
+    A file with a `fit` block is trained by `graphc run`; one without is computed forward and backward
+    on the values given, step by step.
+    """
+
+
+for command in (commands.run, commands.check, commands.show, commands.draw):
+    main.add_command(command)
+for command in (tools.fmt, tools.explain, tools.doctor):
+    main.add_command(command)

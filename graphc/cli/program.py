@@ -1,0 +1,51 @@
+"""What the command line asks of a compiled program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from graphc.diagnostics import Diagnostic
+from graphc.view.checks import CheckResult
+from graphc.view.results import Fitted
+from graphc.view.trace import Trace
+
+Array = npt.NDArray[Any]
+
+
+class Declared(Protocol):
+    """An input of a spec; `value` is what the spec itself gives it, if anything."""
+
+    @property
+    def value(self) -> Any: ...
+
+
+class Spec(Protocol):
+    @property
+    def has_fit(self) -> bool: ...
+
+    @property
+    def inputs(self) -> Mapping[str, Declared]: ...
+
+
+class Program(Protocol):
+    @property
+    def spec(self) -> Spec: ...
+
+    @property
+    def compile_seconds(self) -> float: ...
+
+    @property
+    def warnings(self) -> Sequence[Diagnostic]: ...
+
+    def trace(self, inputs: Mapping[str, Array]) -> Trace: ...
+
+    def fit(self, *, progress: Callable[[str], None]) -> Fitted: ...
+
+    def checks(self, grad: bool) -> Sequence[CheckResult]: ...
+
+    def show(self, stage: str) -> str: ...
+
+    def dot(self) -> str: ...

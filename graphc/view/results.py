@@ -1,0 +1,99 @@
+"""Results for JSON, and a training run's metrics as text.
+
+JSON has no NaN and no infinities: they are the strings "nan", "inf" and "-inf".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from graphc.diagnostics import Diagnostic
+from graphc.view.numbers import number
+from graphc.view.trace import Trace
+
+PARTS = ("train", "validation", "test")
+
+
+class Fitted(Protocol):
+    """What a training run ended with; `metrics` by part of the data, then by name."""
+
+    @property
+    def metrics(self) -> Mapping[str, Mapping[str, float]]: ...
+
+    @property
+    def epochs(self) -> int: ...
+
+    @property
+    def run_dir(self) -> str | None: ...
+
+    @property
+    def train_seconds(self) -> float: ...
+
+
+def dumps(value: Any) -> str:
+    return json.dumps(plain(value), allow_nan=False, ensure_ascii=False)
+
+
+def plain(value: Any) -> Any:
+    """The value in what JSON knows: arrays as nested lists, numbers that are none as strings."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def trace_object(trace: Trace) -> dict[str, Any]:
+    return {
+        "values": {row.name: row.value for row in trace.rows},
+        "gradients": {row.name: row.cotangent for row in trace.rows if row.cotangent is not None},
+        "loss": trace.loss,
+    }
+
+
+def fit_object(result: Fitted, compile_seconds: float) -> dict[str, Any]:
+    return {
+        "metrics": result.metrics,
+        "epochs": result.epochs,
+        "run_dir": result.run_dir,
+        "compile_seconds": compile_seconds,
+        "train_seconds": result.train_seconds,
+    }
+
+
+def diagnostic_object(diagnostic: Diagnostic) -> dict[str, Any]:
+    return {
+        "code": diagnostic.code,
+        "severity": diagnostic.severity,
+        "message": diagnostic.message,
+        "place": None if diagnostic.span is None else str(diagnostic.span),
+    }
+
+
+def fit_text(result: Fitted, compile_seconds: float) -> str:
+    """A line for each part of the data, a column for each metric, then how long it took."""
+    parts = [part for part in PARTS if part in result.metrics]
+    names = list(dict.fromkeys(name for part in parts for name in result.metrics[part]))
+    rows = [["", *names]]
+    for part in parts:
+        metrics = result.metrics[part]
+        rows.append([part, *(number(metrics[name]) if name in metrics else "-" for name in names)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(names) + 1)]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
+        for row in rows
+    ]
+    epochs = f"{result.epochs} epoch{'' if result.epochs == 1 else 's'}"
+    lines.append(f"{epochs} in {result.train_seconds:.1f} s, compiled in {compile_seconds:.2f} s")
+    if result.run_dir is not None:
+        lines.append(f"kept in {result.run_dir}")
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,81 @@
+"""The table of a run: the forward pass in its order, then the backward pass in the reverse order."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from graphc.types import BATCH_NAME, TensorType
+from graphc.view import numbers
+from graphc.view.trace import Array, Trace
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Line = tuple[str, ...]
+
+_WIDEST = 100_000
+"""Wider than any table: a table is as wide as it needs to be, whoever reads it can scroll or cut."""
+
+
+def render(trace: Trace, *, colour: bool = False, boxed: bool = False) -> str:
+    """The whole table as text, without a newline at its end."""
+    parts = [_table("forward", ("name", "shape", "value"), _forward(trace), colour, boxed)]
+    backward = list(_backward(trace))
+    if backward:
+        parts.append(_table("backward", ("name", "cotangent"), backward, colour, boxed))
+    if trace.loss is not None:
+        parts.append(f"loss {numbers.number(trace.loss)}")
+    return "\n\n".join(parts)
+
+
+def _forward(trace: Trace) -> Iterable[Line]:
+    for row in trace.rows:
+        yield row.name, shape(row.type, batch=not trace.single), numbers.array(row.value)
+
+
+def _backward(trace: Trace) -> Iterable[Line]:
+    for row in reversed(trace.rows):
+        if row.cotangent is None:
+            continue
+        yield row.name, numbers.array(row.cotangent)
+        if len(row.summands) > 1:
+            yield "", _sum(row.summands)
+
+
+def _sum(summands: Sequence[tuple[str, Array]]) -> str:
+    return "= " + " + ".join(f"{numbers.array(part)} from {source}" for source, part in summands)
+
+
+def shape(type: TensorType, *, batch: bool) -> str:
+    """`real`, `[H=64]`, `[t] [H=64]`: the indices, then the dims of one element."""
+    indices = [str(index) for index in type.axes if batch or index.name != BATCH_NAME]
+    dims = [str(dim) for dim in type.shape]
+    parts = ["[" + ", ".join(part) + "]" for part in (indices, dims) if part]
+    if type.dtype != "real" or not dims:
+        parts.insert(0, type.dtype)
+    return " ".join(parts)
+
+
+def _table(title: str, columns: Line, lines: Iterable[Line], colour: bool, boxed: bool) -> str:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table: Table = Table(box=box.SIMPLE_HEAD if boxed else None, pad_edge=False, header_style="bold")
+    for column, header in enumerate((title, *columns[1:])):
+        table.add_column(header, no_wrap=True, style="cyan" if column == 0 else "")
+    for line in lines:
+        table.add_row(*(Text(cell) for cell in line))
+    out = io.StringIO()
+    Console(
+        file=out,
+        width=_WIDEST,
+        force_terminal=colour,
+        no_color=not colour,
+        highlight=False,
+        legacy_windows=False,
+    ).print(table)
+    return "\n".join(text.rstrip() for text in out.getvalue().strip("\n").splitlines())
