@@ -169,7 +169,9 @@ def _delta_orthogonal(request: _Request) -> Array:
     kernel = np.zeros(request.shape)
     middle = tuple((size - 1) // 2 for size in request.shape[2:])
     outputs, inputs = request.shape[:2]
-    kernel[(slice(None), slice(None), *middle)] = _orthonormal(request.generator, outputs, inputs)
+    kernel.reshape(outputs, inputs, -1)[:, :, np.ravel_multi_index(middle, request.shape[2:])] = _orthonormal(
+        request.generator, outputs, inputs
+    )
     return request.values[0] * kernel
 
 
@@ -197,7 +199,7 @@ KINDS: dict[str, _Kind] = {
         lambda shape: len(shape) >= 2 and 0 not in shape,
     ),
     "identity": _Kind(
-        lambda r: r.values[0] * np.eye(*r.shape),
+        lambda r: r.values[0] * np.eye(r.shape[0]),
         ("gain",),
         _gain,
         "a square matrix",

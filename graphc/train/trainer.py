@@ -124,7 +124,7 @@ class _Training:
 
     def run(self, progress: Callable[[EpochRecord], None] | None) -> History:
         with _Interrupt() as interrupt:
-            ending = None
+            ending: Ending | None = None
             while ending is None:
                 epoch = self.history.epochs + 1
                 for batch in self._training_batches(epoch):
@@ -240,9 +240,9 @@ class _Training:
 
     def _diverged(self, code: str, message: str) -> Diverged:
         self.history.seconds = time.perf_counter() - self.started
-        help = "a smaller learning rate or `clip = 1.0` in `fit` may help; so may `standardize` in `data`"
+        advice = "a smaller learning rate or `clip = 1.0` in `fit` may help; so may `standardize` in `data`"
         note = "the last weights with a finite loss are kept"
-        return Diverged(Diagnostic(code, message, note=note, help=help), self.history)
+        return Diverged(Diagnostic(code, message, note=note, help=advice), self.history)
 
 
 class _Interrupt:
