@@ -172,14 +172,21 @@ def read_literal(text: str, value: str) -> Array:
     import numpy as np
 
     try:
-        array = np.asarray(json.loads(value))
+        numbers = json.loads(value)
     except (ValueError, RecursionError):
-        raise usage(
-            "E703", f"`--input {text}`: `{value}` is no path of a `.npy` file and no numbers"
-        ) from None
+        message = f"`--input {_cut(text)}`: `{_cut(value)}` is no path of a `.npy` file and no numbers"
+        raise usage("E703", message) from None
+    try:
+        array = np.asarray(numbers)
+    except (ValueError, OverflowError):
+        array = np.asarray(None)
     if array.dtype.kind not in "biuf":
-        raise usage("E703", f"`--input {text}`: rows differ in length, or not every element is a number")
+        raise usage("E703", f"`--input {_cut(text)}`: rows differ in length, or an element is no number")
     return array
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def read_file(path: str) -> Array:

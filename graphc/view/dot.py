@@ -45,9 +45,10 @@ class _Drawing:
             shape, role = ("note", "param") if parameter else ("ellipse", "input")
             self._draw(value, f"{role} {value.name}", shape, depth)
         self._nodes(graph, depth)
-        for name, value in graph.outputs.items():
+        for number, (name, value) in enumerate(graph.outputs.items()):
             if value is not self.loss and value.name != name:
-                self._output(name, value, depth)
+                self._line(f"o{number} [label={quote(name)}, shape=plaintext];", depth)
+                self._edge(value, f"o{number}")
 
     def _nodes(self, graph: Graph, depth: int) -> None:
         for node in graph.nodes:
@@ -69,11 +70,6 @@ class _Drawing:
         style = f", shape={shape}" if shape else ""
         label = quote("\n".join((head, str(value.type))))
         self._line(f"{name} [label={label}{style}];", depth)
-
-    def _output(self, name: str, value: Value, depth: int) -> None:
-        target = f"o{len(self.edges)}"
-        self._line(f"{target} [label={quote(name)}, shape=plaintext];", depth)
-        self._edge(value, target)
 
     def _loop(self, node: LoopNode, depth: int) -> None:
         loop = node.loop
