@@ -95,10 +95,10 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         head = function.object if isinstance(function, ast.Subscript) else function
         if not isinstance(head, ast.Name | ast.Field) or function.span.text.startswith("("):
             message = f"`{_shortened(function)}` is not the name of a function or of a layer"
-            help = f"for a product write `{_shortened(function)} * (...)`"
+            advice = f"for a product write `{_shortened(function)} * (...)`"
             if not function.span.text.startswith("("):
-                help = "give the result a name, and use that"
-            self._fault("E125", message, function.span, help)
+                advice = "give the result a name, and use that"
+            self._fault("E125", message, function.span, advice)
 
     def _check_order(self, arguments: Parts) -> None:
         named = None

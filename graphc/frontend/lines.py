@@ -38,11 +38,11 @@ KEYWORDS: dict[str, Mode | None] = {
     "fit": "items",
     "generate": "statements",
 }
-"""The words that begin a statement, and what stands in its braces: statements, or items with commas between."""
+"""The words that begin a statement, and what stands in its braces: statements, or items with commas."""
 
 COMPARISONS = frozenset(["==", "!=", "<", "<=", ">", ">="])
-_OPERATORS = COMPARISONS | {"+", "-", "*", "/", "@", "^", "and", "or"}
-_JOINING = _OPERATORS | {"=", "~", ":", "..", "~=", "+-"}
+OPERATORS = COMPARISONS | {"+", "-", "*", "/", "@", "^", "and", "or"}
+_JOINING = OPERATORS | {"=", "~", ":", "..", "~=", "+-"}
 _CANNOT_END = _JOINING | {",", ".", "not"}
 _CANNOT_BEGIN = _JOINING | {",", "{"}
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
@@ -257,8 +257,8 @@ class _Splitter:
 
     def _too_deep(self, token: Token) -> Diagnostic:
         message = f"brackets nest more than {DEEPEST} deep here"
-        help = "give a part of it a name, in an equation of its own"
-        return Diagnostic("E108", message, self._span(token), help=help)
+        advice = "give a part of it a name, in an equation of its own"
+        return Diagnostic("E108", message, self._span(token), help=advice)
 
     # -------------------------------------------------------------------------------- small things
 

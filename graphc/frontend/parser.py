@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,8 +15,9 @@ from graphc.diagnostics import Diagnostic, GraphcError, Source, Span, nearest
 from graphc.frontend import ast
 from graphc.frontend.build import Builder
 from graphc.frontend.lines import KEYWORDS, Line, split
+from graphc.frontend.place import Place
 from graphc.frontend.scanner import scan
-from graphc.frontend.syntax_faults import Place, explain
+from graphc.frontend.syntax_faults import explain
 from graphc.frontend.walk import deepest
 
 MOST_FAULTS = 50
@@ -41,7 +42,7 @@ def parse(source: Source) -> ast.File:
 
 @cache
 def grammar() -> Lark:
-    """The one parser of all lines, built on first use and kept for later runs where a cache can be written."""
+    """The one parser of all lines, built on first use; kept for later runs where a cache can be written."""
     text = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
     return Lark(
         text,
@@ -66,11 +67,28 @@ def _cache_file() -> str | bool:
 
 
 def _in_order(faults: list[Diagnostic]) -> list[Diagnostic]:
-    ordered = sorted(faults, key=lambda fault: fault.span.start if fault.span else 0)
+    # The same message twice in one line is one fault that was made twice.
+    distinct = {
+        (fault.span.line if fault.span else 0, fault.code, fault.message): fault for fault in faults[::-1]
+    }
+    ordered = sorted(distinct.values(), key=lambda fault: fault.span.start if fault.span else 0)
     if len(ordered) > MOST_FAULTS:
         message = f"{len(ordered) - MOST_FAULTS} more faults are not shown"
         ordered = [*ordered[:MOST_FAULTS], Diagnostic("E138", message, help="correct the first ones first")]
     return ordered
+
+
+def _check_mark(line: Line, start: str) -> int | None:
+    """The first `~=` or `+-` that does not stand at the top of a check's line."""
+    depth, seen = 0, set[str]()
+    for index, token in enumerate(line.tokens):
+        depth += (token.text in ("(", "[")) - (token.text in (")", "]"))
+        # The grammar's own lexer would read `+-` as two words where it cannot be one.
+        if token.text in ("~=", "+-"):
+            if start != "check_item" or depth or token.text in seen:
+                return index
+            seen.add(token.text)
+    return None
 
 
 class _Parser:
@@ -91,7 +109,8 @@ class _Parser:
             return None
         wants_body = KEYWORDS.get(line.keyword) is not None
         if line.body is not None and not wants_body:
-            return self._needless_body(line)
+            self._needless_body(line)
+            return None
         head = cast("ast.Statement | None", self._tree(line, "statement"))
         if line.body is None and wants_body and head is not None:
             message = f"`{line.keyword}` has no braces"
@@ -107,8 +126,8 @@ class _Parser:
             what = "an equation" if not line.keyword else f"`{line.keyword}`"
             self._fault("E131", f"{what} takes no braces", line, "a list is written `[1, 2]`", at_brace=True)
         else:
-            help = nearest(first.text.lower(), KEYWORDS)
-            self._fault("E118", f"`{first.text}` does not begin a statement", line, help)
+            advice = nearest(first.text.lower(), KEYWORDS)
+            self._fault("E118", f"`{first.text}` does not begin a statement", line, advice)
 
     def _with_body(self, line: Line, head: ast.Statement | None) -> ast.Statement | None:
         """Parse the lines in the braces, also where the head is faulty, for their own faults."""
@@ -152,8 +171,8 @@ class _Parser:
                 found.append(statement)
             elif statement is not None:
                 message = f"`{line.tokens[0].text}` cannot stand in `generate`, which holds equations only"
-                help = "a condition such as `stop` stands before the brace: `generate T = 500, stop = 0 {`"
-                self._fault("E130", message, line, help)
+                advice = "a condition such as `stop` stands before the brace: `generate T = 500, stop = 0 {`"
+                self._fault("E130", message, line, advice)
         return tuple(found)
 
     def _check_options(self, options: tuple[ast.Option, ...]) -> None:
@@ -168,6 +187,9 @@ class _Parser:
         first, last = line.tokens[0].start, line.tokens[-1].end
         if line.faulty or self._has_fault(first, last):
             return None
+        if (stray := _check_mark(line, start)) is not None:
+            self.faults.append(explain(Place(self.source, line.tokens, stray, (), start)))
+            return None
         try:
             tree = grammar().parse(TextSlice(self.source.text, first, last), start=start)
         except UnexpectedInput as error:
@@ -177,8 +199,8 @@ class _Parser:
         node = cast(ast.Syntax, builder.transform(cast(Any, tree)))
         if len(line.tokens) > DEEPEST_TREE and (place := deepest(node, DEEPEST_TREE)) is not None:
             message = f"this expression has more than {DEEPEST_TREE} levels"
-            help = "give a part of it a name, in an equation of its own"
-            builder.faults.append(Diagnostic("E108", message, place.span, help=help))
+            advice = "give a part of it a name, in an equation of its own"
+            builder.faults.append(Diagnostic("E108", message, place.span, help=advice))
         self.faults += builder.faults
         return None if builder.faults else node
 
@@ -190,10 +212,11 @@ class _Parser:
         at, accepts = len(line.tokens), set[str]()
         if isinstance(error, UnexpectedToken):
             accepts = set(error.accepts or error.expected)
-            if error.token.type != "$END":
-                at = bisect_left([token.start for token in line.tokens], error.token.start_pos or 0)
-        elif error.pos_in_stream is not None:
-            at = bisect_left([token.start for token in line.tokens], error.pos_in_stream)
+        if not isinstance(error, UnexpectedToken) or error.token.type != "$END":
+            at = bisect_right([token.start for token in line.tokens], error.pos_in_stream or 0) - 1
+            if line.tokens[at].text == "==" and error.pos_in_stream != line.tokens[at].start:
+                # Where only `=` could stand, the grammar took the first half of `==`.
+                accepts = {"EQUALS"}
         return explain(Place(self.source, line.tokens, at, accepts, start))
 
     def _fault(self, code: str, message: str, line: Line, help: str = "", *, at_brace: bool = False) -> None:

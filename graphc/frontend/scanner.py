@@ -26,8 +26,10 @@ _TOKEN = re.compile(
   | (?P<comment>\#[^\r\n]*(?:\r(?!\n)[^\r\n]*)*)
   | (?P<string>"[^"\r\n]*")
   | (?P<open_string>"[^"\r\n]*)
-  | (?P<quoted>'[^'\r\n]*'|[\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb][^\r\n'"\u2018\u2019\u201c\u201d\u00ab\u00bb]*
-      [\u2018\u2019\u201c\u201d\u00ab\u00bb'"])
+  | (?P<quoted>'[^'\r\n]*'
+      |[\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb]
+       [^\r\n'"\u2018\u2019\u201c\u201d\u00ab\u00bb]*
+       [\u2018\u2019\u201c\u201d\u00ab\u00bb'"])
   | (?P<name>[A-Za-z_][A-Za-z_0-9]*)
   | (?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)
   | (?P<bad_number>\.[0-9]+)
@@ -61,7 +63,7 @@ class Scan:
 
 
 def scan(source: Source) -> Scan:
-    """Take a text apart. Every character ends up in a token, in a comment, in space between, or in a fault."""
+    """Take a text apart. Every character ends up in a token, a comment, the space between, or a fault."""
     scanner = _Scanner(source)
     scanner.run()
     return Scan(source, scanner.tokens, scanner.comments, scanner.faults)
@@ -107,22 +109,22 @@ class _Scanner:
     def _glued(self, number: Token, text: str, end: int) -> None:
         digits = re.match(r"[\d_]+$", text)
         if digits and text.strip("_"):
-            help = f"write `{(number.text + text).replace('_', '')}`"
+            advice = f"write `{(number.text + text).replace('_', '')}`"
         elif re.fullmatch(r"[eE]", text):
-            help = f"an exponent has digits: `{number.text}e-3`"
+            advice = f"an exponent has digits: `{number.text}e-3`"
         elif re.fullmatch(r"[fFdDlLjJ]|[xXbBoO][0-9A-Fa-f]+", text):
-            help = "numbers are written in decimal digits, without a suffix"
+            advice = "numbers are written in decimal digits, without a suffix"
         else:
-            help = f"for a product write `{number.text} * {text}`; a name begins with a letter"
+            advice = f"for a product write `{number.text} * {text}`; a name begins with a letter"
         whole = f"{number.text}{text}"
-        self._fault("E111", f"`{_short(whole)}` is neither a number nor a name", number.start, end, help)
+        self._fault("E111", f"`{_short(whole)}` is neither a number nor a name", number.start, end, advice)
 
     def _number(self, text: str, start: int, end: int) -> Iterator[Token]:
         digits = sum(character.isdigit() for character in text)
         if digits > LONGEST_NUMBER:
             message = f"a number of {digits} digits: at most {LONGEST_NUMBER} are allowed"
-            help = "a float holds about 17 of them; for a size use the exponent, as in `1e30`"
-            self._fault("E112", message, start, end, help)
+            advice = "a float holds about 17 of them; for a size use the exponent, as in `1e30`"
+            self._fault("E112", message, start, end, advice)
         elif float(text) == float("inf"):
             self._fault("E112", f"`{text}` is larger than any number the computer holds", start, end)
         elif float(text) == 0 and re.search(r"[1-9]", re.split(r"[eE]", text)[0]):
@@ -148,7 +150,7 @@ class _Scanner:
 
     def _open_string(self, text: str, start: int, end: int) -> Iterator[Token]:
         end = start + len(text.rstrip())
-        self._fault("E113", "this text has no closing `\"`", start, end, "a text ends on the line it began")
+        self._fault("E113", 'this text has no closing `"`', start, end, "a text ends on the line it began")
         yield Token("string", text, start, end)
 
     def _quoted(self, text: str, start: int, end: int) -> Iterator[Token]:
@@ -173,14 +175,16 @@ class _Scanner:
         last = self.tokens[-1] if self.tokens else None
         if last is not None and last.kind == "number" and last.end == start:
             message = f"`{last.text}.` has no digit after the point"
-            self._fault("E111", message, last.start, end, f"write `{last.text}.0`, or `{last.text}..` in a range")
+            self._fault(
+                "E111", message, last.start, end, f"write `{last.text}.0`, or `{last.text}..` in a range"
+            )
         elif before.isspace() or after.isspace() or not after:
             message = "a field is written without spaces around its `.`"
             self._fault("E116", message, start, end, "as in `e.h` or `W.T`")
 
     def _foreign(self, text: str, start: int, end: int) -> Iterator[Token]:
-        meant, help = spelling.FOREIGN[text[:3]]
-        self._fault("E115", f"`{_short(text)}` is not an operator here", start, end, help)
+        meant, advice = spelling.FOREIGN[text[:3]]
+        self._fault("E115", f"`{_short(text)}` is not an operator here", start, end, advice)
         yield Token("mark", meant, start, end)
 
     def _word(self, text: str, start: int, end: int) -> Iterator[Token]:
@@ -192,10 +196,10 @@ class _Scanner:
             yield Token("name", text, start, end)
 
     def _letter(self, text: str, start: int, end: int) -> None:
-        help = spelling.transcription(text)
+        advice = spelling.transcription(text)
         message = f"`{_short(text)}` holds a character that names do not have"
         note = "names are made of a to z, A to Z, 0 to 9 and `_`"
-        self._fault("E109", message, start, end, help, note)
+        self._fault("E109", message, start, end, advice, note)
 
     def _other(self, text: str, start: int, end: int) -> Iterator[Token]:
         if text in spelling.LOOKALIKES:
@@ -214,14 +218,14 @@ class _Scanner:
         elif text == ";":
             self._fault("E117", "`;` does not separate anything here", start, end, "begin a new line instead")
         else:
-            help = spelling.HINTS.get(text, "")
-            self._fault("E109", f"`{text}` is not a character of the language", start, end, help)
+            advice = spelling.HINTS.get(text, "")
+            self._fault("E109", f"`{text}` is not a character of the language", start, end, advice)
             # It stands for an operand, so that the line ends where it seems to end.
             yield Token("name", text, start, end)
 
     def _transposed(self, operand: Token, start: int) -> None:
-        help = f"the transpose of `{operand.text}` is `{operand.text}.T`" if operand.kind == "name" else ""
-        self._fault("E114", "`'` is not an operator here", start, start + 1, help)
+        advice = f"the transpose of `{operand.text}` is `{operand.text}.T`" if operand.kind == "name" else ""
+        self._fault("E114", "`'` is not an operator here", start, start + 1, advice)
 
     def _check_comment(self, text: str, start: int) -> None:
         for offset, character in enumerate(text):
@@ -232,8 +236,8 @@ class _Scanner:
 
     def _unprintable(self, character: str, start: int) -> None:
         message = f"a character that cannot be seen: {spelling.unicode_name(character)}"
-        help = "write a plain space" if character.isspace() else "delete it"
-        self._fault("E110", message, start, start + 1, help)
+        advice = "write a plain space" if character.isspace() else "delete it"
+        self._fault("E110", message, start, start + 1, advice)
 
 
 def _short(text: str) -> str:

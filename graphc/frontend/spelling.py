@@ -80,6 +80,42 @@ HINTS = {
 
 REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
+STATEMENTS = {
+    "let": "an equation is written `name = value`",
+    "var": "an equation is written `name = value`",
+    "const": "an equation is written `name = value`; a size is a `dim`",
+    "def": "a function is written `f(x) = ...`, a block of layers `block Name(D) { ... }`",
+    "fn": "a function is written `f(x) = ...`",
+    "function": "a function is written `f(x) = ...`",
+    "class": "layers with weights of their own are a `block Name(D) { ... }`",
+    "model": "a file is the model; a part with weights of its own is a `block Name(D) { ... }`",
+    "for": "there are no loops: declare `axis t = 1..T` and write the equation of one step",
+    "while": "there are no loops: declare `axis t = 1..T` and write the equation of one step",
+    "if": "a choice is a value: `where(condition, a, b)`",
+    "return": "results are named by `output`",
+    "print": "results are named by `output`, figures by `report`",
+    "loss": "what is minimized is written `minimize ...`",
+    "maximize": "write `minimize -(...)`",
+    "weight": "weights are declared by `param`",
+    "variable": "weights are declared by `param`, data by `input`",
+    "from": 'a file is imported whole: `import "cells.nn"`',
+    "train": "how to train is written in `fit { ... }`",
+    "optimizer": "it is an option of `fit { ... }`",
+}
+"""Words that begin statements elsewhere, and what to write here."""
+
+TYPES = {
+    "int": "a class number is an `index(K)`",
+    "integer": "a class number is an `index(K)`",
+    "float": "a number is `real`",
+    "double": "a number is `real`",
+    "number": "a number is `real`",
+    "scalar": "a number is `real`",
+    "boolean": "a truth value is `bool`",
+    "string": "a text is a sequence of class numbers, `index(V)`",
+}
+"""Types of other languages, and which is meant."""
+
 _SUPERSCRIPTS = {"\N{SUPERSCRIPT TWO}": "^2", "\N{SUPERSCRIPT THREE}": "^3", "\N{SUPERSCRIPT ONE}": "^1"}
 _TRANSPOSE = "\N{MODIFIER LETTER CAPITAL T}"
 

@@ -6,112 +6,15 @@ meant. The questions are asked from the most telling to the most general.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
-
-from graphc.diagnostics import Diagnostic, Source, Span, nearest
+from graphc.diagnostics import Diagnostic, nearest
 from graphc.frontend.lines import COMPARISONS, KEYWORDS
-from graphc.frontend.scanner import Token
+from graphc.frontend.place import Place, expected, found
+from graphc.frontend.spelling import STATEMENTS, TYPES
 
 Fault = tuple[str, str, str]
 """Code, message, help."""
 
-_WORDS = {
-    "APPROXIMATELY": "`~=`",
-    "EQUALS": "`=`",
-    "LSQB": "`[`",
-    "LPAR": "`(`",
-    "RSQB": "`]`",
-    "RPAR": "`)`",
-    "COMMA": "`,`",
-    "DOTS": "`..`",
-    "OVER": "`over`",
-    "PARAM": "`param`",
-    "COLON": "`:`",
-    "TILDE": "`~`",
-    "$END": "the end of the line",
-}
-_OTHER_LANGUAGES = {
-    "let": "an equation is written `name = value`",
-    "var": "an equation is written `name = value`",
-    "const": "an equation is written `name = value`; a size is a `dim`",
-    "def": "a function is written `f(x) = ...`, a block of layers `block Name(D) { ... }`",
-    "fn": "a function is written `f(x) = ...`",
-    "function": "a function is written `f(x) = ...`",
-    "class": "layers with weights of their own are a `block Name(D) { ... }`",
-    "model": "a file is the model; a part with weights of its own is a `block Name(D) { ... }`",
-    "for": "there are no loops: declare `axis t = 1..T` and write the equation of one step",
-    "while": "there are no loops: declare `axis t = 1..T` and write the equation of one step",
-    "if": "a choice is a value: `where(condition, a, b)`",
-    "return": "results are named by `output`",
-    "print": "results are named by `output`, figures by `report`",
-    "loss": "what is minimized is written `minimize ...`",
-    "maximize": "write `minimize -(...)`",
-    "weight": "weights are declared by `param`",
-    "variable": "weights are declared by `param`, data by `input`",
-    "from": "a file is imported whole: `import \"cells.nn\"`",
-    "train": "how to train is written in `fit { ... }`",
-    "optimizer": "it is an option of `fit { ... }`",
-}
-_TYPES = {
-    "int": "a class number is an `index(K)`",
-    "integer": "a class number is an `index(K)`",
-    "float": "a number is `real`",
-    "double": "a number is `real`",
-    "number": "a number is `real`",
-    "scalar": "a number is `real`",
-    "boolean": "a truth value is `bool`",
-    "string": "a text is a sequence of class numbers, `index(V)`",
-}
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the grammar stopped: the words of the line, which of them it refused, what it would have taken."""
-
-    source: Source
-    tokens: list[Token]
-    index: int
-    accepts: Collection[str]
-    start: str
-
-    @property
-    def bad(self) -> str:
-        return self.tokens[self.index].text if self.index < len(self.tokens) else ""
-
-    @property
-    def before(self) -> Token | None:
-        return self.tokens[self.index - 1] if self.index else None
-
-    @property
-    def first(self) -> str:
-        return self.tokens[0].text
-
-    @property
-    def bad_kind(self) -> str:
-        return self.tokens[self.index].kind if self.index < len(self.tokens) else "end"
-
-    @property
-    def after_operand(self) -> bool:
-        """Whether a value has just ended, so that an operator could follow."""
-        return "OR" in self.accepts
-
-    @property
-    def wants_operand(self) -> bool:
-        return "NUMBER" in self.accepts
-
-    @property
-    def span(self) -> Span:
-        if self.index < len(self.tokens):
-            token = self.tokens[self.index]
-            return Span(self.source, token.start, token.end)
-        end = self.tokens[-1].end
-        return Span(self.source, end, end + 1)
-
-    def words(self, start: int, end: int) -> str:
-        """The user's text from one word to another, on one line and not too long."""
-        text = " ".join(self.source.text[self.tokens[start].start : self.tokens[end - 1].end].split())
-        return text if len(text) <= 40 else text[:37] + "..."
+_LOGIC = ("and", "or", "not")
 
 
 def explain(place: Place) -> Diagnostic:
@@ -119,9 +22,9 @@ def explain(place: Place) -> Diagnostic:
     for question in _QUESTIONS:
         answer = question(place)
         if answer is not None:
-            code, message, help = answer
-            return Diagnostic(code, message, place.span, help=help)
-    return Diagnostic("E101", f"expected {_expected(place)}, found {_found(place)}", place.span)
+            code, message, advice = answer
+            return Diagnostic(code, message, place.span, help=advice)
+    return Diagnostic("E101", f"expected {expected(place)}, found {found(place)}", place.span)
 
 
 # ------------------------------------------------------------------------------- the head of a line
@@ -130,8 +33,8 @@ def explain(place: Place) -> Diagnostic:
 def _no_statement(place: Place) -> Fault | None:
     if place.index or place.start != "statement":
         return None
-    help = "a statement begins with a name or a word such as `param`"
-    return "E118", f"no statement begins with `{place.bad}`", help
+    advice = "a statement begins with a name or a word such as `param`"
+    return "E118", f"no statement begins with `{place.bad}`", advice
 
 
 def _keyword_as_name(place: Place) -> Fault | None:
@@ -148,8 +51,8 @@ def _unknown_statement(place: Place) -> Fault | None:
         return None
     if place.bad_kind not in ("name", "string", "number") or place.bad in ("and", "or"):
         return None
-    help = _OTHER_LANGUAGES.get(place.first, "") or nearest(place.first.lower(), KEYWORDS)
-    return "E118", f"`{place.first}` does not begin a statement", help
+    advice = STATEMENTS.get(place.first, "") or nearest(place.first.lower(), KEYWORDS)
+    return "E118", f"`{place.first}` does not begin a statement", advice
 
 
 def _type_outside(place: Place) -> Fault | None:
@@ -159,10 +62,10 @@ def _type_outside(place: Place) -> Fault | None:
         return None
     name = place.words(0, place.index)
     what = "a type" if place.bad == ":" else "a draw"
-    help = f"write `param {name} {place.bad} ...`"
+    advice = f"write `param {name} {place.bad} ...`"
     if place.bad == ":":
-        help += f", or `input {name} : ...` for data"
-    return "E132", f"`{name}` gets {what}, but nothing declares it", help
+        advice += f", or `input {name} : ...` for data"
+    return "E132", f"`{name}` gets {what}, but nothing declares it", advice
 
 
 def _comparison_defines(place: Place) -> Fault | None:
@@ -174,10 +77,14 @@ def _comparison_defines(place: Place) -> Fault | None:
 def _bare_expression(place: Place) -> Fault | None:
     if place.start != "statement" or place.first in KEYWORDS or "EQUALS" not in place.accepts:
         return None
-    if place.bad_kind == "end" or place.bad in ("+", "-", "*", "/", "@", "^", ".") or place.bad in COMPARISONS:
+    if (
+        place.bad_kind == "end"
+        or place.bad in ("+", "-", "*", "/", "@", "^", ".")
+        or place.bad in COMPARISONS
+    ):
         whole = place.words(0, len(place.tokens))
-        help = f"give it a name, `y = {whole}`, or write `output {whole}`"
-        return "E132", f"`{whole}` is a value that nothing takes", help
+        advice = f"give it a name, `y = {whole}`, or write `output {whole}`"
+        return "E132", f"`{whole}` is a value that nothing takes", advice
     return None
 
 
@@ -187,8 +94,8 @@ def _bad_parameter(place: Place) -> Fault | None:
     inside = place.index > 1 and place.tokens[1].text == "(" and "=" not in {t.text for t in place.tokens}
     if inside:
         whole = place.words(0, len(place.tokens))
-        help = f"give it a name, `y = {whole}`, or write `output {whole}`"
-        return "E132", f"`{whole}` is a value that nothing takes", help
+        advice = f"give it a name, `y = {whole}`, or write `output {whole}`"
+        return "E132", f"`{whole}` is a value that nothing takes", advice
     return None
 
 
@@ -199,9 +106,10 @@ def _missing_equals(place: Place) -> Fault | None:
         value = place.words(0, place.index)
         return "E136", f"`{value}` is not compared with anything by `~=`", "as in `f ~= 0.9526`"
     if place.start == "option" and "EQUALS" in place.accepts and place.index == 1:
-        return "E134", f"the option `{place.first}` has no value", f"write `{place.first} = ...`"
+        value = f"{found(place)[1:-1]}" if place.bad_kind in ("name", "number", "string") else "..."
+        return "E134", f"the option `{place.first}` has no `=`", f"write `{place.first} = {value}`"
     if place.start == "option" and place.index == 0:
-        return "E134", f"expected an option, `name = value`, found {_found(place)}", ""
+        return "E134", f"expected an option, `name = value`, found {found(place)}", ""
     return None
 
 
@@ -211,11 +119,14 @@ def _missing_equals(place: Place) -> Fault | None:
 def _range(place: Place) -> Fault | None:
     before = place.before.text if place.before else ""
     if before == ".." and place.wants_operand and place.bad_kind in ("end", "mark") and place.bad != "..":
-        return "E120", f"this range has no end: {_found(place)} follows `..`", "as in `1..T`"
+        return "E120", f"this range has no end: {found(place)} follows `..`", "as in `1..T`"
     if place.bad == ".." and place.wants_operand:
         return "E120", "this range has no beginning", "as in `1..T`"
-    if place.bad == ".." and place.after_operand:
+    if place.bad == ".." and "DOTS" not in place.accepts:
         return "E120", "no range can stand here", _range_help(place, before)
+    if place.first == "axis" and "EQUALS" in place.accepts and place.bad != "==":
+        name = place.before.text if place.before else ""
+        return "E120", f"`{name}` has no range", f"write `{name} = 1..T`"
     if set(place.accepts) <= {"DOTS", "OR"} and "DOTS" in place.accepts and place.bad != "=":
         first = place.words(1, place.index) if place.first == "axis" else place.words(0, place.index)
         return "E120", f"`{first}` has no range", "an axis runs over a range, as in `t = 1..T`"
@@ -233,7 +144,7 @@ def _brackets(place: Place) -> Fault | None:
     if place.bad in (")", "]") and before in ("(", "["):
         return "E139", f"nothing stands between `{before}` and `{place.bad}`", ""
     if before == "," and (place.bad in (")", "]") or place.bad_kind == "end"):
-        return "E101", f"after this `,` something is missing: {_found(place)} follows", ""
+        return "E101", f"after this `,` something is missing: {found(place)} follows", ""
     if place.bad == "," and place.wants_operand:
         return "E101", "before this `,` something is missing", ""
     return None
@@ -241,16 +152,16 @@ def _brackets(place: Place) -> Fault | None:
 
 def _type(place: Place) -> Fault | None:
     if "REAL" in place.accepts:
-        help = _TYPES.get(place.bad, "")
-        if not help and place.bad_kind in ("name", "number"):
-            help = f"a vector of size {place.bad} is `[{place.bad}]`"
+        advice = TYPES.get(place.bad, "")
+        if not advice and place.bad_kind in ("name", "number"):
+            advice = f"a vector of size {place.bad} is `[{place.bad}]`"
         elif place.bad == "(":
-            help = "a shape stands in square brackets, `[H, D]`"
+            advice = "a shape stands in square brackets, `[H, D]`"
         message = "expected a type, `[H, D]`, `real`, `bool` or `index(K)`"
         if "LSQB" not in place.accepts:
             message = "expected the kind of the parameter, `real`, `index` or `bool`"
-            help = _TYPES.get(place.bad, "the shape of a parameter is that of its argument")
-        return "E137", f"{message}, found {_found(place)}", help
+            advice = TYPES.get(place.bad, "the shape of a parameter is that of its argument")
+        return "E137", f"{message}, found {found(place)}", advice
     if place.before and place.before.text == "index" and place.accepts == {"LPAR"}:
         return "E137", "`index` does not say how many classes there are", "write `index(K)`"
     return None
@@ -261,16 +172,27 @@ def _type(place: Place) -> Fault | None:
 
 def _check_only(place: Place) -> Fault | None:
     if place.bad == "+-":
-        return "E124", "`+-` stands only in a check, behind the expected value", "write `a - b`, or `a + (-b)`"
-    if place.bad == "~=":
+        return (
+            "E124",
+            "`+-` stands only in a check, behind the expected value",
+            "write `a - b`, or `a + (-b)`",
+        )
+    if place.bad == "~=" and place.start == "check_item" and place.index:
+        advice = (
+            "separate two checks by `,` or a new line; one that begins with `-` goes in brackets"
+        )
+        return "E124", "a second `~=` follows in one comparison", advice
+    if place.bad == "~=" and not place.wants_operand:
         return "E124", "`~=` stands only in a check", "equality is `==`; an equation is written with `=`"
     return None
 
 
 def _chained(place: Place) -> Fault | None:
     if place.bad in COMPARISONS and place.after_operand:
-        return "E121", f"comparisons are not chained, but a second one, `{place.bad}`, follows", (
-            "write `a < b and b < c`"
+        return (
+            "E121",
+            f"comparisons are not chained, but a second one, `{place.bad}`, follows",
+            ("write `a < b and b < c`"),
         )
     return None
 
@@ -285,24 +207,37 @@ def _number_postfix(place: Place) -> Fault | None:
     before = place.before
     if before is None or before.kind not in ("number", "string") or place.bad not in ("(", "[", "."):
         return None
-    help = f"for a product write `{before.text} * (...)`" if place.bad == "(" else ""
+    advice = f"for a product write `{before.text} * (...)`" if place.bad == "(" else ""
     what = "number" if before.kind == "number" else "text"
-    return "E125", f"a {what} takes no `{place.bad}`", help
+    return "E125", f"a {what} takes no `{place.bad}`", advice
 
 
 def _side_by_side(place: Place) -> Fault | None:
-    if not place.after_operand or place.bad_kind not in ("name", "number", "string") or place.before is None:
+    if place.bad_kind not in ("name", "number", "string") or place.before is None:
         return None
     left, right = place.before.text, place.bad
+    if not place.after_operand:
+        if "COMMA" not in place.accepts or "NAME" in place.accepts:
+            return None
+        return (
+            "E123",
+            f"between `{left}` and `{right}` something is missing",
+            "declarations are separated by `,`",
+        )
+    if left in _LOGIC:
+        return "E102", f"before `{left}` a value is missing", f"`{left}` stands between two conditions"
+    if right in _LOGIC or left in STATEMENTS:
+        advice = STATEMENTS.get(left, "write `and not`")
+        return "E123", f"between `{left}` and `{right}` something is missing", advice
     if place.start == "option":
-        help = "options are separated by `,` or a new line"
+        advice = "options are separated by `,` or a new line"
     elif "COMMA" in place.accepts or place.start != "statement":
-        help = f"an operator, as in `{left} * {right}`, or a `,`" if place.before.kind != "mark" else ""
+        advice = f"an operator, as in `{left} * {right}`, or a `,`" if place.before.kind != "mark" else ""
     elif _ahead(place) in ("=", "[") and "=" in {token.text for token in place.tokens[place.index :]}:
-        help = "a statement begins on a new line"
+        advice = "a statement begins on a new line"
     else:
-        help = f"for a product write `{left} * {right}`" if place.before.kind != "mark" else ""
-    return "E123", f"between `{left}` and `{right}` something is missing", help
+        advice = f"for a product write `{left} * {right}`" if place.before.kind != "mark" else ""
+    return "E123", f"between `{left}` and `{right}` something is missing", advice
 
 
 def _ahead(place: Place) -> str:
@@ -315,30 +250,11 @@ def _value_missing(place: Place) -> Fault | None:
     if place.bad_kind == "end":
         return "E102", f"after `{place.before.text}` a value is missing", ""
     if place.bad_kind == "mark" or place.bad in ("and", "or"):
-        help = "one operator at a time" if place.bad in "+*/@^" else ""
-        return "E102", f"after `{place.before.text}` a value is missing: {_found(place)} follows", help
+        advice = "one operator at a time" if place.bad in "+*/@^" else ""
+        if place.bad == "+" and place.before.text in ("=", "(", "[", ",", "~"):
+            advice = "leave the `+` out"
+        return "E102", f"after `{place.before.text}` a value is missing: {found(place)} follows", advice
     return None
-
-
-def _expected(place: Place) -> str:
-    names = [word for terminal, word in _WORDS.items() if terminal in place.accepts]
-    if place.wants_operand:
-        return "a value"
-    if "NAME" in place.accepts:
-        names.insert(0, "a name")
-    if "STRING" in place.accepts:
-        names.insert(0, 'a text in double quotes')
-    if place.after_operand:
-        names.insert(0, "an operator")
-    if len(names) > 1:
-        return f"{', '.join(names[:-1])} or {names[-1]}"
-    return names[0] if names else "something else"
-
-
-def _found(place: Place) -> str:
-    if place.bad_kind == "end":
-        return "the end of the line" if place.start == "statement" else "the end"
-    return f"`{place.words(place.index, place.index + 1)}`"
 
 
 _QUESTIONS = (
