@@ -18,7 +18,7 @@ _LARGEST = 2.0**64
 
 
 def number(value: ast.Expr, dims: Mapping[str, int], depth: int = 0) -> int | float:
-    """The value of a number, a dim, or arithmetic on them; whole results are `int`."""
+    """The value of a number, a dim, or arithmetic and roots of them; whole results are `int`."""
     if depth > DEEPEST:
         raise fault("E403", "this value is nested too deeply to be read", value.span)
     if isinstance(value, ast.Number):
@@ -37,6 +37,14 @@ def number(value: ast.Expr, dims: Mapping[str, int], depth: int = 0) -> int | fl
     if isinstance(value, ast.Binary) and value.op in "+-*/^":
         left, right = number(value.left, dims, depth + 1), number(value.right, dims, depth + 1)
         return _combine(value, left, right)
+    if (
+        isinstance(value, ast.Call)
+        and value.function == ast.Name(value.span, "sqrt")
+        and len(value.args) == 1
+    ):
+        operand = number(value.args[0], dims, depth + 1)
+        if operand >= 0:
+            return math.sqrt(operand)
     raise fault("E403", f"expected a number, found {describe(value)}", value.span)
 
 
