@@ -64,15 +64,13 @@ class Frame(Protocol):
         """A number for each example of the batch, uint64 of shape (batch,), for random draws."""
 
 
-class Oracle(Protocol):
-    """The NumPy meaning of an op, the judge of every backend. Clear before fast.
+Oracle = Callable[..., Array]
+"""`oracle(frame, attrs, *arrays)`: the NumPy meaning of an op, the judge of every backend. Clear before fast.
 
-    Each array has one leading dimension for each of `frame.axes` (size 1 where the operand does not vary
-    over that index), then its element's dims. The result has one for each of `frame.out.axes` (or size 1),
-    then the result's dims.
-    """
-
-    def __call__(self, frame: Frame, attrs: Attrs, *arrays: Array) -> Array: ...
+Each array has one leading dimension for each of `frame.axes` (size 1 where the operand does not vary
+over that index), then its element's dims. The result has one for each of `frame.out.axes` (or size 1),
+then the result's dims.
+"""
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ class Sample:
     """Operands for the tests of an op: types, attributes, and the open interval that reals are drawn from.
 
     `domain` keeps away from poles and kinks where finite differences mean nothing. An operand listed in
-    `values` is taken as given instead of being drawn.
+    `values` is taken as given, its numbers repeated as often as its size asks for, instead of being drawn.
     """
 
     types: tuple[TensorType, ...]

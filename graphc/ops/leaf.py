@@ -1,0 +1,172 @@
+"""Ops without operands: constants, positions, what is inside a range, lengths. And `pin`, which names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from graphc.ir.builder import Builder
+from graphc.ir.graph import Node, Value
+from graphc.ir.op import Array, Attrs, Frame, Op, Sample, non_differentiable
+from graphc.ops.examples import B_T, H, K, S, T, U, real
+from graphc.types import BATCH, BATCH_NAME, Affine, Dim, DType, Index, Length, TensorType
+
+
+def constant(b: Builder, value: float, dtype: DType = "real", shape: tuple[Dim, ...] = ()) -> Value:
+    """A constant of one number, as a scalar or all over a shape."""
+    return b(CONSTANT, value=value, dtype=dtype, shape=shape)
+
+
+def _constant_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    sizes = tuple(dim.value for dim in attrs["shape"])
+    found = np.shape(attrs["value"])
+    assert found in ((), sizes), (found, sizes)
+    return TensorType(attrs["dtype"], (), attrs["shape"])
+
+
+def _constant(frame: Frame, attrs: Attrs, *arrays: Array) -> Array:
+    dtypes = {"real": frame.real, "int": np.int64, "bool": np.bool_}
+    return np.broadcast_to(np.asarray(attrs["value"], dtypes[attrs["dtype"]]), frame.out.sizes)
+
+
+def _constant_samples() -> Iterable[Sample]:
+    yield Sample((), {"value": 0.5, "dtype": "real", "shape": ()})
+    yield Sample((), {"value": 0.0, "dtype": "real", "shape": (H,)})
+    yield Sample((), {"value": ((1, 2, 3), (4, 5, 6)), "dtype": "int", "shape": (Dim.literal(2), H)})
+    yield Sample((), {"value": True, "dtype": "bool", "shape": ()})
+    yield Sample((), {"value": (), "dtype": "real", "shape": (Dim.literal(0),)})
+
+
+CONSTANT = Op(
+    name="constant",
+    infer=_constant_type,
+    vjp=non_differentiable,
+    oracle=_constant,
+    samples=_constant_samples,
+)
+"""`constant(; value, dtype, shape)`: a nested tuple of the shape, or one number that fills it."""
+
+
+POSITION = Op(
+    name="position",
+    infer=lambda types, attrs: TensorType("int", (attrs["index"],)),
+    vjp=non_differentiable,
+    oracle=lambda frame, attrs: np.arange(1, frame.extent(attrs["index"]) + 1, dtype=np.int64),
+    samples=lambda: [Sample((), {"index": index}) for index in (T, K, U, BATCH)],
+)
+"""`position(; index)`: 1, 2, ... along the index."""
+
+
+STEP = Op(
+    name="step",
+    infer=lambda types, attrs: TensorType("int"),
+    vjp=non_differentiable,
+    oracle=lambda frame, attrs: np.asarray(frame.step(attrs["index"]), np.int64),
+    samples=lambda: [Sample((), {"index": T})],
+)
+"""`step(; index)`: the position at which the enclosing loop over the index stands."""
+
+
+def _inside(frame: Frame, attrs: Attrs, *arrays: Array) -> Array:
+    index: Index = attrs["index"]
+    here = _positions(frame, index, attrs["steps"])
+    above = _bound(frame, index.lo, attrs["steps"]) <= here
+    return np.asarray(above & (here <= _bound(frame, index.hi, attrs["steps"])))
+
+
+def _positions(frame: Frame, index: Index, steps: frozenset[Index]) -> Array:
+    """Where an index stands, laid along its own dimension of the result, or the loop's step."""
+    if index in steps:
+        return np.asarray(frame.step(index), np.int64)
+    return _along(frame, index, np.arange(1, frame.extent(index) + 1, dtype=np.int64))
+
+
+def _bound(frame: Frame, bound: Affine, steps: frozenset[Index]) -> Array:
+    total: Array = np.asarray(bound.constant, np.int64)
+    for symbol, coefficient in bound.terms:
+        if isinstance(symbol, Length):
+            own = frame.lengths(Index.full("", symbol))
+            value = _along(frame, BATCH, own) if own.ndim else own
+        else:
+            value = _positions(frame, symbol, steps)
+        total = total + coefficient * value
+    return total
+
+
+def _along(frame: Frame, index: Index, values: Array) -> Array:
+    shape = [1] * len(frame.out.axes)
+    shape[frame.out.axes.index(index)] = len(values)
+    return values.reshape(shape)
+
+
+INSIDE = Op(
+    name="inside",
+    infer=lambda types, attrs: TensorType.of(
+        "bool", ({attrs["index"]} | attrs["index"].dependencies) - attrs["steps"]
+    ),
+    vjp=non_differentiable,
+    oracle=_inside,
+    samples=lambda: [
+        Sample((), {"index": T, "steps": frozenset()}),
+        Sample((), {"index": K, "steps": frozenset()}),
+        Sample((), {"index": U, "steps": frozenset()}),
+        Sample((), {"index": U, "steps": frozenset({T})}),
+        Sample((), {"index": _LATER, "steps": frozenset({S})}),
+    ],
+)
+"""`inside(; index, steps)`: whether a position lies in the index's own range `lo..hi`.
+
+Indices in `steps` are those of enclosing loops: the bounds read their step instead of an axis.
+"""
+
+_LATER = Index("v", T.length, Affine.of(T) + 1, Affine.of(T.length) - 1)
+
+
+INSIDE_STEP = Op(
+    name="inside_step",
+    infer=lambda types, attrs: TensorType.of("bool", attrs["index"].dependencies - attrs["steps"]),
+    vjp=non_differentiable,
+    oracle=lambda frame, attrs: _inside(frame, {**attrs, "steps": attrs["steps"] | {attrs["index"]}}),
+    samples=lambda: [
+        Sample((), {"index": T, "steps": frozenset({T})}),
+        Sample((), {"index": K, "steps": frozenset({K, T})}),
+    ],
+)
+"""`inside_step(; index, steps)`: `inside` at the step of the enclosing loop over the index."""
+
+
+def _length(frame: Frame, attrs: Attrs, *arrays: Array) -> Array:
+    return np.asarray(frame.lengths(Index.full("", attrs["length"])), np.int64)
+
+
+LENGTH = Op(
+    name="length",
+    infer=lambda types, attrs: TensorType.of("int", [BATCH] if _varies(attrs["length"]) else []),
+    vjp=non_differentiable,
+    oracle=_length,
+    samples=lambda: [Sample((), {"length": length}) for length in (T.length, K.length, BATCH.length)],
+)
+"""`length(; length)`: each example's own, or the same for all if it is fixed."""
+
+
+def _varies(length: Length) -> bool:
+    return not length.is_fixed and length.name != BATCH_NAME
+
+
+def _through(b: Builder, node: Node, g: Value) -> Sequence[Value | None]:
+    return [g]
+
+
+PIN = Op(
+    name="pin",
+    infer=lambda types, attrs: types[0],
+    vjp=_through,
+    oracle=lambda frame, attrs, x: x,
+    samples=lambda: [Sample((real(*B_T, shape=(H,)),), {"name": "h"}), Sample((real(),), {"name": "enc.h"})],
+    scalar="a",
+)
+"""`pin(x; name)`: the identity, which marks the value that the user calls `name`."""
+
+
+OPS = (CONSTANT, POSITION, STEP, INSIDE, INSIDE_STEP, LENGTH, PIN)
