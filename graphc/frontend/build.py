@@ -31,7 +31,8 @@ class Builder(Transformer_NonRecursive[Token, Any]):
 
     def _span(self, place: Meta | Token) -> Span:
         start, end = place.start_pos, place.end_pos
-        assert start is not None and end is not None
+        assert start is not None
+        assert end is not None
         return Span(self.source, start, end)
 
     def _fault(self, code: str, message: str, span: Span, help: str = "", label: Label | None = None) -> None:

@@ -44,8 +44,8 @@ class _Row:
 def format_source(source: Source) -> str:
     """The text in its one form. Raises what `parse` raises."""
     file = parse(source)
-    layout = _Layout(source, [word for word in scan(source).comments])
-    layout.entries(file.statements, 0, len(source.text))
+    layout = _Layout(source, scan(source).comments)
+    layout.entries(file.statements, 0, 0)
     return layout.text()
 
 
@@ -104,9 +104,7 @@ class _Layout:
             comment = self.comments[self.next_comment]
             self.next_comment += 1
             self._blank(done, comment.start, start)
-            self.rows.append(_Row(indent, "", comment=comment.text.rstrip(), fixed=True))
-            self.rows[-1].left = " " * indent + self.rows[-1].comment
-            self.rows[-1].comment = ""
+            self.rows.append(_Row(indent, " " * indent + comment.text.rstrip(), fixed=True))
             done = comment.end
         return done
 

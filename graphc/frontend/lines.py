@@ -1,7 +1,7 @@
 """Logical lines: which words make up one statement, and which lines stand in its braces.
 
-A newline ends a statement except inside `()` and `[]`, after a word that cannot end one, and before a word that
-cannot begin one. Brackets are matched here, with a guess at where a forgotten one belongs, so that one
+A newline ends a statement except inside `()` and `[]`, after a word that cannot end one, and before a word
+that cannot begin one. Brackets are matched here, with a guess at where a forgotten one belongs, so that one
 forgotten bracket is one fault and the lines behind it are still looked at.
 """
 
@@ -205,17 +205,18 @@ class _Splitter:
                 return False
             depth += (token.text in ("(", "[")) - (token.text in (")", "]"))
             if depth == 0 and token.text not in (")", "]"):
-                return token.text == "="
+                return token.text in ("=", "~=")
         return False
 
     def _is_forgotten(self, head: Line, token: Token) -> bool:
         """Whether the `}` of a brace that is never closed belongs in front of this word."""
-        return (
-            head.brace is not None
-            and head.brace.start in self.unclosed
-            and self._column(token) <= self._column(head.tokens[0] if head.tokens else head.brace)
-            and self._begins(self.index, equations=head.keyword in ("check", "data", "fit"))
-        )
+        assert head.brace is not None
+        if self._column(token) > self._column(head.tokens[0] if head.tokens else head.brace):
+            return False
+        items = KEYWORDS.get(head.keyword) == "items"
+        unclosed = head.brace.start in self.unclosed
+        # No declaration can stand among items, so there it tells even if another `}` follows somewhere.
+        return (items or unclosed) and self._begins(self.index, equations=items and unclosed)
 
     # -------------------------------------------------------------------------------- brackets
 

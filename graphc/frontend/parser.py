@@ -57,10 +57,12 @@ def grammar() -> Lark:
 
 def _cache_file() -> str | bool:
     # A folder of the user's own: the file is unpickled, so no other user may be able to write it.
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graphc"
+    if os.name != "posix":
+        return False
     try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graphc"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
+    except (OSError, RuntimeError):
         return False
     own = folder.stat().st_uid == os.getuid() and not folder.stat().st_mode & 0o022
     return str(folder / "grammar.pickle") if own and os.access(folder, os.W_OK) else False

@@ -171,6 +171,8 @@ def _type(place: Place) -> Fault | None:
 
 
 def _check_only(place: Place) -> Fault | None:
+    if place.bad == "+-" and any(token.text == "+-" for token in place.tokens[: place.index]):
+        return "E124", "a second `+-` follows in one comparison", "one tolerance is enough"
     if place.bad == "+-":
         return (
             "E124",
@@ -178,9 +180,7 @@ def _check_only(place: Place) -> Fault | None:
             "write `a - b`, or `a + (-b)`",
         )
     if place.bad == "~=" and place.start == "check_item" and place.index:
-        advice = (
-            "separate two checks by `,` or a new line; one that begins with `-` goes in brackets"
-        )
+        advice = "separate two checks by `,` or a new line; one that begins with `-` goes in brackets"
         return "E124", "a second `~=` follows in one comparison", advice
     if place.bad == "~=" and not place.wants_operand:
         return "E124", "`~=` stands only in a check", "equality is `==`; an equation is written with `=`"
@@ -231,6 +231,8 @@ def _side_by_side(place: Place) -> Fault | None:
         return "E123", f"between `{left}` and `{right}` something is missing", advice
     if place.start == "option":
         advice = "options are separated by `,` or a new line"
+    elif place.first in KEYWORDS and _ahead(place) in ("=", ":", "[", "~"):
+        advice = "declarations are separated by `,`"
     elif "COMMA" in place.accepts or place.start != "statement":
         advice = f"an operator, as in `{left} * {right}`, or a `,`" if place.before.kind != "mark" else ""
     elif _ahead(place) in ("=", "[") and "=" in {token.text for token in place.tokens[place.index :]}:
