@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from graphc.autodiff.activity import history_inputs
-from graphc.autodiff.fit import relabeled, starred
+from graphc.autodiff.fit import starred
 from graphc.ir.builder import Builder
 from graphc.ir.graph import AnyNode, LoopNode, Node, Value, body_graph
+from graphc.ops.indexing import RENAME
 
 Binding = tuple[Value, Value]
 """An operand of the reverse loop, and the input of its body."""
@@ -50,7 +51,7 @@ class Closure:
         elif value in history_inputs(self.node):
             self._capture_history(value)
         elif value in leaves:
-            self.names[value] = replace_result(self.preamble, leaves[value])
+            self.names[value] = _computed_again(self.preamble, leaves[value])
         else:
             self._bind(self.sequences, self._stack(value), value)
 
@@ -76,11 +77,11 @@ class Closure:
         loop = self.node.loop
         stack = self._stacks[loop.histories[history_inputs(self.node).index(view)]]
         star = starred(loop.index)
-        whole = relabeled(self.outer, stack, loop.index, star)
+        whole = self.outer(RENAME, stack, old=loop.index, new=star)
         inside = Value(whole.type, stack.name)
         self.constants.append((whole, inside))
         (bound,) = (axis for axis in view.type.axes if axis not in stack.type.axes)
-        self.names[view] = relabeled(self.preamble, inside, star, bound)
+        self.names[view] = self.preamble(RENAME, inside, old=star, new=bound)
 
     def forward(self, rebuilt: Mapping[AnyNode, LoopNode]) -> LoopNode:
         """The forward loop with the extra stacks, and with the loops in its body that have gained some."""
@@ -93,7 +94,7 @@ class Closure:
         return replace(self.node, loop=loop, results=(*self.node.results, *(r for r, _ in self.extra)))
 
 
-def replace_result(builder: Builder, node: Node) -> Value:
+def _computed_again(builder: Builder, node: Node) -> Value:
     """Compute a node again, as a value of its own."""
     with builder.at(node.span):
         return builder(node.op, *node.operands, name=node.result.name, **node.attrs)

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.autodiff.activity import Activity
-from graphc.autodiff.fit import one, zeros
+from graphc.autodiff.fit import zeros
 from graphc.autodiff.loop import reverse_loop
 from graphc.autodiff.rewrite import live_nodes
 from graphc.autodiff.walk import Context, Export, Walk
 from graphc.ir.builder import Builder
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Value
-from graphc.ops.leaf import PIN
+from graphc.ops.leaf import PIN, constant
 from graphc.types import Index, TensorType
 
 
@@ -58,7 +58,8 @@ def differentiate(
     cotangent of the loss, one unless given. A name that the loss does not depend on has zeros.
     """
     target = graph.outputs[loss] if isinstance(loss, str) else loss
-    assert not target.type.axes and target.type.rank == 0, f"a loss of type {target.type} is no scalar"
+    is_scalar = not target.type.axes and target.type.rank == 0
+    assert is_scalar, f"a loss of type {target.type} is no scalar"
     sources = {name: _source(graph, name) for name in wrt}
     for name, source in sources.items():
         assert source.type.dtype == "real", f"`{name}` of type {source.type} has no gradient"
@@ -71,7 +72,7 @@ def differentiate(
         reverse_loop,
     )
     walk = Walk(context, Builder())
-    walk.add(target, seed or one(walk.builder), "loss")
+    walk.add(target, seed or constant(walk.builder, 1.0), "loss")
     walk.run(graph.nodes)
     for value in graph.inputs:
         walk.export(value)
@@ -91,8 +92,8 @@ def _pins(graph: Graph, name: str, loops: tuple[Index, ...]) -> list[_Source]:
         if isinstance(node, LoopNode):
             found += _pins(node.loop.body, name, (*loops, node.loop.index))
         elif node.op is PIN and node.attrs["name"] == name:
-            type = node.result.type
-            found.append(_Source(node.result, type.with_axes({*type.axes, *loops})))
+            pinned = node.result.type
+            found.append(_Source(node.result, pinned.with_axes({*pinned.axes, *loops})))
     return found
 
 

@@ -16,12 +16,15 @@ from dataclasses import dataclass
 
 from graphc.autodiff.activity import history_inputs
 from graphc.autodiff.closure import Binding, Closure
-from graphc.autodiff.fit import masked_to_range, relabeled, starred, summed_over_steps, taken_step, zeros
+from graphc.autodiff.fit import starred, summed_over_steps, zeros
 from graphc.autodiff.rewrite import free_values, live_nodes, renamed
 from graphc.autodiff.walk import Export, Part, Walk
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Loop, LoopNode, Value, body_graph
 from graphc.ops.elementwise import ADD
+from graphc.ops.indexing import PICK, RENAME
+from graphc.ops.leaf import STEP
+from graphc.ops.masking import within
 
 
 @dataclass
@@ -36,7 +39,7 @@ class _Carry:
 
 
 def reverse_loop(walk: Walk, node: LoopNode) -> None:
-    """Append the reverse of a loop to a walk; note the forward loop's rebuilt form if it has to stack more."""
+    """Append the reverse of a loop to a walk; note the forward loop's new form if it has to stack more."""
     if any(walk.total(result) is not None for result in node.results):
         _Reversal(walk, node).emit()
 
@@ -101,11 +104,12 @@ class _Reversal:
             if view not in self.outer.context.active:
                 continue
             output = self.loop.body_outputs[self.loop.carries + number]
-            type = output.type.with_axes({*output.type.axes, starred(index)})
-            whole = Value(type, view.name)
-            own = taken_step(self.inner.builder, whole, index)
+            spanning = output.type.with_axes({*output.type.axes, starred(index)})
+            whole = Value(spanning, view.name)
+            builder = self.inner.builder
+            own = builder(PICK, whole, builder(STEP, index=index), index=starred(index))
             self.inner.add(output, own, "later steps")
-            start = zeros(self.outer.builder, type)
+            start = zeros(self.outer.builder, spanning)
             self.carries.append(_Carry(start, whole, view, whole, lambda value: None))
 
     def _accumulated(self, carry: _Carry, found: Value | None) -> Value:
@@ -114,12 +118,14 @@ class _Reversal:
             return carry.input
         builder, star = self.inner.builder, starred(self.loop.index)
         (bound,) = (axis for axis in found.type.axes if axis not in carry.input.type.axes)
-        read = relabeled(builder, masked_to_range(builder, found, bound), bound, star)
+        read = builder(RENAME, within(builder, found, bound), old=bound, new=star)
         return builder(ADD, carry.input, read)
 
     def _collect_constants(self) -> None:
         index = self.loop.index
-        for operand, primal in zip(self.node.operands, self.loop.body.inputs[: self.loop.constants], strict=False):
+        for operand, primal in zip(
+            self.node.operands, self.loop.body.inputs[: self.loop.constants], strict=False
+        ):
             for part in self.inner.crossing(primal, operand):
 
                 def receive(stack: Value, operand: Value = operand, origin: str = part.origin) -> None:

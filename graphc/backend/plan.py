@@ -48,11 +48,9 @@ class NodeCall:
         self.oracle = node.op.oracle
         self.attrs = node.attrs
         self.types = tuple(operand.type for operand in node.operands)
-        self.axes = sort_indices(index for type in self.types for index in type.axes)
+        self.axes = sort_indices(index for given in self.types for index in given.axes)
         self.out = node.result.type
-        self.sources = [
-            (numbers[operand], _selector(self.axes, operand.type)) for operand in node.operands
-        ]
+        self.sources = [(numbers[operand], _selector(self.axes, operand.type)) for operand in node.operands]
         self.target = numbers[node.result]
         self.extents = _extents(self.out)
         self.dead = dead
@@ -83,7 +81,7 @@ class LoopCall:
         _, sequences, _ = loop.split(node.operands)
         self.slices = [_before(operand.type, node) for operand in sequences]
         self.stack_types = [result.type for result in node.results[loop.carries :]]
-        self.positions = [_before(type, node) for type in self.stack_types]
+        self.positions = [_before(stack, node) for stack in self.stack_types]
         outputs = loop.body_outputs[: loop.carries]
         self.held = [BATCH in value.type.axes for value in outputs]
         views = loop.body.inputs[len(loop.body.inputs) - len(loop.histories) :]
@@ -95,15 +93,14 @@ class LoopCall:
     def run(self, state: State, slots: Slots) -> None:
         index, count = self.loop.index, self.loop.carries
         constants, sequences, carries = self.loop.split([_filled(slots[i]) for i in self.operands])
-        stacks = [np.zeros(state.shape(type), state.dtypes[type.dtype]) for type in self.stack_types]
+        stacks = [np.zeros(state.shape(s), state.dtypes[s.dtype]) for s in self.stack_types]
         histories = [np.moveaxis(stacks[i], *axes) for i, axes in self.histories]
         own = state.lengths(index)
         steps = range(1, state.extent(index) + 1)
         for step in reversed(steps) if self.loop.reverse else steps:
             state.steps[index.name] = step
             parts = [
-                sequence[_at(before, step)]
-                for sequence, before in zip(sequences, self.slices, strict=True)
+                sequence[_at(before, step)] for sequence, before in zip(sequences, self.slices, strict=True)
             ]
             results = self.body.execute(state, [*constants, *parts, *carries, *histories])
             carries = self._carry(carries, results[:count], own, step)
@@ -113,9 +110,7 @@ class LoopCall:
         for target, array in zip(self.targets, [*carries, *stacks], strict=True):
             slots[target] = array
 
-    def _carry(
-        self, old: Sequence[Array], new: Sequence[Array], own: Array, step: int
-    ) -> tuple[Array, ...]:
+    def _carry(self, old: Sequence[Array], new: Sequence[Array], own: Array, step: int) -> tuple[Array, ...]:
         """The carries after a step; where it lies outside an example's length they stay as they were."""
         if self.histories:
             # A view of a history would change with the steps to come.
