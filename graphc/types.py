@@ -133,7 +133,7 @@ class Affine:
     def of(value: int | Length | Index) -> Affine:
         if isinstance(value, int):
             return Affine(value)
-        if isinstance(value, Length) and value.size is not None and value.size.is_literal:
+        if isinstance(value, Length) and value.size is not None:
             return Affine(value.size.value)
         return Affine(0, ((value, 1),))
 

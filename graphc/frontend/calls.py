@@ -1,0 +1,161 @@
+"""Calls: functions are expanded, layers are inlined, built-in functions build nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from graphc.diagnostics import fault, nearest
+from graphc.frontend import ast, builtins, instances, reads
+from graphc.frontend.arithmetic import one_line
+from graphc.frontend.scope import Layer, Scope
+from graphc.frontend.terms import UNKNOWN, Closure, Context, Env, Term
+
+if TYPE_CHECKING:
+    from graphc.frontend.expressions import Expressions
+
+
+def call(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
+    """Whatever `f(...)`, `enc(...)`, `res[k](...)` or `sum[t](...)` stands for."""
+    head = expr.function.object if isinstance(expr.function, ast.Subscript) else expr.function
+    if not isinstance(head, ast.Name):
+        raise fault(
+            "E222", f"`{one_line(expr.function.span.text)}` cannot be called", expr.function.span
+        )
+    entry = ex.lookup(head.id, ctx)
+    if isinstance(entry, Layer):
+        return _layer_value(ex, expr, ctx)
+    if head.id in ctx.library.functions and not isinstance(expr.function, ast.Subscript):
+        return _function(ex, expr, head, ctx)
+    if head.id in builtins.NAMES:
+        return builtins.build(ex, expr, head, ctx)
+    if head.id in ctx.library.blocks:
+        raise fault(
+            "E222",
+            f"`{head.id}` is a block; a call never creates weights",
+            expr.span,
+            help=f"make an instance first: layer name = {one_line(expr.span.text)}",
+        )
+    if entry is not None or head.id in ctx.vars:
+        raise fault(
+            "E222",
+            f"`{head.id}` is not a function",
+            expr.span,
+            help=f"subscripts go into brackets: {head.id}[...]",
+        )
+    known = {*ctx.library.functions, *ctx.library.blocks, *builtins.NAMES}
+    known |= {n for n, e in ctx.scope.names.items() if isinstance(e, Layer)}
+    raise fault("E220", f"`{head.id}` is not a known function or layer", head.span, help=nearest(head.id, known))
+
+
+def _layer_value(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
+    scope = instance(ex, expr, ctx)
+    if scope is None:
+        return UNKNOWN
+    if len(scope.outputs) != 1:
+        fields = ", ".join(f"`.{name}`" for name in scope.outputs)
+        raise fault(
+            "E227",
+            f"`{one_line(expr.span.text)}` has {len(scope.outputs)} outputs; name one",
+            expr.span,
+            help=f"write one of {fields} behind it",
+        )
+    (name,) = scope.outputs
+    entry = scope.names[name] if name in scope.names else scope.names["@output"]
+    assert isinstance(entry, reads.Definition)
+    return reads.bare(ex, entry, expr, ctx, reads.of_definition(entry, ctx))
+
+
+def instance(ex: Expressions, expr: ast.Call, ctx: Context) -> Scope | None:
+    """The scope of a layer's call; None while the arguments' types are unknown."""
+    return instances.instance(ex, expr, ctx)
+
+
+# ---------------------------------------------------------------------------------------- functions
+
+
+def _function(ex: Expressions, expr: ast.Call, head: ast.Name, ctx: Context) -> Term:
+    function = _overload(ex, expr, head, ctx)
+    if function is None:
+        return UNKNOWN
+    if ctx.env is not None and ctx.env.expands(function):
+        raise fault("E248", f"function `{head.id}` contains itself", expr.span)
+    env = ex.el.env_of(expr, ctx)
+    if env is None or env.function is not function:
+        env = Env(
+            function,
+            _parameters(function, expr, ctx),
+            ex.el.library_of(function, ctx.library),
+            ex.el.is_own(function),
+            ctx.env,
+        )
+        ex.el.keep_env(expr, ctx, env)
+    return ex.term(function.value, replace(ctx, env=env))
+
+
+def _parameters(function: ast.FunctionDefinition, expr: ast.Call, ctx: Context) -> Mapping[str, Closure]:
+    found: dict[str, Closure] = {}
+    for parameter, argument in zip(function.parameters, expr.args, strict=False):
+        found[parameter.name] = Closure(argument, ctx.scope, ctx.env)
+    for option in expr.options:
+        found[option.name] = Closure(option.value, ctx.scope, ctx.env)
+    for parameter in function.parameters:
+        if parameter.name not in found:
+            assert parameter.default is not None
+            found[parameter.name] = Closure(parameter.default, ctx.scope, None)
+    return found
+
+
+def _overload(ex: Expressions, expr: ast.Call, head: ast.Name, ctx: Context) -> ast.FunctionDefinition | None:
+    overloads = ctx.library.functions[head.id]
+    names = {p.name for f in overloads for p in f.parameters}
+    for option in expr.options:
+        if option.name not in names:
+            raise fault(
+                "E225",
+                f"`{head.id}` has no parameter `{option.name}`",
+                option.span,
+                help=nearest(option.name, names),
+            )
+    fitting = [f for f in overloads if _fits(f, expr)]
+    if not fitting:
+        shapes = " or ".join(f"`{_signature(f)}`" for f in overloads[:4])
+        raise fault(
+            "E224",
+            f"`{head.id}` is called with {len(expr.args)} arguments; it is {shapes}",
+            expr.span,
+        )
+    if len(fitting) == 1 and not any(p.kind for p in fitting[0].parameters):
+        return fitting[0]
+    return _by_kind(ex, fitting, expr, head, ctx)
+
+
+def _fits(function: ast.FunctionDefinition, expr: ast.Call) -> bool:
+    names = [p.name for p in function.parameters]
+    given = {*names[: len(expr.args)], *(o.name for o in expr.options)}
+    required = {p.name for p in function.parameters if p.default is None}
+    twice = len(expr.args) + len(expr.options) > len(given)
+    return len(expr.args) <= len(names) and given <= set(names) and required <= given and not twice
+
+
+def _by_kind(
+    ex: Expressions, fitting: list[ast.FunctionDefinition], expr: ast.Call, head: ast.Name, ctx: Context
+) -> ast.FunctionDefinition | None:
+    """The first overload whose annotated parameters have the kind that is given."""
+    terms = ex.terms(expr.args, ctx)
+    kinds = {"index": "int", "real": "real", "bool": "bool"}
+    for function in sorted(fitting, key=lambda f: -sum(p.kind is not None for p in f.parameters)):
+        pairs = list(zip(function.parameters, terms, strict=False))
+        if any(p.kind and t.value is None for p, t in pairs):
+            return None
+        if all(p.kind is None or (t.value and t.value.type.dtype == kinds[p.kind]) for p, t in pairs):
+            return function
+    found = ", ".join(t.value.type.dtype if t.value else "?" for t in terms)
+    wanted = " or ".join(f"`{_signature(f)}`" for f in fitting)
+    raise fault("E224", f"`{head.id}` is given ({found}); it is {wanted}", expr.span)
+
+
+def _signature(function: ast.FunctionDefinition) -> str:
+    parts = [p.name + (f" : {p.kind}" if p.kind else "") for p in function.parameters]
+    return f"{function.name}({', '.join(parts)})"

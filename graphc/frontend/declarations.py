@@ -1,0 +1,428 @@
+"""Declarations of a file or block: dims, axes, inputs, parameters, noise, layers and left sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from graphc.diagnostics import Diagnostic, GraphcError, Label, Span, fault, nearest
+from graphc.frontend import ast
+from graphc.frontend.constants import MOST_ELEMENTS, constant_of, dim_of, too_large
+from graphc.frontend.scope import Boundary, Definition, Layer, Record, Scope
+from graphc.frontend.spec import InputInfo, ParamInfo, StateInfo
+from graphc.ir.op import Array
+from graphc.ir.system import Leaf
+from graphc.types import BATCH, Affine, Dim, Index, Length, TensorType
+
+if TYPE_CHECKING:
+    from graphc.frontend.elaborate import Elaborator
+
+RESERVED = frozenset({"batch", "grad", "not", "and", "or"})
+
+
+def declare_dims(
+    statements: Iterable[ast.Statement], scope: Scope, given: dict[str, int], faults: list[Diagnostic]
+) -> None:
+    """Dims may use one another in any order. `given` values (the command line's) win."""
+    items = {
+        item.name: item
+        for statement in statements
+        if isinstance(statement, ast.DimDeclaration)
+        for item in statement.items
+    }
+    pending: list[str] = []
+
+    def resolve(name: str) -> Dim:
+        if name in scope.dims:
+            return scope.dims[name]
+        item = items[name]
+        if name in pending:
+            circle = " -> ".join([*pending[pending.index(name) :], name])
+            raise fault("E232", f"dims defined in a circle: {circle}", item.span)
+        pending.append(name)
+        try:
+            if name in given:
+                value = given[name]
+            elif item.value is None:
+                raise fault(
+                    "E230",
+                    f"dim `{name}` has no value",
+                    item.span,
+                    help=f"write `dim {name} = 64`, or give it with --set {name}=64",
+                )
+            else:
+                for used in _names_in(item.value):
+                    if used in items:
+                        resolve(used)
+                value = dim_of(item.value, scope.all_dims).value
+            if value < 1:
+                raise fault("E231", f"dim `{name}` is {value}; a dim is at least 1", item.span)
+            scope.dims[name] = Dim.named(name, value)
+        finally:
+            pending.pop()
+        return scope.dims[name]
+
+    for name in items:
+        try:
+            resolve(name)
+        except GraphcError as error:
+            faults.extend(d for d in error.diagnostics if d not in faults)
+            scope.dims.setdefault(name, Dim.named(name, 1))
+
+
+def _names_in(expr: ast.Expr) -> Iterator[str]:
+    match expr:
+        case ast.Name(id=name):
+            yield name
+        case ast.Binary():
+            yield from _names_in(expr.left)
+            yield from _names_in(expr.right)
+        case ast.Unary():
+            yield from _names_in(expr.operand)
+
+
+def declare_axes(
+    statements: Iterable[ast.Statement], scope: Scope, given: dict[str, int], faults: list[Diagnostic]
+) -> None:
+    """`axis t = 1..T`: the end is a run-time length unless it is a number or an expression over dims."""
+    for statement in statements:
+        if isinstance(statement, ast.AxisDeclaration):
+            for item in statement.items:
+                if scope.parent is not None and item.name in scope.axes:
+                    continue  # a formal axis, bound by the argument
+                try:
+                    _axis(item, scope, given)
+                except GraphcError as error:
+                    faults.extend(error.diagnostics)
+                    unknown = Length(item.name.upper())
+                    scope.axes.setdefault(item.name, Index.full(item.name, unknown))
+
+
+def _axis(item: ast.AxisItem, scope: Scope, given: dict[str, int]) -> None:
+    if not (isinstance(item.lo, ast.Number) and item.lo.text == "1"):
+        raise fault("E310", f"axis `{item.name}` starts at `{item.lo.span.text}`; axes start at 1", item.lo.span)
+    if item.name in scope.axes or item.name in scope.dims:
+        raise fault("E221", f"`{item.name}` is defined twice", item.span)
+    _reject_reserved(item.name, item.span)
+    length: Length
+    if isinstance(item.hi, ast.Name) and item.hi.id not in scope.all_dims:
+        name = item.hi.id
+        if name == item.name:
+            raise fault("E221", f"`{name}` names both the axis and its end", item.span)
+        known = scope.lengths.get(name)
+        if known is None:
+            size = Dim.named(name, given[name]) if name in given else None
+            known = Length(name, size)
+        length = scope.lengths[name] = known
+    else:
+        size = dim_of(item.hi, scope.all_dims)
+        if size.value < 1:
+            raise fault("E231", f"axis `{item.name}` ends at {size.value}; it needs a step", item.hi.span)
+        length = Length(size.expression, size)
+        if isinstance(item.hi, ast.Name):
+            scope.lengths[item.hi.id] = length
+    scope.axes[item.name] = Index.full(item.name, length)
+
+
+def _reject_reserved(name: str, span: Span) -> None:
+    if name in RESERVED:
+        raise fault("E246", f"`{name}` is a reserved word and cannot be defined", span)
+
+
+def grouped(items: tuple[ast.Declarator, ...]) -> list[ast.Declarator]:
+    """Bare names take type and initializer from the next name that has one of them."""
+    result: list[ast.Declarator] = []
+    source = ast.Declarator(items[-1].span, "")
+    for item in reversed(items):
+        if item.type is None and item.draw is None and item.value is None:
+            item = replace(item, type=source.type, draw=source.draw, value=source.value)
+        else:
+            source = item
+        result.append(item)
+    return result[::-1]
+
+
+def type_of(
+    annotation: ast.TypeExpr, scope: Scope
+) -> tuple[Literal["real", "int", "bool"], tuple[Dim, ...], int | None]:
+    """dtype, shape and number of classes of a written type."""
+    dims = scope.all_dims
+    shape = tuple(dim_of(expr, dims) for expr in annotation.shape)
+    elements = np.prod([float(dim.value) for dim in shape]) if shape else 1.0
+    if elements > MOST_ELEMENTS:
+        raise too_large(annotation, tuple(dim.value for dim in shape))
+    if annotation.kind == "index":
+        assert annotation.classes is not None
+        return "int", shape, dim_of(annotation.classes, dims).value
+    return ("bool" if annotation.kind == "bool" else "real"), shape, None
+
+
+def define(scope: Scope, name: str, entry: Definition | Record | Layer) -> None:
+    """Raises E221 if the name is taken in this scope, E246 if it is reserved."""
+    _reject_reserved(name, entry.span)
+    if name in scope.names or name in scope.dims or name in scope.axes or name in scope.lengths:
+        first = scope.names.get(name)
+        labels = [Label(first.span, f"`{name}` is first defined here")] if first else []
+        raise fault("E221", f"`{name}` is defined twice", entry.span, labels=labels)
+    scope.names[name] = entry
+
+
+def axes_of(item: ast.Declarator, scope: Scope) -> tuple[Index, ...]:
+    """The indices that a declarator's subscripts name."""
+    found: list[Index] = []
+    for subscript in item.subscripts:
+        axis = scope.axis(subscript.id) if isinstance(subscript, ast.Name) else None
+        if axis is None:
+            raise fault(
+                "E311",
+                f"`{subscript.span.text}` in `{item.name}[...]` is not an axis",
+                subscript.span,
+                help=nearest(subscript.span.text, scope.axes) or "declare it: axis t = 1..T",
+            )
+        if axis in found:
+            raise fault("E325", f"axis `{axis.name}` stands twice in `{item.span.text}`", subscript.span)
+        found.append(axis)
+    return tuple(found)
+
+
+def declare_input(el: Elaborator, item: ast.Declarator, scope: Scope) -> None:
+    """An input of the file: a leaf that varies over the batch."""
+    axes = axes_of(item, scope)
+    examples: tuple[Array, ...] | None = None
+    batched = False
+    if item.draw is not None:
+        raise fault("E264", f"input `{item.name}` cannot be drawn", item.draw.span, help="use `noise`")
+    dtype, shape, classes = type_of(item.type, scope) if item.type else ("real", (), None)
+    if item.value is not None:
+        examples, batched = _examples(item.value, scope)
+        if item.type is None:
+            shape = tuple(Dim.literal(size) for size in examples[0].shape[len(axes) :])
+        for example in examples:
+            _check_example(item, example, axes, shape, classes)
+    type_ = TensorType.of(dtype, (BATCH, *axes), shape)
+    leaf = Leaf(item.name, "input", type_, axes, item.span)
+    definition = Definition(item.name, scope, item.span, own=axes, leaf=leaf, guess=type_, classes=classes)
+    define(scope, item.name, definition)
+    el.spec.system.leaves[item.name] = leaf
+    el.spec.inputs[item.name] = InputInfo(
+        item.name, type_, axes, classes, item.span, examples, batched
+    )
+
+
+def _examples(expr: ast.Expr, scope: Scope) -> tuple[tuple[Array, ...], bool]:
+    dims = scope.all_dims
+    if isinstance(expr, ast.Call) and isinstance(expr.function, ast.Name) and expr.function.id == "batch":
+        if not expr.args:
+            raise fault("E224", "`batch()` needs at least one example", expr.span)
+        return tuple(constant_of(arg, dims) for arg in expr.args), True
+    return (constant_of(expr, dims),), False
+
+
+def _check_example(
+    item: ast.Declarator, example: Array, axes: tuple[Index, ...], shape: tuple[Dim, ...], classes: int | None
+) -> None:
+    assert item.value is not None
+    sizes = [None if a.length.size is None else a.length.size.value for a in axes]
+    expected = [*sizes, *(dim.value for dim in shape)]
+    fits = len(expected) == example.ndim and all(
+        e is None or e == found for e, found in zip(expected, example.shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join(
+            [a.length.name if a.length.size is None else str(a.length.size.value) for a in axes]
+            + [str(dim) for dim in shape]
+        )
+        raise fault(
+            "E234",
+            f"`{item.name}` is [{wanted}], its value is [{', '.join(map(str, example.shape))}]",
+            item.value.span,
+        )
+    if classes is not None and example.size:
+        bad = example[(example < 0) | (example >= classes) | (example != np.floor(example))]
+        if bad.size:
+            raise fault(
+                "E236",
+                f"`{item.name}` is index({classes}): whole numbers from 0 to {classes - 1}; found {bad.flat[0]:g}",
+                item.value.span,
+            )
+
+
+def declare_param(
+    el: Elaborator, item: ast.Declarator, scope: Scope, family: tuple[Index, ...], frozen: bool
+) -> None:
+    """A parameter, qualified by its layer's name and repeated over a family's axes."""
+    own = axes_of(item, scope)
+    axes = family + own
+    for axis in axes:
+        if axis.length.size is None:
+            raise fault(
+                "E233",
+                f"parameter `{item.name}` lies along axis `{axis.name}`, whose end `{axis.length}` is not fixed",
+                item.span,
+                help=f"give the axis a fixed end: `dim {axis.length} = 64` or --set {axis.length}=64",
+            )
+    value = None if item.value is None else constant_of(item.value, scope.all_dims)
+    if item.type is not None:
+        dtype, shape, _ = type_of(item.type, scope)
+        if dtype != "real":
+            raise fault("E256", f"parameter `{item.name}` must be real", item.type.span)
+    elif value is not None:
+        shape = tuple(Dim.literal(size) for size in value.shape[len(own) :])
+    else:
+        raise fault(
+            "E233",
+            f"parameter `{item.name}` has no shape",
+            item.span,
+            help=f"write `param {item.name} : [H, D]`, or `: real` for a number",
+        )
+    sizes = tuple(a.length.size.value for a in axes if a.length.size) + tuple(d.value for d in shape)
+    if float(np.prod([float(s) for s in sizes])) > MOST_ELEMENTS:
+        raise too_large(item, sizes)
+    if value is not None:
+        value = _filled(item, value, sizes, tuple(d.value for d in shape))
+    name = scope.prefix + item.name
+    type_ = TensorType.of("real", axes, shape)
+    leaf = Leaf(name, "param", type_, axes, item.span)
+    define(scope, item.name, Definition(name, scope, item.span, own=own, leaf=leaf, guess=type_))
+    el.spec.system.leaves[name] = leaf
+    el.spec.params[name] = ParamInfo(name, type_, axes, item.span, frozen, value, item.draw, scope)
+
+
+def _filled(item: ast.Declarator, value: Array, sizes: tuple[int, ...], shape: tuple[int, ...]) -> Array:
+    """A literal fills the parameter if it is a number, one element's value, or the whole."""
+    if value.ndim == 0 or value.shape in (sizes, shape):
+        return np.array(np.broadcast_to(value, sizes))
+    assert item.value is not None
+    raise fault(
+        "E234",
+        f"`{item.name}` is [{', '.join(map(str, sizes))}], its value is [{', '.join(map(str, value.shape))}]",
+        item.value.span,
+    )
+
+
+def declare_noise(item: ast.Declarator, scope: Scope) -> None:
+    """`noise eps[t] : [D] ~ normal`: a definition whose right side is a draw."""
+    axes = axes_of(item, scope)
+    if item.draw is None:
+        raise fault(
+            "E264", f"noise `{item.name}` has no distribution", item.span, help="write `~ normal(0, 1)`"
+        )
+    _, shape, _ = type_of(item.type, scope) if item.type else ("real", (), None)
+    annotation = TensorType.of("real", (BATCH, *axes, *scope.outer), shape)
+    name = scope.prefix + item.name
+    define(
+        scope,
+        item.name,
+        Definition(
+            name, scope, item.span, own=axes, outer=scope.outer, draw=item.draw, annotation=annotation
+        ),
+    )
+
+
+def declare_equation(el: Elaborator, equation: ast.Equation, scope: Scope) -> None:
+    """A general equation, a boundary equation, a running statistic or a record (`e = enc(x)`)."""
+    own, positions = left_side(equation, scope)
+    name = equation.name
+    entry = scope.names.get(name)
+    if all(isinstance(p, Index) for p in positions):
+        if el.is_record(equation.value, scope):
+            assert isinstance(equation.value, ast.Call)
+            define(scope, name, Record(name, own, equation.value, scope, equation.span))
+            return
+        if isinstance(entry, Definition) and entry.leaf is None and entry.general is None and entry.boundaries:
+            entry.general, entry.own, entry.span = equation.value, own, equation.span
+        else:
+            entry = Definition(scope.prefix + name, scope, equation.span, own, scope.outer)
+            entry.general = equation.value
+            define(scope, name, entry)
+        if equation.running:
+            _declare_running(el, equation, entry)
+        return
+    if entry is None:
+        entry = Definition(scope.prefix + name, scope, equation.span, (), scope.outer)
+        define(scope, name, entry)
+    if not isinstance(entry, Definition):
+        raise fault("E221", f"`{name}` is defined twice", equation.span)
+    label = equation.span.text.split("=")[0].strip()
+    if any(b.positions == positions for b in entry.boundaries):
+        raise fault("E221", f"`{label}` is defined twice", equation.span)
+    entry.boundaries.append(Boundary(positions, equation.value, equation.span, label))
+
+
+def left_side(
+    equation: ast.Equation, scope: Scope
+) -> tuple[tuple[Index, ...], tuple[Affine | Index, ...]]:
+    """The indices of a left side, and for each place its index or its fixed position."""
+    positions: list[Affine | Index] = []
+    for subscript in equation.subscripts:
+        axis = scope.axis(subscript.id) if isinstance(subscript, ast.Name) else None
+        if axis is not None:
+            if axis in positions:
+                raise fault("E325", f"axis `{axis.name}` stands twice on the left side", subscript.span)
+            positions.append(axis)
+            continue
+        fixed = fixed_position(subscript, scope)
+        if fixed is None:
+            raise fault(
+                "E312",
+                f"`{subscript.span.text}` on the left side is neither an axis nor a fixed position",
+                subscript.span,
+                help=_left_side_help(subscript, scope),
+            )
+        positions.append(fixed)
+    return tuple(p for p in positions if isinstance(p, Index)), tuple(positions)
+
+
+def _left_side_help(subscript: ast.Expr, scope: Scope) -> str:
+    if isinstance(subscript, ast.Name):
+        return nearest(subscript.id, scope.axes) or f"declare it: axis {subscript.id} = 1..T"
+    return "the general equation is written for `t`; shift the right side instead"
+
+
+def fixed_position(expr: ast.Expr, scope: Scope) -> Affine | None:
+    """`0`, `-1`, `T`, `T+1`: a position that no index moves; None if it is not one."""
+    match expr:
+        case ast.Number() if expr.is_integer:
+            return Affine(int(expr.text))
+        case ast.Name(id=name):
+            length = scope.length(name)
+            if length is not None:
+                return Affine.of(length) if length.size is None else Affine(length.size.value)
+            dim = scope.dim(name)
+            return None if dim is None else Affine(dim.value)
+        case ast.Unary(op="-"):
+            inner = fixed_position(expr.operand, scope)
+            return None if inner is None else -inner
+        case ast.Binary(op="+"):
+            left, right = fixed_position(expr.left, scope), fixed_position(expr.right, scope)
+            return None if left is None or right is None else left + right
+        case ast.Binary(op="-"):
+            left, right = fixed_position(expr.left, scope), fixed_position(expr.right, scope)
+            return None if left is None or right is None else left - right
+    return None
+
+
+def _declare_running(el: Elaborator, equation: ast.Equation, entry: Definition) -> None:
+    entry.running = equation
+    known = {"decay": 0.9, "start": None}
+    values: dict[str, float | None] = dict(known)
+    for option in equation.options:
+        if option.name not in known:
+            raise fault(
+                "E225",
+                f"`running` has no option `{option.name}`",
+                option.span,
+                help=nearest(option.name, known),
+            )
+        values[option.name] = float(constant_of(option.value, entry.scope.all_dims))
+    decay = values["decay"]
+    assert decay is not None
+    if not 0 <= decay < 1:
+        raise fault("E262", f"`decay` is {decay:g}; it lies in [0, 1)", equation.span)
+    placeholder = TensorType("real")
+    el.spec.states[entry.name] = StateInfo(
+        entry.name, placeholder, decay, values["start"], equation.span
+    )

@@ -1,0 +1,310 @@
+"""Layers: a block's weights are declared once, its equations at each call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from graphc.diagnostics import Diagnostic, GraphcError, Span, fault, nearest
+from graphc.frontend import ast, reads
+from graphc.frontend.arithmetic import one_line, shape_text
+from graphc.frontend.constants import constant_of, dim_of
+from graphc.frontend.declarations import (
+    declare_axes,
+    declare_dims,
+    declare_equation,
+    declare_noise,
+    declare_param,
+    define,
+    grouped,
+    type_of,
+)
+from graphc.frontend.scope import Definition, Layer, Scope
+from graphc.frontend.terms import Context, Term
+from graphc.types import BATCH, Affine, Dim, Index, TensorType, sort_indices
+
+if TYPE_CHECKING:
+    from graphc.frontend.elaborate import Elaborator
+    from graphc.frontend.expressions import Expressions
+
+
+@dataclass(eq=False)
+class Instance:
+    """One call of a layer; `signature` is what it was built for (indices and formal dims)."""
+
+    prefix: str
+    signature: tuple[object, ...]
+    scope: Scope
+    span: Span
+
+
+def declare_layer(el: Elaborator, item: ast.LayerItem, scope: Scope, family: tuple[Index, ...]) -> None:
+    """`layer enc = LSTM(D, H)`: its parameters, and those of the layers inside its block."""
+    head = item.call.function
+    own = el.axes_named(item.subscripts, scope, item.name)
+    if not isinstance(head, ast.Name) or head.id not in scope.library.blocks:
+        text = one_line(head.span.text)
+        raise fault(
+            "E220", f"`{text}` is not a known block", head.span, help=nearest(text, scope.library.blocks)
+        )
+    block = scope.library.blocks[head.id]
+    if scope.parent is None and el.inside(block, scope):
+        raise fault("E248", f"block `{block.name}` contains itself", item.span)
+    inner = Scope(
+        f"{scope.prefix}{item.name}.", el.block_library(block, scope.library), dims=el.outer_dims(block)
+    )
+    layer = Layer(scope.prefix + item.name, block, inner, family + own, item.span)
+    define(scope, item.name, layer)
+    el.nesting[id(inner)] = (block, scope)
+    _bind_parameters(block, item.call, scope, inner)
+    faults: list[Diagnostic] = []
+    declare_dims(block.body, inner, {}, faults)
+    if faults:
+        raise GraphcError(faults)
+    for statement in block.body:
+        if isinstance(statement, ast.ParamDeclaration):
+            for parameter in grouped(statement.items):
+                declare_param(el, parameter, inner, layer.family, statement.frozen)
+        elif isinstance(statement, ast.LayerDeclaration):
+            for nested in statement.items:
+                declare_layer(el, nested, inner, layer.family)
+
+
+def _bind_parameters(block: ast.BlockDefinition, call: ast.Call, scope: Scope, inner: Scope) -> None:
+    names = [p.name for p in block.parameters]
+    given: dict[str, ast.Expr] = dict(zip(names, call.args, strict=False))
+    given |= {option.name: option.value for option in call.options}
+    defaults = {p.name: p.default for p in block.parameters if p.default is not None}
+    unknown = [option for option in call.options if option.name not in names]
+    if unknown:
+        raise fault(
+            "E225",
+            f"`{block.name}` has no parameter `{unknown[0].name}`",
+            unknown[0].span,
+            help=nearest(unknown[0].name, names),
+        )
+    missing = [name for name in names if name not in given and name not in defaults]
+    if missing or len(call.args) > len(names):
+        raise fault(
+            "E224",
+            f"`{block.name}({', '.join(names)})` is given {len(call.args)} arguments"
+            + (f"; `{missing[0]}` is missing" if missing else ""),
+            call.span,
+        )
+    for name in names:
+        expr, dims = (given[name], scope.all_dims) if name in given else (defaults[name], inner.all_dims)
+        try:
+            inner.dims[name] = dim_of(expr, dims)
+        except GraphcError:
+            # Not a size: a number such as a dropout rate, known inside the block as a constant.
+            inner.constants[name] = float(constant_of(expr, dims))
+
+
+def instance(ex: Expressions, expr: ast.Call, ctx: Context) -> Scope | None:
+    """The equations of a layer's call, inlined where it is called; None while its arguments are unknown."""
+    el = ex.el
+    layer, subscripts = _called(ex, expr, ctx)
+    block = layer.block
+    items = [
+        item
+        for statement in block.body
+        if isinstance(statement, ast.InputDeclaration)
+        for item in grouped(statement.items)
+    ]
+    given = _arguments(layer, items, expr)
+    terms = dict(zip(given, ex.terms(list(given.values()), ctx), strict=True))
+    if any(term.value is None for term in terms.values()):
+        return None
+    formal = _formal_axes(layer, items, terms, given)
+    dims = _formal_dims(layer, items, terms, given)
+    used: set[Index] = {s for p in subscripts for s, _ in p.terms if isinstance(s, Index)}
+    used |= {i for t in terms.values() for i in t.indices}
+    outer = tuple(i for i in sort_indices(used) if i not in formal.values() and i != BATCH)
+    signature = (outer, tuple(formal.items()), tuple(dims.items()), subscripts)
+    known = el.instances.get((id(expr), id(ctx.scope), id(ctx.env)))
+    if known is not None and known.signature == signature:
+        return known.scope
+    if known is None:
+        layer.calls += 1
+        if layer.calls > 1 and any(isinstance(s, ast.Equation) and s.running for s in block.body):
+            raise fault(
+                "E255",
+                f"`{layer.name}` keeps running statistics and is called twice",
+                expr.span,
+                help="make a second layer; share its weights if need be",
+            )
+        prefix = f"{layer.name}." if layer.calls == 1 else f"{layer.name}#{layer.calls}."
+    else:
+        prefix = known.prefix
+        el.forget(known.scope)
+    scope = Scope(prefix, layer.scope.library, parent=layer.scope, outer=outer, family=subscripts)
+    scope.axes = {name: index for name, index in formal.items()}
+    scope.lengths = {name.upper(): index.length for name, index in formal.items()}
+    scope.dims = dims
+    faults: list[Diagnostic] = []
+    declare_axes(layer.block.body, scope, {}, faults)
+    if faults:
+        raise GraphcError(faults)
+    el.instances[(id(expr), id(ctx.scope), id(ctx.env))] = Instance(prefix, signature, scope, expr.span)
+    el.keep(expr)
+    _declare_body(el, layer, scope, items, given, ctx)
+    return scope
+
+
+def _called(ex: Expressions, expr: ast.Call, ctx: Context) -> tuple[Layer, tuple[Affine, ...]]:
+    head, items = expr.function, ()
+    if isinstance(head, ast.Subscript):
+        head, items = head.object, head.items  # type: ignore[assignment]
+    assert isinstance(head, ast.Name)
+    layer = ex.lookup(head.id, ctx)
+    if not isinstance(layer, Layer):
+        raise fault("E222", f"`{one_line(head.span.text)}` is not a layer", head.span)
+    own = len(layer.family) - len(ctx.scope.family)
+    if len(items) != own:
+        names = ", ".join(i.name for i in layer.family[-own:]) if own else ""
+        raise fault(
+            "E228",
+            f"`{head.id}` is a family over {names}; its call needs a subscript"
+            if own
+            else f"`{head.id}` is one layer and takes no subscript",
+            expr.function.span,
+            help=f"write `{head.id}[{names}](...)`" if own else "",
+        )
+    places = tuple(reads.fixed(ex, item, ctx) for item in items if not isinstance(item, ast.Slice | ast.Binder))
+    return layer, ctx.scope.family + places
+
+
+def _arguments(layer: Layer, items: Sequence[ast.Declarator], expr: ast.Call) -> dict[str, ast.Expr]:
+    names = [item.name for item in items]
+    given: dict[str, ast.Expr] = dict(zip(names, expr.args, strict=False))
+    for option in expr.options:
+        if option.name not in names:
+            raise fault(
+                "E225",
+                f"`{layer.name}` has no input `{option.name}`",
+                option.span,
+                help=nearest(option.name, names),
+            )
+        given[option.name] = option.value
+    missing = [i.name for i in items if i.name not in given and i.value is None]
+    if missing or len(expr.args) > len(names):
+        raise fault(
+            "E224",
+            f"`{one_line(expr.span.text)}`: `{layer.block.name}` takes ({', '.join(names)})"
+            + (f"; `{missing[0]}` is missing" if missing else ""),
+            expr.span,
+        )
+    return given
+
+
+def _formal_axes(
+    layer: Layer, items: Sequence[ast.Declarator], terms: dict[str, Term], given: dict[str, ast.Expr]
+) -> dict[str, Index]:
+    """Formal axes bind to the sequences that the arguments are."""
+    formal: dict[str, Index] = {}
+    for item in items:
+        if item.name not in terms:
+            continue
+        names = [s.id for s in item.subscripts if isinstance(s, ast.Name)]
+        lifted = terms[item.name].lifted
+        if not names:
+            continue
+        text = one_line(given[item.name].span.text)
+        wanted = f"`{item.name}[{', '.join(names)}]`"
+        if len(lifted) < len(names):
+            raise fault(
+                "E317",
+                f"`{layer.name}` wants a sequence for {wanted}; `{text}` is one step",
+                given[item.name].span,
+                help="pass the name without its subscript",
+            )
+        rest = sorted(lifted, key=lambda i: i.name)
+        for name in names:
+            same = [i for i in rest if i.name == name]
+            index = formal.get(name) or (same or rest)[0]
+            if index not in rest:
+                raise fault(
+                    "E318",
+                    f"`{text}` runs over `{rest[0].name}`, another argument of `{layer.name}` over `{index.name}`",
+                    given[item.name].span,
+                )
+            rest.remove(index)
+            formal[name] = index
+    return formal
+
+
+def _formal_dims(
+    layer: Layer, items: Sequence[ast.Declarator], terms: dict[str, Term], given: dict[str, ast.Expr]
+) -> dict[str, Dim]:
+    """Dims of an input's type that the block does not know bind to the argument's shape."""
+    dims: dict[str, Dim] = {}
+    known = layer.scope.all_dims
+    for item in items:
+        if item.type is None or item.name not in terms:
+            continue
+        value = terms[item.name].value
+        assert value is not None
+        names = [e.id if isinstance(e, ast.Name) else "" for e in item.type.shape]
+        unknown = [n for n in names if n and n not in known]
+        if unknown and len(names) != value.type.rank:
+            raise fault(
+                "E237",
+                f"`{item.name}` is [{', '.join(e.span.text for e in item.type.shape)}], "
+                f"`{one_line(given[item.name].span.text)}` is {shape_text(value.type)}",
+                given[item.name].span,
+            )
+        for name, size in zip(names, value.type.shape, strict=False):
+            if name in unknown:
+                dims.setdefault(name, size)
+    return dims
+
+
+def _declare_body(
+    el: Elaborator,
+    layer: Layer,
+    scope: Scope,
+    items: Sequence[ast.Declarator],
+    given: dict[str, ast.Expr],
+    ctx: Context,
+) -> None:
+    for item in items:
+        axes = tuple(scope.axes[s.id] for s in item.subscripts if isinstance(s, ast.Name) and s.id in scope.axes)
+        definition = Definition(scope.prefix + item.name, scope, item.span, axes, scope.outer)
+        if item.name in given:
+            definition.general, definition.context = given[item.name], ctx
+            definition.span = given[item.name].span
+        else:
+            definition.general = item.value
+        if item.type is not None:
+            dtype, shape, _ = type_of(item.type, scope)
+            definition.annotation = TensorType.of(dtype, (), shape)
+        define(scope, item.name, definition)
+    for statement in layer.block.body:
+        match statement:
+            case ast.Equation():
+                declare_equation(el, statement, scope)
+            case ast.NoiseDeclaration():
+                for item in grouped(statement.items):
+                    declare_noise(item, scope)
+            case ast.Output():
+                _declare_outputs(statement, scope)
+    el.adopt(scope)
+
+
+def _declare_outputs(statement: ast.Output, scope: Scope) -> None:
+    for value in statement.values:
+        if isinstance(value, ast.Name) and isinstance(scope.names.get(value.id), Definition):
+            scope.outputs[value.id] = value
+            continue
+        if len(statement.values) > 1:
+            raise fault(
+                "E220",
+                f"output `{one_line(value.span.text)}` is not a name of the block",
+                value.span,
+                help="give it an equation of its own",
+            )
+        entry = Definition(f"{scope.prefix}output", scope, value.span, (), scope.outer)
+        entry.general = value
+        scope.names["@output"] = entry
+        scope.outputs["output"] = value
