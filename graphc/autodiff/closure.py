@@ -97,4 +97,4 @@ class Closure:
 def _computed_again(builder: Builder, node: Node) -> Value:
     """Compute a node again, as a value of its own."""
     with builder.at(node.span):
-        return builder(node.op, *node.operands, name=node.result.name, **node.attrs)
+        return builder(node.op, *node.operands, called=node.result.name, **node.attrs)

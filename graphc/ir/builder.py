@@ -24,12 +24,12 @@ class Builder:
         self.loops = loops
         self.span: Span | None = None
 
-    def __call__(self, op: Op, *operands: Value, name: str = "", **attrs: Any) -> Value:
-        """Append `op(operands; attrs)` and return its result.
+    def __call__(self, op: Op, *operands: Value, called: str = "", **attrs: Any) -> Value:
+        """Append `op(operands; attrs)` and return its result, for printing named `called`.
 
         Raises `TypeFault` if the operands do not fit.
         """
-        result = Value(op.infer([operand.type for operand in operands], attrs), name)
+        result = Value(op.infer([operand.type for operand in operands], attrs), called)
         self.nodes.append(Node(op, operands, attrs, result, self.span))
         return result
 
