@@ -75,7 +75,7 @@ def from_arrays(
     """Arrays by input name, batch first. Without settings all examples train, in one part."""
     settings = settings or DataSettings()
     _check_names(settings, specs)
-    origin = Origin("the data")
+    origin = Origin("the data", is_quoted=False)
     given = {name: np.asarray(array) for name, array in arrays.items()}
     given |= {f"lengths_{name}": np.asarray(values) for name, values in (lengths or {}).items()}
     return _from(settings, specs, origin, layouts(given), given.__getitem__, dtype, bptt)
@@ -217,14 +217,14 @@ def _from_text(
     if spec is None or spec.classes is None or len(spec.layout) != 1:
         raise fault(
             "E433",
-            f"`{origin.name}` is a text, which needs a single input `s[t] : index(V)`; "
+            f"{origin} is a text, which needs a single input `s[t] : index(V)`; "
             f"the inputs are {', '.join(f'`{name}`' for name in specs) or 'none'}",
             origin.span,
         )
     if bptt is None:
         raise fault(
             "E436",
-            f"`{origin.name}` is one long sequence, which trains in chunks",
+            f"{origin} is one long sequence, which trains in chunks",
             origin.span,
             help="say how long they are: `fit { bptt = 64 }`",
         )
@@ -232,7 +232,7 @@ def _from_text(
     if len(vocabulary) > spec.classes:
         raise fault(
             "E434",
-            f"`{origin.name}` has {len(vocabulary)} different characters, "
+            f"{origin} has {len(vocabulary)} different characters, "
             f"but `{spec.name}` is `index({spec.classes})`",
             origin.span,
             help=f"set the dim to {len(vocabulary)}",
@@ -248,7 +248,7 @@ def _as_stream(specs: Specs, table: Table, origin: Origin) -> Table:
     if table.count != 1 or len(lone) != 1 or not lone[0]:
         raise fault(
             "E436",
-            f"`bptt` cuts one long sequence into chunks; `{origin.name}` has {table.count} examples "
+            f"`bptt` cuts one long sequence into chunks; {origin} has {table.count} examples "
             f"of {', '.join(f'`{name}`' for name in specs)}",
             origin.span,
             help="leave `bptt` out, or give one example whose inputs all run along the same axis",

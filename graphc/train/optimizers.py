@@ -104,8 +104,15 @@ class Adam:
 
 def global_norm(gradients: Arrays) -> float:
     """The norm of all gradients taken as one vector, in float64 whatever they are stored in."""
-    squares = [float(np.sum(np.square(g, dtype=np.float64))) for g in gradients.values()]
-    return math.sqrt(math.fsum(squares)) if all(map(math.isfinite, squares)) else math.nan
+    with np.errstate(over="ignore", invalid="ignore"):
+        square = sum(float(np.sum(np.square(g, dtype=np.float64))) for g in gradients.values())
+    if math.isfinite(square):
+        return math.sqrt(square)
+    # Squares overflow long before the gradients do.
+    largest = max(float(np.abs(g).max(initial=0)) for g in gradients.values())
+    if not math.isfinite(largest):
+        return math.nan
+    return largest * global_norm({name: g / largest for name, g in gradients.items()})
 
 
 def clip_by_norm(gradients: Arrays, limit: float, norm: float) -> dict[str, Array]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from graphc.diagnostics import Diagnostic, GraphcError, Label, Span, fault, nearest
+from graphc.diagnostics import Diagnostic, GraphcError, Span, fault, nearest
 from graphc.frontend import ast
 from graphc.train.expressions import describe, number
 
@@ -37,7 +37,8 @@ SHARE = Range(
 def read_number(name: str, value: ast.Expr, allowed: Range, dims: Mapping[str, int]) -> int | float:
     found = number(value, dims)
     if not allowed.holds(found) or (allowed.whole and not isinstance(found, int)):
-        shown = value.span.text if isinstance(value, ast.Number) else f"{value.span.text} = {found}"
+        text = value.span.text
+        shown = text if isinstance(value, ast.Number) or text == str(found) else f"{text} = {found}"
         raise fault("E404", f"`{name}` must be {allowed.text}, found {shown}", value.span)
     return found
 
@@ -77,9 +78,6 @@ class Block:
         for option in settings.options if settings else ():
             if option.name not in known:
                 self._keep(unknown(f"`{kind}`", option.name, known, option.span))
-            elif option.name in self.options:
-                earlier = Label(self.options[option.name].span, "first given here")
-                self._keep(fault("E402", f"`{option.name}` is given twice", option.span, labels=[earlier]))
             else:
                 self.options[option.name] = option
 

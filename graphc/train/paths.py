@@ -31,7 +31,12 @@ def resolve(path: str, root: Path, span: Span | None = None) -> Path:
     except (OSError, RuntimeError):
         # A name longer than the system's limit, or links that go in a circle.
         found, what = root / path, "cannot be followed to a file"
-    raise fault("E413", f"`{path}` {what}", span, help=nearest(found.name, _neighbours(found.parent)))
+    raise fault(
+        "E413",
+        f"`{path}` {what}",
+        span,
+        help=nearest(found.name, set(_neighbours(found.parent)) - {found.name}),
+    )
 
 
 def _outside(path: str, why: str, span: Span | None) -> Exception:

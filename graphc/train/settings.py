@@ -92,7 +92,7 @@ def read_data(settings: ast.Settings | None, dims: Mapping[str, int] | None = No
     test = block.number("test", None, SHARE)
     held_out = DataSettings(source, test=test).held_out
     if validation < 1 and held_out < 1 and validation + held_out >= 1:
-        default = " (the default)" if test is None else ""
+        default = " by default" if test is None else ""
         block.add(
             fault(
                 "E405",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import math
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from graphc.train.data import Array
 
 _DAMAGE = (
     ArithmeticError, EOFError, KeyError, NotImplementedError, OSError, RuntimeError, SyntaxError, TypeError,
-    ValueError, zipfile.BadZipFile, zlib.error,
+    ValueError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
 
@@ -33,6 +34,10 @@ class Origin:
 
     name: str
     span: Span | None = None
+    is_quoted: bool = True
+
+    def __str__(self) -> str:
+        return f"`{self.name}`" if self.is_quoted else self.name
 
 
 @dataclass(frozen=True)
@@ -68,14 +73,18 @@ def named_set(origin: Origin) -> dict[str, Array]:
 
 def memory_limit() -> int:
     """Half of the machine's memory: data beyond it would make everything else on it crawl."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, OSError, ValueError):
+        # Not every system tells.
+        return 2**33
 
 
 def check_size(origin: Origin, size: int) -> None:
     if size > memory_limit():
         raise fault(
             "E416",
-            f"`{origin.name}` holds {size / 2**30:.1f} GiB, more than half of this machine's memory",
+            f"{origin} holds {size / 2**30:.1f} GiB, more than half of this machine's memory",
             origin.span,
         )
 
@@ -110,7 +119,7 @@ class Archive:
         if begin.startswith(b"\x80"):
             raise fault(
                 "E415",
-                f"`{self.origin.name}` is a pickle, which could run code when it is read",
+                f"{self.origin} is a pickle, which could run code when it is read",
                 self.origin.span,
                 help="save the arrays by name: `numpy.savez(path, x=x, y=y)`",
             )
@@ -119,7 +128,7 @@ class Archive:
             found = found if begin else "an empty file"
             raise fault(
                 "E414",
-                f"expected `{self.origin.name}` to be an `.npz` archive, found {found}",
+                f"expected {self.origin} to be an `.npz` archive, found {found}",
                 self.origin.span,
                 help="save the arrays by name: `numpy.savez(path, x=x, y=y)`",
             )
@@ -146,7 +155,7 @@ class Archive:
         if dtype.hasobject:
             raise fault(
                 "E415",
-                f"the array `{name}` in `{self.origin.name}` holds Python objects, which could run code",
+                f"the array `{name}` in {self.origin} holds Python objects, which could run code",
                 self.origin.span,
                 help="save numbers only; sequences of different lengths go into one padded array",
             )
@@ -158,7 +167,7 @@ class Archive:
         return layout
 
     def _damaged(self, why: str) -> GraphcError:
-        return fault("E414", f"`{self.origin.name}` is damaged: {why}", self.origin.span)
+        return fault("E414", f"{self.origin} is damaged: {why}", self.origin.span)
 
 
 def _reason(error: BaseException) -> str:
@@ -170,7 +179,7 @@ def _opened(path: Path, origin: Origin) -> Any:
     try:
         return path.open("rb")
     except OSError as error:
-        raise fault("E418", f"`{origin.name}` cannot be read: {error.strerror}", origin.span) from None
+        raise fault("E418", f"{origin} cannot be read: {error.strerror}", origin.span) from None
 
 
 def read_text(path: Path, origin: Origin) -> str:
@@ -183,11 +192,11 @@ def read_text(path: Path, origin: Origin) -> str:
     except UnicodeDecodeError as error:
         raise fault(
             "E417",
-            f"`{origin.name}` is no UTF-8 text: byte {error.start} is 0x{content[error.start]:02x}",
+            f"{origin} is no UTF-8 text: byte {error.start} is 0x{content[error.start]:02x}",
             origin.span,
         ) from None
     if not text:
-        raise fault("E417", f"`{origin.name}` is empty", origin.span)
+        raise fault("E417", f"{origin} is empty", origin.span)
     return text
 
 

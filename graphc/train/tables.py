@@ -52,29 +52,28 @@ def match(
     """
     faults = _Faults(origin)
     asked = {name: (rename or {}).get(name, name) for name in specs}
-    matching = Matching(
-        {name: array for name, array in asked.items() if array in found}, _lengths(specs, asked, found)
-    )
-    used = set(asked.values()) | set(matching.lengths.values())
-    for name, array in asked.items():
-        if array not in found:
-            here = ", ".join(f"`{other}`" for other in sorted(set(found) - used)) or "no others"
-            called = f" (called `{array}` there)" if array != name else ""
-            faults.add(
-                "E420",
-                f"`{origin.name}` has no array for the input `{name}`{called}; it has {here}",
-                nearest(array, set(found) - used),
-            )
-    for extra in sorted(set(found) - used) if not surplus else ():
+    present = {name: array for name, array in asked.items() if array in found}
+    matching = Matching(present, _lengths(specs, asked, found))
+    others = set(found) - set(present.values()) - set(matching.lengths.values())
+    for name in [name for name in specs if name not in present]:
+        faults.add("E420", *_missing(origin, name, asked[name], others))
+    # Where an input is missing, the others are candidates for it and were named with it.
+    for extra in sorted(others) if not surplus and len(present) == len(specs) else ():
         known = [f"lengths_{name}" for name in _running(specs)] + list(specs)
-        faults.add(
-            "E421",
-            f"`{origin.name}` has an array `{extra}`, but there is no such input",
-            nearest(extra, known),
-        )
+        message = f"{origin} has an array `{extra}`, but there is no such input"
+        faults.add("E421", message, nearest(extra, known))
     _check_layouts(specs, matching, found, faults)
     faults.finish()
     return matching
+
+
+def _missing(origin: Origin, name: str, array: str, others: set[str]) -> tuple[str, str]:
+    """What is said of an input without an array, and the array that may be meant."""
+    here = ", ".join(f"`{other}`" for other in sorted(others)) or "no others"
+    called = f" (called `{array}` there)" if array != name else ""
+    same = [other for other in sorted(others) if other.lower() == array.lower()]
+    meant = f"did you mean `{same[0]}`?" if same else nearest(array, others)
+    return f"{origin} has no array for the input `{name}`{called}; it has {here}", meant
 
 
 def _running(specs: Specs) -> list[str]:
@@ -93,14 +92,14 @@ def _lengths(specs: Specs, asked: Mapping[str, str], found: Mapping[str, Layout]
 
 
 def _check_layouts(specs: Specs, matching: Matching, found: Mapping[str, Layout], faults: _Faults) -> None:
-    origin = faults.origin.name
+    origin = faults.origin
     sizes: dict[str, tuple[int, str]] = {}
     counts: dict[str, int] = {}
     for name, array in matching.inputs.items():
         spec, layout = specs[name], found[array]
         if not _is_fit(spec, layout.dtype.kind):
             faults.add(
-                "E423", f"`{name}` in `{origin}`: expected {_expected_dtype(spec)}, found {layout.dtype}"
+                "E423", f"`{name}` in {origin}: expected {_expected_dtype(spec)}, found {layout.dtype}"
             )
         expected = spec.layout
         if len(layout.shape) != len(expected) + 1 or any(
@@ -108,7 +107,7 @@ def _check_layouts(specs: Specs, matching: Matching, found: Mapping[str, Layout]
             for size, actual in zip(expected, layout.shape[1:], strict=True)
         ):
             shown = "(" + ", ".join(["examples", *map(str, expected)]) + ")"
-            faults.add("E422", f"`{name}` in `{origin}`: expected the shape {shown}, found {layout.shape}")
+            faults.add("E422", f"`{name}` in {origin}: expected the shape {shown}, found {layout.shape}")
             continue
         counts[name] = layout.shape[0]
         for length, size in zip(expected, layout.shape[1:], strict=True):
@@ -116,19 +115,19 @@ def _check_layouts(specs: Specs, matching: Matching, found: Mapping[str, Layout]
                 other = sizes[length]
                 faults.add(
                     "E428",
-                    f"`{origin}`: `{length}` is {other[0]} in `{other[1]}` and {size} in `{name}`",
+                    f"{origin}: `{length}` is {other[0]} in `{other[1]}` and {size} in `{name}`",
                 )
     if len(set(counts.values())) > 1:
         shown = ", ".join(f"`{name}` has {count}" for name, count in counts.items())
-        faults.add("E426", f"`{origin}`: inputs differ in their number of examples: {shown}")
+        faults.add("E426", f"{origin}: inputs differ in their number of examples: {shown}")
     elif 0 in counts.values():
-        faults.add("E429", f"`{origin}` has no examples")
+        faults.add("E429", f"{origin} has no examples")
     for array in matching.lengths.values():
         layout, count = found[array], next(iter(counts.values()), None)
         if layout.dtype.kind not in "iu" or len(layout.shape) != 1 or count not in (None, layout.shape[0]):
             faults.add(
                 "E427",
-                f"`{array}` in `{origin}`: expected one whole number for each example, "
+                f"`{array}` in {origin}: expected one whole number for each example, "
                 f"found {layout.dtype} of shape {layout.shape}",
             )
 
@@ -160,7 +159,7 @@ def check_values(
             row = int(wrong[0])
             faults.add(
                 "E427",
-                f"`{origin.name}`: the length `{length}` of example {row} is {values[row]}, "
+                f"{origin}: the length `{length}` of example {row} is {values[row]}, "
                 f"expected 0 to {ends[0]}, as long as the arrays are",
             )
     faults.finish()
@@ -171,20 +170,20 @@ def check_values(
 
 
 def _check_array(spec: InputSpec, array: Array, valid: Array, faults: _Faults) -> None:
-    name, origin = spec.name, faults.origin.name
+    name, origin = spec.name, faults.origin
     if array.dtype.kind == "f":
         where = _first(~np.isfinite(array), valid)
         if where is not None:
             faults.add(
                 "E424",
-                f"`{name}` in `{origin}`: expected finite numbers, found {array[where]} {_place(where)}",
+                f"`{name}` in {origin}: expected finite numbers, found {array[where]} {_place(where)}",
             )
     if spec.classes is not None:
         where = _first((array < 0) | (array >= spec.classes), valid)
         if where is not None:
             faults.add(
                 "E425",
-                f"`{name}` in `{origin}`: expected classes from 0 to {spec.classes - 1}, "
+                f"`{name}` in {origin}: expected classes from 0 to {spec.classes - 1}, "
                 f"found {array[where]} {_place(where)}",
                 "`data { first = 1 }` if classes are numbered from 1"
                 if _from_one(array, valid, spec.classes)
