@@ -142,11 +142,11 @@ def _product(x: Array, y: Array) -> Array:
     n, i, k = x.shape
     j = y.shape[1]
     if n == 1:
-        return (x[0] @ y[0].T)[np.newaxis]
+        return np.asarray((x[0] @ y[0].T)[np.newaxis])
     if k == 1:
         return np.asarray(x * y.reshape(n, 1, j))
     if i == 1 and j == 1:
-        return np.einsum("nik,njk->nij", x, y)
+        return np.asarray(np.einsum("nik,njk->nij", x, y))
     return np.asarray(x @ y.transpose(0, 2, 1))
 
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Node, Value
-from graphc.ir.op import VJP, Array, Attrs, Frame, Op, Oracle, Sample, TypeRule, non_differentiable
+from graphc.ir.op import Array, Attrs, Frame, Op, Oracle, Sample, TypeRule, non_differentiable
 from graphc.ops.examples import B_T, B_T_U, C, D, H, K, S, T, U, Z, boolean, integer, real
-from graphc.ops.leaf import constant
+from graphc.ops.leaf import constant, frame_dtype
 from graphc.ops.rules import merged_shape, require_dtype, require_same_dtype, union_axes
 from graphc.types import BATCH, Dim, DType, TensorType
 
@@ -218,6 +218,14 @@ def _function(
     )
 
 
+def _abs_derivative(b: Builder, x: Value, y: Value) -> Value:
+    return b(SIGN, x)
+
+
+def _sin_derivative(b: Builder, x: Value, y: Value) -> Value:
+    return b(COS, x)
+
+
 def _sqrt_derivative(b: Builder, x: Value, y: Value) -> Value:
     return b(DIV, constant(b, 0.5), y)
 
@@ -260,12 +268,12 @@ def _erf(x: Array) -> Array:
 EXP = _function("exp", np.exp, lambda b, x, y: y)
 LOG = _function("log", np.log, lambda b, x, y: b(DIV, constant(b, 1.0), x), (0.3, 3.0))
 SQRT = _function("sqrt", np.sqrt, _sqrt_derivative, (0.3, 3.0))
-ABS = _function("abs", np.abs, lambda b, x, y: b(SIGN, x), (0.2, 2.0), NUMBERS)
+ABS = _function("abs", np.abs, _abs_derivative, (0.2, 2.0), NUMBERS)
 TANH = _function("tanh", np.tanh, _tanh_derivative)
 SIGMOID = _function("sigmoid", _sigmoid, _sigmoid_derivative)
 SOFTPLUS = _function("softplus", _softplus, lambda b, x, y: b(SIGMOID, x))
 ERF = _function("erf", _erf, _erf_derivative)
-SIN = _function("sin", np.sin, lambda b, x, y: b(COS, x))
+SIN = _function("sin", np.sin, _sin_derivative)
 COS = _function("cos", np.cos, lambda b, x, y: b(NEG, b(SIN, x)))
 LOG1P = _function("log1p", np.log1p, _log1p_derivative, (-0.6, 2.0))
 EXPM1 = _function("expm1", np.expm1, lambda b, x, y: b(EXP, x))
@@ -306,13 +314,18 @@ SIGN = Op(
 # Functions of two numbers.
 
 
-def _extremum_vjp(comparison: Callable[[], Op]) -> VJP:
-    def vjp(b: Builder, node: Node, g: Value) -> Cotangents:
-        zero = constant(b, 0.0)
-        first = b(comparison(), *node.operands)
-        return [b(SELECT, first, g, zero), b(SELECT, first, zero, g)]
+def _maximum_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
+    return _to_one(b, b(GREATER_EQUAL, *node.operands), g)
 
-    return vjp
+
+def _minimum_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
+    return _to_one(b, b(LESS_EQUAL, *node.operands), g)
+
+
+def _to_one(b: Builder, first: Value, g: Value) -> Cotangents:
+    """The cotangent for the first operand where `first` holds, for the second where it does not."""
+    zero = constant(b, 0.0)
+    return [b(SELECT, first, g, zero), b(SELECT, first, zero, g)]
 
 
 def _apart_samples() -> Iterable[Sample]:
@@ -326,7 +339,7 @@ def _apart_samples() -> Iterable[Sample]:
 MAXIMUM = Op(
     name="maximum",
     infer=elementwise_type("maximum", NUMBERS),
-    vjp=_extremum_vjp(lambda: GREATER_EQUAL),
+    vjp=_maximum_vjp,
     oracle=elementwise_oracle(np.maximum),
     samples=_apart_samples,
     scalar="maximum(a, b)",
@@ -334,7 +347,7 @@ MAXIMUM = Op(
 MINIMUM = Op(
     name="minimum",
     infer=elementwise_type("minimum", NUMBERS),
-    vjp=_extremum_vjp(lambda: LESS_EQUAL),
+    vjp=_minimum_vjp,
     oracle=elementwise_oracle(np.minimum),
     samples=_apart_samples,
     scalar="minimum(a, b)",
@@ -418,8 +431,7 @@ def _select_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 
 def _select_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
-    condition, zero = node.operands[0], constant(b, 0.0)
-    return [None, b(SELECT, condition, g, zero), b(SELECT, condition, zero, g)]
+    return [None, *_to_one(b, node.operands[0], g)]
 
 
 def _select_samples() -> Iterable[Sample]:
@@ -445,8 +457,7 @@ SELECT = Op(
 
 
 def _cast(frame: Frame, attrs: Attrs, x: Array) -> Array:
-    target = {"real": frame.real, "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}[attrs["dtype"]]
-    return x.astype(target)
+    return x.astype(frame_dtype(frame, attrs["dtype"]))
 
 
 def _cast_vjp(b: Builder, node: Node, g: Value) -> Cotangents:

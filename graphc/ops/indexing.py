@@ -13,7 +13,7 @@ from graphc.ir.builder import Builder
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample, TypeFault, non_differentiable
 from graphc.ops.examples import B_T, B_T_U, C, D, H, K, S, T, U, Z, integer, real
-from graphc.ops.masking import masked, within
+from graphc.ops.masking import counted, within
 from graphc.ops.rules import require_dtype, union_axes
 from graphc.ops.summing import BROADCAST, spread_over
 from graphc.types import BATCH, Dim, Index, TensorType
@@ -160,7 +160,7 @@ def _pick_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
         i for i in g.type.axes if i not in sequence.type.axes or (i == index and i in position.type.axes)
     )
     return [
-        b(SCATTER, masked(b, g, extra), position, index=index, indices=extra)
+        b(SCATTER, counted(b, g, extra), position, index=index, indices=extra)
         if extra
         else b(SCATTER, g, position, index=index, indices=()),
         None,
@@ -192,6 +192,7 @@ Zero where there is no such position.
 def _scatter_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     value, position = types
     _check_position("scatter", position)
+    assert set(attrs["indices"]) <= {*value.axes}, "the caller masks what is summed, so it varies over it"
     axes = {*value.axes, *position.axes} - set(attrs["indices"])
     assert attrs["index"] not in axes, (
         "the index of the points is summed before it becomes that of the result"
@@ -235,7 +236,9 @@ def added_by_row(rows: Array, values: Array, count: int) -> Array:
 
 def _scatter_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
     value, position = node.operands
-    picked = b(PICK, g, position, index=node.attrs["index"])
+    index = node.attrs["index"]
+    # A point may have a position outside an example's range, where the cotangent is garbage.
+    picked = b(PICK, within(b, g, index), position, index=index)
     return [spread_over(b, picked, value.type.axes), None]
 
 
@@ -249,7 +252,7 @@ SCATTER = Op(
         Sample((real(*B_T), integer(BATCH)), {"index": K, "indices": (T,)}, values={1: (3, 1)}),
         Sample((real(BATCH, K, shape=(H,)), integer(K)), {"index": K, "indices": (K,)}, values=_REVERSED),
         Sample((real(*B_T), integer(*B_T)), {"index": T, "indices": (T,)}, values={1: (2, 1, 1, 9)}),
-        Sample((real(shape=(H,)), integer(BATCH)), {"index": K, "indices": (BATCH,)}, values={1: (2, 3)}),
+        Sample((real(BATCH, shape=(H,)), integer()), {"index": K, "indices": (BATCH,)}, values={1: (2, 3)}),
         Sample((integer(*B_T), integer(S)), {"index": K, "indices": ()}, values={1: (0, 2, 3)}),
     ],
 )
@@ -291,7 +294,7 @@ def _gather_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
     dim = node.attrs["dim"]
     extra = tuple(i for i in g.type.axes if i not in table.type.axes)
     size = table.type.shape[dim]
-    return [b(SCATTER_ADD, masked(b, g, extra), number, dim=dim, size=size, indices=extra), None]
+    return [b(SCATTER_ADD, counted(b, g, extra), number, dim=dim, size=size, indices=extra), None]
 
 
 _NUMBERS = {1: (0, 3, 1, 1, 2)}
@@ -323,6 +326,7 @@ def _scatter_add_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     given = value.shape[dim : dim + number.rank]
     if not number.same_shape(number.with_shape(given)):
         raise TypeFault("E201", f"the numbers are {number}, the values {value}")
+    assert set(attrs["indices"]) <= {*value.axes}, "the caller masks what is summed, so it varies over it"
     axes = [i for i in union_axes(types) if i not in attrs["indices"]]
     shape = (*value.shape[:dim], attrs["size"], *value.shape[dim + number.rank :])
     return TensorType.of(value.dtype, axes, shape)
@@ -356,8 +360,8 @@ def _scatter_add_samples() -> Iterable[Sample]:
     for g, number, dim, indices in [
         (real(*B_T, shape=(H,)), integer(*B_T), 0, B_T),
         (real(*B_T, shape=(H,)), integer(*B_T), 0, ()),
-        (real(BATCH), integer(BATCH, T), 0, (T,)),
-        (real(T, shape=(C, H, C)), integer(BATCH, shape=(H,)), 1, (BATCH,)),
+        (real(BATCH), integer(BATCH, T), 0, ()),
+        (real(*B_T, shape=(C, H, C)), integer(BATCH, shape=(H,)), 1, (BATCH,)),
         (real(shape=(C, H)), integer(shape=(C, H)), 0, ()),
         (integer(*B_T), integer(T), 0, (BATCH,)),
     ]:
@@ -384,7 +388,7 @@ def _one_hot_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 def _one_hot(frame: Frame, attrs: Attrs, number: Array) -> Array:
     classes: Dim = attrs["classes"]
-    return (number[..., np.newaxis] == np.arange(classes.value)).astype(frame.real)
+    return np.asarray(number[..., np.newaxis] == np.arange(classes.value), frame.real)
 
 
 ONE_HOT = Op(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,11 @@ def constant(b: Builder, value: float, dtype: DType = "real", shape: tuple[Dim, 
     return b(CONSTANT, value=value, dtype=dtype, shape=shape)
 
 
+def frame_dtype(frame: Frame, dtype: DType) -> np.dtype[Any]:
+    """The NumPy dtype that stands for a dtype in this run."""
+    return {"real": frame.real, "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}[dtype]
+
+
 def _constant_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     sizes = tuple(dim.value for dim in attrs["shape"])
     found = np.shape(attrs["value"])
@@ -26,8 +32,7 @@ def _constant_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 
 def _constant(frame: Frame, attrs: Attrs, *arrays: Array) -> Array:
-    dtypes = {"real": frame.real, "int": np.int64, "bool": np.bool_}
-    return np.broadcast_to(np.asarray(attrs["value"], dtypes[attrs["dtype"]]), frame.out.sizes)
+    return np.broadcast_to(np.asarray(attrs["value"], frame_dtype(frame, attrs["dtype"])), frame.out.sizes)
 
 
 def _constant_samples() -> Iterable[Sample]:
@@ -100,6 +105,9 @@ def _along(frame: Frame, index: Index, values: Array) -> Array:
     return values.reshape(shape)
 
 
+_LATER = Index("v", T.length, Affine.of(T) + 1, Affine.of(T.length) - 1)
+"""`v = t+1..T-1`."""
+
 INSIDE = Op(
     name="inside",
     infer=lambda types, attrs: TensorType.of(
@@ -119,9 +127,6 @@ INSIDE = Op(
 
 Indices in `steps` are those of enclosing loops: the bounds read their step instead of an axis.
 """
-
-_LATER = Index("v", T.length, Affine.of(T) + 1, Affine.of(T.length) - 1)
-
 
 INSIDE_STEP = Op(
     name="inside_step",

@@ -70,7 +70,7 @@ def _reshape_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 
 def _reshape(frame: Frame, attrs: Attrs, x: Array) -> Array:
-    return x.reshape(*x.shape[: len(frame.axes)], *frame.out.sizes)
+    return x.reshape((*x.shape[: len(frame.axes)], *frame.out.sizes))
 
 
 def _reshape_vjp(b: Builder, node: Node, g: Value) -> Cotangents:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -82,7 +83,8 @@ REDUCE_MIN = Op(
 def _first_true(frame: Frame, attrs: Attrs, x: Array) -> Array:
     along = reduced_dimensions(frame, attrs)
     last = np.moveaxis(x, along, range(-len(along), 0))
-    flat = last.reshape(*last.shape[: last.ndim - len(along)], -1)
+    lead = last.ndim - len(along)
+    flat = last.reshape(*last.shape[:lead], math.prod(last.shape[lead:]))
     first = flat & (np.cumsum(flat, axis=-1) == 1)
     return np.moveaxis(first.reshape(last.shape), range(-len(along), 0), along)
 

@@ -14,7 +14,7 @@ from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample
 from graphc.ops.elementwise import EXP, MUL, SUB
 from graphc.ops.examples import Z, real
-from graphc.ops.masking import masked
+from graphc.ops.masking import counted
 from graphc.ops.rules import require_dtype
 from graphc.ops.summing import (
     REDUCE_SUM,
@@ -39,7 +39,7 @@ def _logsumexp_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 def _spread_sum(b: Builder, value: Value, attrs: Attrs) -> Value:
     """The sum over the positions that count, given back to each of them."""
-    total = b(REDUCE_SUM, masked(b, value, attrs["indices"]), **attrs)
+    total = b(REDUCE_SUM, counted(b, value, attrs["indices"]), **attrs)
     return spread_back(b, total, value.type, attrs)
 
 

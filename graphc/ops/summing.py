@@ -104,7 +104,7 @@ def _expand(frame: Frame, attrs: Attrs, x: Array) -> Array:
     order = [len(lead) + s for s in attrs["source"] if s is not None]
     moved = np.transpose(x, (*range(len(lead)), *order))
     ones = [1 if s is None else frame.types[0].shape[s].value for s in attrs["source"]]
-    return np.broadcast_to(moved.reshape(*lead, *ones), (*lead, *frame.out.sizes))
+    return np.broadcast_to(moved.reshape((*lead, *ones)), (*lead, *frame.out.sizes))
 
 
 def _expand_vjp(b: Builder, node: Node, g: Value) -> Sequence[Value | None]:
@@ -141,7 +141,7 @@ EXPAND = Op(
 
 def _broadcast(frame: Frame, attrs: Attrs, x: Array) -> Array:
     lead = [x.shape[frame.axes.index(i)] if i in frame.axes else 1 for i in frame.out.axes]
-    return x.reshape(*lead, *frame.out.sizes)
+    return x.reshape((*lead, *frame.out.sizes))
 
 
 BROADCAST = Op(
