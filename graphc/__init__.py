@@ -1,3 +1,23 @@
 """graphc: write the equations, get the network."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graphc.diagnostics import Diagnostic, GraphcError
+
+if TYPE_CHECKING:
+    from graphc.driver import FitResult, Program, check, compile, load, parse
+
 __version__ = "0.1.0"
+
+__all__ = ["Diagnostic", "FitResult", "GraphcError", "Program", "check", "compile", "load", "parse"]
+
+
+def __getattr__(name: str) -> Any:
+    # The compiler is imported when it is used, so that `graphc --help` and `graphc fmt` start at once.
+    if name in __all__:
+        from graphc import driver
+
+        return getattr(driver, name)
+    raise AttributeError(f"module 'graphc' has no attribute {name!r}")

@@ -42,11 +42,24 @@ def declare(el: Elaborator) -> None:
                     name = value.id if named and isinstance(value, ast.Name) else one_line(value.span.text)
                     el.spec.outputs.append(name if named else _hidden(el, f"output@{name}", value))
             case ast.Check():
-                el.spec.checks.append(statement)
+                _check(el, statement)
             case ast.Settings():
                 _settings(el, statement)
             case ast.Generate():
                 el.spec.generate = statement
+
+
+def _check(el: Elaborator, statement: ast.Check) -> None:
+    """Every expression but `grad(...)` becomes a unit; `loss` is what is minimized, unless it is a name."""
+    number = len(el.spec.checks)
+    el.spec.checks.append(statement)
+    for place, item in enumerate(statement.items):
+        head = item.value.function if isinstance(item.value, ast.Call) else None
+        if isinstance(head, ast.Name) and head.id == "grad":
+            continue
+        if isinstance(item.value, ast.Name) and item.value.id == "loss" and "loss" not in el.spec.scope.names:
+            continue
+        _hidden(el, f"check@{number}.{place}", item.value)
 
 
 def _settings(el: Elaborator, statement: ast.Settings) -> None:

@@ -85,7 +85,7 @@ class Lowering:
                     steps = frozenset(loops & (index.dependencies | {index}))
                     value = builder(INSIDE_STEP if index in loops else INSIDE, index=index, steps=steps)
                 else:
-                    value = builder(node.op, *operands, name=node.result.name, **node.attrs)
+                    value = builder(node.op, *operands, called=node.result.name, **node.attrs)
             moved[node.result] = value
         return moved[unit.value]
 

@@ -67,15 +67,19 @@ class Diverged(GraphcError):
         self.history = history
 
 
-def print_epoch(record: EpochRecord) -> None:
-    """One plain line on stderr, for logs and pipes."""
+def epoch_line(record: EpochRecord) -> str:
+    """An epoch in one plain line."""
     of = f"/{record.epochs}" if record.epochs else ""
     parts = []
     for part, metrics in record.metrics.items():
         shown = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
         parts.append(f"{part} {shown}")
-    line = f"epoch {record.epoch}{of}, step {record.step}: {' | '.join(parts)} | {record.seconds:.1f} s"
-    sys.stderr.write(line + "\n")
+    return f"epoch {record.epoch}{of}, step {record.step}: {' | '.join(parts)} | {record.seconds:.1f} s"
+
+
+def print_epoch(record: EpochRecord) -> None:
+    """The line on stderr, for logs and pipes."""
+    sys.stderr.write(epoch_line(record) + "\n")
     sys.stderr.flush()
 
 

@@ -1,0 +1,6 @@
+"""The compiler as one straight function, and what it gives."""
+
+from graphc.driver.compile import check, compile, load, parse
+from graphc.driver.program import FitResult, Program
+
+__all__ = ["FitResult", "Program", "check", "compile", "load", "parse"]

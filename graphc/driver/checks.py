@@ -1,0 +1,203 @@
+"""`check` blocks against what a program computes, and gradients against finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphc.diagnostics import fault, nearest
+from graphc.frontend import ast
+from graphc.frontend.arithmetic import one_line
+from graphc.frontend.constants import constant_of
+from graphc.frontend.elaborate import Mode
+from graphc.ir.op import Array
+from graphc.types import BATCH
+from graphc.view.checks import CheckResult
+from graphc.view.numbers import array as shown
+
+if TYPE_CHECKING:
+    from graphc.driver.arrays import Feed
+    from graphc.driver.program import Program
+
+_ROUNDING = 1e-12
+_MODES: dict[str, Mode] = {"training": "train", "evaluation": "eval"}
+
+
+def check_blocks(program: Program) -> list[CheckResult]:
+    """Every line of every `check` block, each block from the spec's initial parameters."""
+    results: list[CheckResult] = []
+    for number, block in enumerate(program.spec.checks):
+        mode, updates = _options(block, program)
+        fresh = program.fresh()
+        for _ in range(updates):
+            fresh.step_on_examples()
+        results += [_item(fresh, number, place, item, mode) for place, item in enumerate(block.items)]
+    return results
+
+
+def _options(block: ast.Check, program: Program) -> tuple[Mode, int]:
+    mode: Mode = "eval"
+    updates = 0
+    for option in block.options:
+        text = option.value.span.text
+        if option.name == "mode":
+            if text not in _MODES:
+                raise fault(
+                    "E262",
+                    f"`mode` is training or evaluation, not `{text}`",
+                    option.value.span,
+                    help=nearest(text, _MODES),
+                )
+            mode = _MODES[text]
+        elif option.name == "updates":
+            if not text.isdigit():
+                raise fault("E262", f"`updates` is a whole number, not `{text}`", option.value.span)
+            updates = int(text)
+        else:
+            raise fault(
+                "E225",
+                f"`check` has no option `{option.name}`",
+                option.span,
+                help=nearest(option.name, ("mode", "updates")),
+            )
+    if (updates or block.items) and program.examples is None:
+        raise fault("E254", "a `check` needs inputs with values in the spec", block.span)
+    return mode, updates
+
+
+def _item(program: Program, number: int, place: int, item: ast.CheckItem, mode: Mode) -> CheckResult:
+    dims = program.spec.scope.all_dims
+    expected = constant_of(item.expected, dims)
+    found = _value(program, number, place, item.value, mode)
+    name = one_line(item.value.span.text)
+    if found.shape != expected.shape:
+        raise fault(
+            "E254",
+            f"`{name}` has the shape {list(found.shape)}, the figure {list(expected.shape)}",
+            item.expected.span,
+        )
+    exact = item.tolerance is None and all(n.is_integer for n in _numbers(item.expected))
+    if item.tolerance is not None:
+        tolerance = float(constant_of(item.tolerance, dims))
+    else:
+        tolerance = 0.0 if exact else half_unit(item.expected)
+    slack = _ROUNDING * np.maximum(1.0, np.abs(expected))
+    ok = bool(np.all(np.abs(found - expected) <= tolerance + slack))
+    text = "exactly" if exact else f"{tolerance:.3g}"
+    return CheckResult(name, str(item.span), ok, shown(expected), shown(found), text)
+
+
+def _value(program: Program, number: int, place: int, expr: ast.Expr, mode: Mode) -> Array:
+    if (wanted := gradient_name(expr)) is not None:
+        _, gradients = program.value_and_grad(wrt=[wanted], mode=mode)
+        return _single(program, wanted, gradients[wanted])
+    unit = f"check@{number}.{place}"
+    if unit not in program.spec.system.units:
+        loss, _ = program.value_and_grad(wrt=[], mode=mode)
+        return np.asarray(loss)
+    return _single(program, unit, program.forward(names=[unit], mode=mode)[unit])
+
+
+def gradient_name(expr: ast.Expr) -> str | None:
+    """`w` of `grad(w)`."""
+    if isinstance(expr, ast.Call) and isinstance(expr.function, ast.Name) and expr.function.id == "grad":
+        if len(expr.args) != 1:
+            raise fault("E224", "`grad` takes one name", expr.span)
+        return expr.args[0].span.text.replace(" ", "")
+    return None
+
+
+def _single(program: Program, name: str, array: Array) -> Array:
+    one = program.single and BATCH in program.spec.system.type(name).axes
+    return np.asarray(array[0] if one else array, np.float64)
+
+
+def half_unit(expr: ast.Expr) -> float:
+    """Half a unit in the last digit of the most precise number written."""
+    places = [_last_place(number.text) for number in _numbers(expr)]
+    return 0.5 * 10.0 ** min(places, default=0)
+
+
+def _last_place(text: str) -> int:
+    mantissa, _, exponent = text.lower().partition("e")
+    _, _, decimals = mantissa.partition(".")
+    return int(exponent or 0) - len(decimals)
+
+
+def _numbers(expr: ast.Expr) -> Iterator[ast.Number]:
+    match expr:
+        case ast.Number():
+            yield expr
+        case ast.Unary():
+            yield from _numbers(expr.operand)
+        case ast.Binary():
+            yield from _numbers(expr.left)
+            yield from _numbers(expr.right)
+        case ast.ListLiteral():
+            for item in expr.items:
+                yield from _numbers(item)
+
+
+# ---------------------------------------------------------------------------- finite differences
+
+_STEP = 1e-6
+_RELATIVE = 1e-5
+_MOST_ELEMENTS = 24
+
+
+def check_gradients(program: Program) -> list[CheckResult]:
+    """Each parameter's gradient beside central differences in float64.
+
+    A large parameter is checked along random directions and at some of its elements.
+    """
+    if not program.pipeline.has_loss("train"):
+        return []
+    checked = program.fresh(dtype="float64")
+    fed = checked.feed(checked.examples_or_random())
+    names = list(program.spec.params)
+    _, gradients = checked._gradients(fed, names, "train", checked._run(fed, None))
+    return [_difference(checked, fed, name, np.asarray(gradients[name])) for name in names]
+
+
+def _difference(program: Program, fed: Feed, name: str, gradient: Array) -> CheckResult:
+    original = program.params[name]
+    system = program.spec.system
+    gradient = program._shown(name, gradient, system, fed)
+    generator = np.random.default_rng(7)
+    worst, ok, pair = -1.0, True, (0.0, 0.0)
+    for direction in _directions(original.shape, generator):
+        expected = _central(program, fed, name, original, direction)
+        found = float(np.sum(gradient * direction))
+        error = abs(found - expected)
+        if error > worst:
+            worst, pair = error, (expected, found)
+        ok = ok and error <= _RELATIVE * max(1.0, abs(expected), abs(found))
+    program.params[name] = original
+    span = system.leaves[name].span
+    expected_text, found_text = (f"{value:.9g}" for value in pair)
+    return CheckResult(f"grad({name})", str(span), ok, expected_text, found_text, f"{_RELATIVE:g}")
+
+
+def _directions(shape: tuple[int, ...], generator: np.random.Generator) -> Iterator[Array]:
+    size = int(np.prod(shape))
+    places = range(size) if size <= _MOST_ELEMENTS else generator.choice(size, _MOST_ELEMENTS // 2, False)
+    for place in places:
+        direction = np.zeros(size)
+        direction[place] = 1.0
+        yield direction.reshape(shape)
+    if size > _MOST_ELEMENTS:
+        for _ in range(2):
+            direction = generator.standard_normal(shape)
+            yield direction / np.linalg.norm(direction)
+
+
+def _central(program: Program, fed: Feed, name: str, original: Array, direction: Array) -> float:
+    losses = []
+    for sign in (1, -1):
+        program.params[name] = original + sign * _STEP * direction
+        losses.append(program._gradients(fed, [], "train", program._run(fed, None))[0])
+    return (losses[0] - losses[1]) / (2 * _STEP)
+
+

@@ -1,0 +1,139 @@
+"""From a path or a text to a `Program`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import cast
+
+from graphc.diagnostics import Diagnostic, GraphcError, Source, fault, nearest
+from graphc.driver import storage
+from graphc.driver.pipeline import Pipeline
+from graphc.driver.program import DTypeName, Program, Settings
+from graphc.frontend import ast
+from graphc.frontend.library import with_imports
+from graphc.frontend.parser import parse as parse_source
+from graphc.frontend.source import read_source
+from graphc.train.paths import resolve
+
+BACKENDS = ("auto", "reference")
+DTYPES = ("float32", "float64")
+
+
+def compile(
+    source: str | Path,
+    *,
+    backend: str = "auto",
+    dtype: str = "float32",
+    dims: Mapping[str, int] | None = None,
+    seed: int = 0,
+    root: str | Path | None = None,
+    settings: Mapping[str, str] | None = None,
+    disabled: Collection[str] = (),
+    verify: bool = False,
+) -> Program:
+    """Compile a spec, given as a path or as its text.
+
+    `dims` are sizes of dims (or of axis ends) that win over the spec's; `settings` are options such as
+    `{"fit.epochs": "3"}`; `root` is the folder that the spec may read from (its own by default);
+    `disabled` names passes to leave out; `verify` checks the graph after each pass.
+
+    Raises `GraphcError` with every independent fault of the spec.
+    """
+    started = time.perf_counter()
+    _one_of("backend", backend, BACKENDS)
+    _one_of("dtype", dtype, DTYPES)
+    text, folder = _source(source)
+    base = Path(root) if root is not None else folder
+    given = _sizes(dims or {})
+    file = parse_source(text)
+    imports: dict[str, str] = {}
+
+    def read(path: ast.String) -> Source:
+        try:
+            found = read_source(resolve(path.value, base, path.span))
+        except GraphcError as error:
+            first = error.diagnostics[0]
+            raise fault("E243", f"cannot import: {first.message}", path.span, help=first.help) from None
+        imports[path.value] = found.text
+        return Source(path.value, found.text)
+
+    pipeline = Pipeline(file, with_imports(file, read), given, disabled, verify)
+    return _program(pipeline, "reference", dtype, seed, base, settings or {}, imports, started)
+
+
+def _program(
+    pipeline: Pipeline,
+    backend: str,
+    dtype: str,
+    seed: int,
+    root: Path,
+    options: Mapping[str, str],
+    imports: Mapping[str, str],
+    started: float,
+) -> Program:
+    settings = Settings(backend, cast(DTypeName, dtype), pipeline.given, seed, root, dict(options))
+    program = Program(pipeline, settings, dict(imports))
+    program.analyse()
+    program.compile_seconds = time.perf_counter() - started
+    return program
+
+
+def _one_of(name: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        raise fault(
+            "E523",
+            f"`{value}` is not a {name}",
+            help=nearest(value, known) or f"known are {', '.join(known)}",
+        )
+
+
+def _sizes(dims: Mapping[str, int]) -> dict[str, int]:
+    for name, value in dims.items():
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
+            raise fault("E231", f"dim `{name}` is {value!r}; a size is a whole number from 1 to 2147483647")
+    return dict(dims)
+
+
+def _source(source: str | Path) -> tuple[Source, Path]:
+    """A text has a line break or an equation in it; anything else names a file."""
+    if isinstance(source, Path) or ("\n" not in source and (source.endswith(".nn") or "=" not in source)):
+        path = Path(source)
+        return read_source(path), path.parent
+    return Source("<text>", source), Path()
+
+
+def parse(text: str) -> ast.File:
+    """The syntax tree of a spec's text. Raises `GraphcError` with its faults of syntax."""
+    return parse_source(Source("<text>", text))
+
+
+def check(text: str) -> list[Diagnostic]:
+    """Every fault and warning of a spec's text; empty if it can be compiled without any."""
+    try:
+        program = compile(text if "\n" in text else text + "\n")
+    except GraphcError as error:
+        return list(error.diagnostics)
+    return list(program.warnings)
+
+
+def load(path: str | Path) -> Program:
+    """A program that `Program.save` wrote; no spec is needed beside it.
+
+    Raises E602 to E604 for a file that is missing, damaged, or does not fit.
+    """
+    started = time.perf_counter()
+    file = Path(path)
+    metadata, tensors = storage.read(file)
+    imports = json.loads(metadata["imports"])
+    tree = parse_source(Source(metadata["name"], metadata["spec"]))
+    library = with_imports(tree, lambda name: Source(name.value, imports[name.value]))
+    settings = json.loads(metadata["settings"])
+    pipeline = Pipeline(tree, library, json.loads(metadata["dims"]))
+    program = _program(
+        pipeline, "reference", settings["dtype"], settings["seed"], file.parent, {}, imports, started
+    )
+    storage.restore(program, file, metadata, tensors)
+    return program

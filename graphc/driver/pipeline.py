@@ -1,0 +1,200 @@
+"""The compiler as a chain of stages: text, tree, rolled system, graph, gradients, optimised graph.
+
+What is asked for decides which graphs are made; each is made once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from graphc.autodiff.gradient import Gradients, differentiate
+from graphc.backend.reference import Executable, prepare
+from graphc.diagnostics import GraphcError, fault
+from graphc.driver import streams
+from graphc.frontend import ast
+from graphc.frontend.elaborate import Mode, elaborate
+from graphc.frontend.scope import Library
+from graphc.frontend.spec import Spec
+from graphc.ir.builder import Builder
+from graphc.ir.graph import Graph, Node, Value
+from graphc.ir.system import System
+from graphc.lower.system import lower
+from graphc.ops import elementwise as ew
+from graphc.ops.indexing import BROADCAST
+from graphc.ops.leaf import CONSTANT, PIN
+from graphc.ops.reduction import REDUCE_SUM
+from graphc.passes import interior_pins, optimize
+from graphc.types import BATCH
+
+LOSS = "loss@"
+"""The output that holds the loss of the whole batch."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Differentiated:
+    """Graphs that together give the loss and gradients; a name's gradient comes from one of them.
+
+    There are two where a stable rewrite (softmax with log) leaves out a name whose own cotangent is asked
+    for: that one is computed by the equations as they stand.
+    """
+
+    parts: tuple[tuple[Executable, Gradients], ...]
+
+
+class Pipeline:
+    """Everything that is compiled of one file. `given` are sizes of dims, `disabled` names of passes."""
+
+    def __init__(
+        self,
+        file: ast.File,
+        library: Library,
+        given: Mapping[str, int],
+        disabled: Collection[str] = (),
+        verify: bool = False,
+    ) -> None:
+        self.file = file
+        self.library = library
+        self.given = dict(given)
+        self.disabled = frozenset(disabled)
+        self.verify = verify
+        self._made: dict[tuple[object, ...], object] = {}
+
+    def _once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        if key not in self._made:
+            self._made[key] = make()
+        found: T = self._made[key]  # type: ignore[assignment]
+        return found
+
+    def spec(self, mode: Mode) -> Spec:
+        """The elaborated file. Raises all its faults together."""
+        return self._once(
+            ("spec", mode), lambda: elaborate(self.file, self.library, mode=mode, given=self.given)
+        )
+
+    def system(self, mode: Mode, continued: bool = False) -> System:
+        """The rolled system; `continued` for a chunk of a sequence that goes on where another ended."""
+        system = self.spec(mode).system
+        return streams.continued(system) if continued else system
+
+    def graph(self, mode: Mode, names: Sequence[str], continued: bool = False) -> Graph:
+        """The graph as lowered, before any pass."""
+        key = ("graph", mode, tuple(names), continued)
+        return self._once(key, lambda: lower(self.system(mode, continued), names))
+
+    def loss_unit(self, mode: Mode, objective: int = 0) -> str:
+        """The unit that is differentiated: `minimize`, or else the single scalar output.
+
+        Raises E242 if there is neither.
+        """
+        spec = self.spec(mode)
+        if spec.objectives:
+            return spec.objectives[objective].unit
+        scalars = [
+            name
+            for name in spec.outputs
+            if spec.system.type(name).rank == 0
+            and all(i == BATCH for i in spec.system.type(name).axes)
+            and spec.system.type(name).dtype == "real"
+        ]
+        if len(scalars) == 1:
+            return scalars[0]
+        raise fault(
+            "E242",
+            "there is no loss to differentiate: no `minimize`, and "
+            + (f"{len(scalars)} scalar outputs" if scalars else "no scalar `output`"),
+            help="add `minimize ...`, or `output` of one number",
+        )
+
+    def has_loss(self, mode: Mode) -> bool:
+        try:
+            self.loss_unit(mode)
+        except GraphcError:
+            return False
+        return True
+
+    def with_loss(self, mode: Mode, names: Sequence[str], objective: int, continued: bool) -> Graph:
+        """`graph`, with the mean of the loss over the batch as one more output."""
+        unit = self.loss_unit(mode, objective)
+        graph = self.graph(mode, tuple(dict.fromkeys([*names, unit])), continued)
+        b = Builder()
+        loss = batch_mean(b, graph.outputs[unit])
+        return Graph(graph.inputs, (*graph.nodes, *b.nodes), {**graph.outputs, LOSS: loss})
+
+    def forward(
+        self, mode: Mode, names: Sequence[str], *, dense: bool, continued: bool = False
+    ) -> Executable:
+        """What computes values by name."""
+        key = ("forward", mode, tuple(names), dense, continued)
+
+        def make() -> Executable:
+            graph = self.graph(mode, names, continued)
+            return prepare(self.optimized(graph, keep=(), dense=dense))
+
+        return self._once(key, make)
+
+    def optimized(self, graph: Graph, *, keep: Collection[str] | None, dense: bool) -> Graph:
+        return optimize(graph, disabled=self.disabled, keep=keep, dense=dense, verify=self.verify)
+
+    def gradients(
+        self,
+        mode: Mode,
+        wrt: Sequence[str],
+        *,
+        dense: bool,
+        names: Sequence[str] = (),
+        objective: int = 0,
+        summands: bool = False,
+        continued: bool = False,
+    ) -> Differentiated:
+        """What computes the loss, its gradients with respect to `wrt`, and values by name."""
+        key = ("gradients", mode, tuple(wrt), dense, tuple(names), objective, summands, continued)
+        return self._once(
+            key,
+            lambda: self._differentiated(mode, wrt, dense, names, objective, summands, continued),
+        )
+
+    def _differentiated(
+        self,
+        mode: Mode,
+        wrt: Sequence[str],
+        dense: bool,
+        names: Sequence[str],
+        objective: int,
+        summands: bool,
+        continued: bool,
+    ) -> Differentiated:
+        graph = self.with_loss(mode, names, objective, continued)
+        inside = interior_pins(graph) & set(wrt)
+        groups = [([w for w in wrt if w not in inside], self.disabled)]
+        if inside:
+            groups.append(([w for w in wrt if w in inside], self.disabled | {"stabilize"}))
+        parts = []
+        for group, disabled in groups:
+            ready = optimize(graph, disabled=disabled, keep=frozenset(group), dense=dense, verify=self.verify)
+            found = differentiate(ready, LOSS, present(ready, group), summands=summands)
+            final = optimize(found.graph, disabled=disabled, keep=(), dense=dense, verify=self.verify)
+            parts.append((prepare(final), found))
+        return Differentiated(tuple(parts))
+
+
+def present(graph: Graph, names: Sequence[str]) -> list[str]:
+    """The names that the graph has at all: an input that nothing uses is not among its inputs."""
+    known = {value.name for value in graph.inputs}
+    known |= {n.attrs["name"] for n in graph.walk() if isinstance(n, Node) and n.op is PIN}
+    return [name for name in names if name in known]
+
+
+def batch_mean(b: Builder, value: Value) -> Value:
+    """The mean over the examples of a number that each has; a number of the whole batch as it is."""
+    if value.type.dtype != "real":
+        value = b(ew.CAST, value, dtype="real")
+    if BATCH not in value.type.axes:
+        return value
+    one = b(BROADCAST, b(CONSTANT, value=1.0, dtype="real", shape=()), indices=(BATCH,))
+    total = b(REDUCE_SUM, value, dims=(), indices=(BATCH,))
+    return b(ew.DIV, total, b(REDUCE_SUM, one, dims=(), indices=(BATCH,)))
+

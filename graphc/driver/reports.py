@@ -1,0 +1,99 @@
+"""Losses and reports over a whole part of the data, whatever the sizes of the batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphc.driver import streams
+from graphc.driver.arrays import feed
+from graphc.ir.graph import Graph, Node
+from graphc.ir.op import Array
+from graphc.train.data import Batch
+from graphc.types import BATCH
+
+if TYPE_CHECKING:
+    from graphc.driver.program import Program
+
+
+def report(program: Program, batches: Sequence[Batch]) -> dict[str, float]:
+    """Each figure as one large batch would give it.
+
+    A figure that each example has for itself is averaged over the examples. One that pools over the batch
+    (`mean[batch](...)`) is computed on all examples at once; chunks of a long sequence are averaged by the
+    number of their steps.
+    """
+    spec = program.pipeline.spec("eval")
+    units = {}
+    for number, objective in enumerate(spec.objectives):
+        units["loss" if number == 0 else f"loss_{number + 1}"] = objective.unit
+    units |= {metric.name: metric.unit for metric in spec.metrics}
+    if not units or not batches:
+        return {}
+    wanted = list(dict.fromkeys(units.values()))
+    chunked = any(not batch.first for batch in batches)
+    if not chunked and _pools(program.pipeline.graph("eval", wanted)):
+        batches = [_joined(batches)]
+    totals = dict.fromkeys(wanted, 0.0)
+    weight = 0.0
+    carried: dict[str, Array] = {}
+    for batch in batches:
+        values, carried, size = _values(program, batch, wanted, carried, chunked)
+        weight += size
+        for unit in wanted:
+            totals[unit] += size * float(np.mean(values[unit]))
+    return {name: totals[unit] / weight for name, unit in units.items()}
+
+
+def _values(
+    program: Program, batch: Batch, wanted: list[str], carried: dict[str, Array], chunked: bool
+) -> tuple[dict[str, Array], dict[str, Array], float]:
+    fed = feed(program.spec.inputs, batch.arrays, batch.lengths, program.real)
+    system = program.pipeline.system("eval")
+    later = chunked and not batch.first
+    items = streams.carried(system) if chunked else []
+    sources = [i.source for i in items if i.source in system.units]
+    names = list(dict.fromkeys([*wanted, *sources]))
+    run = program.pipeline.forward("eval", names, dense=fed.dense, continued=later)
+    values = run.run(
+        program._arguments(run.graph.inputs, fed, "eval", carried if later else None),
+        program._run(fed, None, 0, batch.example_ids if len(batch.example_ids) else None),
+    )
+    known = {**values, **fed.arrays}
+    left = {item.leaf: item.take(system, known) for item in items}
+    steps = max((int(own.max(initial=0)) for own in fed.lengths.values()), default=1) if chunked else 1
+    return values, left, float(fed.batch * steps)
+
+
+def _pools(graph: Graph) -> bool:
+    """Whether anything is reduced over the batch."""
+    return any(isinstance(n, Node) and BATCH in n.attrs.get("indices", ()) and _reduces(n) for n in graph.walk())
+
+
+def _reduces(node: Node) -> bool:
+    return BATCH not in node.result.type.axes
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    """All examples as one batch, shorter ones filled up."""
+    if len(batches) == 1:
+        return batches[0]
+    arrays: dict[str, Array] = {}
+    for name in batches[0].arrays:
+        parts = [batch.arrays[name] for batch in batches]
+        longest = np.max([part.shape[1:] for part in parts], axis=0, initial=0)
+        whole = np.zeros((sum(map(len, parts)), *longest), parts[0].dtype)
+        start = 0
+        for part in parts:
+            place = (slice(start, start + len(part)), *(slice(size) for size in part.shape[1:]))
+            whole[place] = part
+            start += len(part)
+        arrays[name] = whole
+    lengths = {
+        name: np.concatenate([batch.lengths[name] for batch in batches]) for name in batches[0].lengths
+    }
+    return Batch(arrays, lengths, np.concatenate([batch.example_ids for batch in batches]))
+
+

@@ -1,0 +1,69 @@
+"""What `graphc show` and `graphc draw` print of a program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphc.diagnostics import fault
+from graphc.driver.pipeline import LOSS
+from graphc.driver.tracing import ordered_names
+from graphc.frontend.dump import dump_tree
+from graphc.ir.graph import Graph
+from graphc.ir.printer import print_graph
+from graphc.passes.unroll import unroll
+
+if TYPE_CHECKING:
+    from graphc.driver.program import Program
+
+UNROLLED = 3
+"""Steps that an axis is unrolled to where the spec's own inputs do not say."""
+
+
+def show(program: Program, stage: str) -> str:
+    """The program after a stage."""
+    if stage == "ast":
+        return dump_tree(program.pipeline.file)
+    if stage == "ir":
+        return print_graph(forward_graph(program))
+    if stage == "grad":
+        made = program.pipeline.gradients("train", program.trainable, dense=True)
+        return "\n\n".join(print_graph(executable.graph) for executable, _ in made.parts)
+    if stage == "unrolled":
+        return print_graph(unroll(forward_graph(program), lengths(program)))
+    raise fault("E704", f"unknown stage `{stage}`", help="stages are ast, ir, grad, unrolled")
+
+
+def forward_graph(program: Program) -> Graph:
+    """All names of the spec, and the loss if there is one."""
+    names = ordered_names(program)
+    if program.pipeline.has_loss("train"):
+        return program.pipeline.with_loss("train", names, 0, False)
+    return program.pipeline.graph("train", names)
+
+
+def lengths(program: Program) -> dict[str, int]:
+    """Run-time lengths to unroll to: those of the spec's own inputs, else a few steps."""
+    found: dict[str, int] = {}
+    for info in program.spec.inputs.values():
+        for place, axis in enumerate(info.axes):
+            if not axis.length.is_fixed:
+                longest = UNROLLED
+                if info.examples is not None:
+                    longest = int(np.max([example.shape[place] for example in info.examples]))
+                found[axis.length.name] = longest
+    for scope_length in program.spec.scope.lengths.values():
+        if not scope_length.is_fixed:
+            found.setdefault(scope_length.name, UNROLLED)
+    return found
+
+
+def drawing(program: Program) -> str:
+    """The forward graph as DOT text."""
+    from graphc.view.dot import dot
+
+    graph = forward_graph(program)
+    loss = LOSS if LOSS in graph.outputs else None
+    title = program.pipeline.file.span.source.name
+    return dot(graph, title=title, parameters=list(program.spec.params), loss=loss)
