@@ -5,14 +5,12 @@ A cotangent at a position outside an example's own range is garbage, so whatever
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Value
-from graphc.ops.elementwise import LOGICAL_AND, SELECT
-from graphc.ops.leaf import INSIDE, INSIDE_STEP, constant
+from graphc.ops.leaf import constant
+from graphc.ops.masking import counted
 from graphc.ops.summing import BROADCAST, EXPAND, REDUCE_SUM
-from graphc.types import BATCH, Index, TensorType
+from graphc.types import Index, TensorType
 
 
 def fit(builder: Builder, cotangent: Value, type: TensorType) -> Value:
@@ -23,40 +21,8 @@ def fit(builder: Builder, cotangent: Value, type: TensorType) -> Value:
         cotangent = builder(REDUCE_SUM, cotangent, dims=tuple(range(found.rank)), indices=())
     extra = tuple(index for index in found.axes if index not in type.axes)
     if extra:
-        cotangent = builder(REDUCE_SUM, _counted(builder, cotangent, extra), dims=(), indices=extra)
+        cotangent = builder(REDUCE_SUM, counted(builder, cotangent, extra), dims=(), indices=extra)
     return spread(builder, cotangent, type)
-
-
-def _counted(builder: Builder, cotangent: Value, over: Collection[Index]) -> Value:
-    """A cotangent with zeros at the positions that do not count in a sum over indices.
-
-    Only what the cotangent itself varies over can put a position outside. Where it does not vary over the
-    batch it has been summed over it, each example's own positions only, and is zero outside all of them.
-    """
-    steps, wanted, axes = frozenset(builder.loops), frozenset(over), set(cotangent.type.axes)
-    conditions = [
-        builder(INSIDE, index=index, steps=steps)
-        for index in cotangent.type.axes
-        if _is_partial(index)
-        and (index in wanted or index.dependencies & wanted)
-        and index.dependencies - steps <= axes
-    ]
-    conditions += [
-        builder(INSIDE_STEP, index=index, steps=steps)
-        for index in builder.loops
-        if index.dependencies & wanted
-    ]
-    if not conditions:
-        return cotangent
-    condition, *rest = conditions
-    for other in rest:
-        condition = builder(LOGICAL_AND, condition, other)
-    return builder(SELECT, condition, cotangent, constant(builder, 0.0))
-
-
-def _is_partial(index: Index) -> bool:
-    """Whether arrays can be longer than the index's range."""
-    return index != BATCH and not (index.is_full and index.length.is_fixed)
 
 
 def spread(builder: Builder, value: Value, type: TensorType) -> Value:
