@@ -9,9 +9,24 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from graphc.ir.op import Op
-from graphc.ops import contraction, elementwise, indexing, leaf, movement, reduction, softmax, summing
+from graphc.ops import (
+    contraction,
+    convolution,
+    elementwise,
+    indexing,
+    leaf,
+    movement,
+    pooling,
+    random,
+    reduction,
+    softmax,
+    summing,
+)
 
-FAMILIES = (leaf, elementwise, summing, reduction, softmax, contraction, movement, indexing)
+FAMILIES = (
+    *(leaf, elementwise, summing, reduction, softmax, contraction),
+    *(movement, indexing, convolution, pooling, random),
+)
 
 
 def _table(ops: Iterable[Op]) -> Mapping[str, Op]:

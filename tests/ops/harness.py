@@ -80,16 +80,16 @@ def operands(op: Op, sample: Sample, run: Run, outside: float | None = None) -> 
     generator = np.random.default_rng(zlib.crc32(op.name.encode()))
     state = State(run)
     arrays: list[Array] = []
-    for i, type in enumerate(sample.types):
-        shape, dtype = state.shape(type), state.dtypes[type.dtype]
+    for i, kind in enumerate(sample.types):
+        shape, dtype = state.shape(kind), state.dtypes[kind.dtype]
         if sample.values is not None and i in sample.values:
             array = np.resize(np.asarray(sample.values[i]), shape).astype(dtype)
-        elif type.dtype == "real":
+        elif kind.dtype == "real":
             array = generator.uniform(*sample.domain, shape).astype(dtype)
         else:
             array = generator.integers(-3, 4, shape).astype(dtype)
-        if outside is not None and type.dtype == "real":
-            array = np.where(valid(type, run), array, np.asarray(outside, dtype))
+        if outside is not None and kind.dtype == "real":
+            array = np.where(valid(kind, run), array, np.asarray(outside, dtype))
         arrays.append(array)
     return arrays
 
@@ -98,15 +98,15 @@ def frame_of(op: Op, sample: Sample, run: Run) -> NodeFrame:
     state = State(run)
     for index in {*sample.attrs.get("steps", ()), sample.attrs.get("index")} - {None}:
         state.steps[index.name] = 2
-    axes = sort_indices(index for type in sample.types for index in type.axes)
+    axes = sort_indices(index for kind in sample.types for index in kind.axes)
     return NodeFrame(state, axes, sample.types, op.infer(sample.types, sample.attrs))
 
 
 def aligned(frame: NodeFrame, arrays: Sequence[Array]) -> list[Array]:
     """The arrays with a dimension for each of the frame's axes."""
     return [
-        array[tuple(slice(None) if axis in type.axes else None for axis in frame.axes)]
-        for array, type in zip(arrays, frame.types, strict=True)
+        array[tuple(slice(None) if axis in kind.axes else None for axis in frame.axes)]
+        for array, kind in zip(arrays, frame.types, strict=True)
     ]
 
 
@@ -126,7 +126,7 @@ class Gradient:
     run: Run
 
     def __post_init__(self) -> None:
-        self.inputs = [Value(type, f"x{i}") for i, type in enumerate(self.sample.types)]
+        self.inputs = [Value(kind, f"x{i}") for i, kind in enumerate(self.sample.types)]
         self.forward = self._forward()
         self.result = self.forward.outputs["y"]
         outside = 0.4 if self.op.name in MOVING else np.nan
