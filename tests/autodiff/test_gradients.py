@@ -10,8 +10,10 @@ from graphc.backend.reference import Run, execute
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Graph, LoopNode, Value
 from graphc.ir.op import Array
-from graphc.ops.elementwise import TANH
+from graphc.ops.elementwise import MUL, TANH
 from graphc.ops.leaf import PIN
+from graphc.ops.masking import sum_over
+from graphc.ops.summing import REDUCE_SUM
 from graphc.types import BATCH, TensorType
 from tests.autodiff.recurrences import EXAMPLES, H, Sheet, T
 from tests.gradient_checks import assert_gradients, draw_inputs, valid
@@ -172,3 +174,18 @@ def trimmed(array: Array, type: TensorType, batch: slice, length: int) -> Array:
     """An example's own part of an array."""
     pieces = {"batch": batch, "t": slice(0, length)}
     return array[tuple(pieces.get(axis.name, slice(None)) for axis in type.axes)]
+
+
+@pytest.mark.parametrize(("name", "by"), [("elman", "U"), ("nested", "C"), ("history", "x"), ("pooled", "a")])
+def test_gradients_can_be_differentiated_again(name: str, by: str) -> None:
+    """The squared norm of a gradient is a loss like any other: reverse loops have reverses."""
+    example = EXAMPLES[name]()
+    first = differentiate(example.graph, "loss", [by]).graph
+    b = Builder()
+    gradient = first.outputs[f"grad:{by}"]
+    norm = b(MUL, gradient, gradient)
+    if norm.type.rank:
+        norm = b(REDUCE_SUM, norm, dims=tuple(range(norm.type.rank)), indices=())
+    norm = sum_over(b, norm, norm.type.axes)
+    graph = Graph(first.inputs, (*first.nodes, *b.nodes), {"loss": norm})
+    assert_gradients(graph, RUNS["ragged"], example.wrt, tolerance=1e-6)
