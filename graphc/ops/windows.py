@@ -44,7 +44,7 @@ def windows(
     reach = [d * (k - 1) + 1 for d, k in zip(spread, window, strict=True)]
     dims = tuple(range(x.ndim - len(window), x.ndim))
     every = tuple(slice(None, None, step) for step in (*stride, *spread))
-    return sliding_window_view(x, reach, dims)[_last(every)]
+    return np.asarray(sliding_window_view(x, reach, dims)[_last(every)])
 
 
 def folded(parts: Array, sizes: Sequence[int], attrs: Attrs) -> Array:
@@ -61,7 +61,7 @@ def folded(parts: Array, sizes: Sequence[int], attrs: Attrs) -> Array:
         )
         total[_last(places)] += parts[_last(offset)]
     inner = tuple(slice(before, before + n) for (before, _), n in zip(pad, sizes, strict=True))
-    return total[_last(inner)]
+    return np.asarray(total[_last(inner)])
 
 
 def _last(places: tuple[slice | int, ...]) -> tuple[Any, ...]:
