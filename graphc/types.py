@@ -188,6 +188,13 @@ class Index:
     lo: Affine
     hi: Affine
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.name, self.length, self.lo, self.hi))
+
     @staticmethod
     def full(name: str, length: Length) -> Index:
         return Index(name, length, Affine(1), Affine.of(length))

@@ -155,7 +155,7 @@ def read_inputs(texts: Iterable[str], declared: Mapping[str, Declared]) -> dict[
                 "E704", f"the spec has no input `{name}`", nearest(name, declared) or _listed(declared)
             )
         given[name] = read_file(value) if value.endswith(".npy") else read_literal(text, value)
-    missing = [name for name, spec in declared.items() if spec.value is None and name not in given]
+    missing = [name for name, spec in declared.items() if not spec.has_value and name not in given]
     if missing:
         names = ", ".join(f"`{name}`" for name in missing)
         verb = "has" if len(missing) == 1 else "have"

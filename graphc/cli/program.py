@@ -16,10 +16,10 @@ Array = npt.NDArray[Any]
 
 
 class Declared(Protocol):
-    """An input of a spec; `value` is what the spec itself gives it, if anything."""
+    """An input of a spec; `has_value` says whether the spec itself gives it."""
 
     @property
-    def value(self) -> Any: ...
+    def has_value(self) -> bool: ...
 
 
 class Spec(Protocol):

@@ -72,6 +72,9 @@ def _item(program: Program, number: int, place: int, item: ast.CheckItem, mode: 
     expected = constant_of(item.expected, dims)
     found = _value(program, number, place, item.value, mode)
     name = one_line(item.value.span.text)
+    if found.ndim == expected.ndim + 1 and found.shape[1:] == expected.shape and not program.single:
+        # One figure for a batch holds for each of its examples.
+        expected = np.broadcast_to(expected, found.shape)
     if found.shape != expected.shape:
         raise fault(
             "E254",

@@ -26,6 +26,11 @@ class InputInfo:
     batched: bool = False
     """The literal was written as `batch(...)`."""
 
+    @property
+    def has_value(self) -> bool:
+        """Whether the spec itself gives this input."""
+        return self.examples is not None
+
 
 @dataclass(frozen=True, eq=False)
 class ParamInfo:
@@ -97,3 +102,8 @@ class Spec:
     generate: ast.Generate | None = None
     names: list[str] = field(default_factory=list)
     """The units that the user can see, in the order of the file."""
+
+    @property
+    def has_fit(self) -> bool:
+        """Whether `graphc run` trains."""
+        return self.fit is not None
