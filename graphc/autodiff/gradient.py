@@ -9,7 +9,7 @@ from graphc.autodiff.activity import Activity
 from graphc.autodiff.fit import zeros
 from graphc.autodiff.loop import reverse_loop
 from graphc.autodiff.rewrite import live_nodes
-from graphc.autodiff.walk import Context, Export, Walk
+from graphc.autodiff.walk import Context, Export, Walk, owners
 from graphc.ir.builder import Builder
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Value
 from graphc.ops.leaf import PIN, constant
@@ -70,6 +70,7 @@ def differentiate(
         _tracked(graph.nodes, set(requested)) if summands else set(),
         summands,
         reverse_loop,
+        owners(graph.nodes) if summands else {},
     )
     walk = Walk(context, Builder())
     walk.add(target, seed or constant(walk.builder, 1.0), "loss")

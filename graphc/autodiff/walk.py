@@ -14,6 +14,7 @@ from graphc.autodiff.fit import fit
 from graphc.ir.builder import Builder
 from graphc.ir.graph import AnyNode, LoopNode, Node, Value
 from graphc.ops.elementwise import ADD
+from graphc.ops.leaf import PIN
 from graphc.types import Index
 
 
@@ -45,6 +46,8 @@ class Context:
     wanted_parts: bool
     reverse_loop: Callable[[Walk, LoopNode], None]
     """Appends the reverse of a loop to a walk."""
+    owners: Mapping[Value, str]
+    """The name whose equation a value belongs to, for telling where a summand came from."""
 
 
 @dataclass
@@ -80,7 +83,10 @@ class Walk:
             return
         for operand, part in zip(node.operands, node.op.vjp(self.builder, node, cotangent), strict=True):
             if part is not None:
-                self.add(operand, part, _label(node))
+                self.add(operand, part, self._origin(node))
+
+    def _origin(self, node: Node) -> str:
+        return self.context.owners.get(node.result) or node.op.name
 
     def add(self, primal: Value, cotangent: Value, origin: str) -> None:
         """Count a cotangent towards a primal, unless nobody asked for it."""
@@ -114,6 +120,15 @@ class Walk:
             self.exports.append(Export(name, total, parts))
 
 
-def _label(node: Node) -> str:
-    name = node.result.name or node.attrs.get("name", "")
-    return f"{node.op.name} -> {name}" if name else node.op.name
+def owners(nodes: Sequence[AnyNode]) -> dict[Value, str]:
+    """The pinned name that each value is computed for: the first that uses it, loop bodies included."""
+    found: dict[Value, str] = {}
+    for node in reversed(nodes):
+        if isinstance(node, LoopNode):
+            found |= owners(node.loop.body.nodes)
+            continue
+        name = node.attrs["name"] if node.op is PIN else found.get(node.result)
+        if name is not None:
+            found |= {operand: name for operand in node.operands}
+            found[node.result] = name
+    return found
