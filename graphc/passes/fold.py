@@ -10,6 +10,7 @@ import numpy as np
 
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.op import Array
+from graphc.ops import random
 from graphc.ops.leaf import CONSTANT, PIN
 from graphc.ops.movement import FLIP, RESHAPE, SLICE, TRANSPOSE
 from graphc.ops.summing import EXPAND
@@ -19,6 +20,7 @@ from graphc.types import Dim, Index, TensorType
 LARGEST = 64
 """How many elements a constant may have: a large one costs more to keep than to compute."""
 
+_NEVER = (PIN, *random.OPS)
 _MOVES = (EXPAND, RESHAPE, TRANSPOSE, FLIP, SLICE)
 
 
@@ -61,7 +63,7 @@ class _Still:
 
 def _rule(scope: Scope, node: Node) -> Value | None:
     out = node.result.type
-    if not node.operands or node.op is PIN or out.axes:
+    if not node.operands or node.op in _NEVER or out.axes:
         return None
     found = [scope.made_by(operand, CONSTANT) for operand in node.operands]
     operands = [producer for producer in found if producer is not None]

@@ -44,6 +44,11 @@ class Scope(Builder):
         self._seen = len(self.nodes)
         return self._producers.get(value) or self._captured.get(value)
 
+    def insert(self, place: int, node: AnyNode) -> None:
+        """A node in front of those that have been appended since `place`."""
+        self.nodes.insert(place, node)
+        self._producers.update((result, node) for result in node.results)
+
     def made_by(self, value: Value, *ops: object) -> Node | None:
         """The node that computes a value, if it is one of these operations."""
         node = self.producer(value)

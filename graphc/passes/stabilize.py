@@ -26,6 +26,7 @@ from graphc.ops.movement import FLIP, RESHAPE, SLICE, TRANSPOSE
 from graphc.ops.reduction import REDUCE_MAX
 from graphc.ops.softmax import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 from graphc.ops.summing import BROADCAST, EXPAND, REDUCE_SUM
+from graphc.passes.positions import holds_inside
 from graphc.passes.rebuild import Scope, rewrite, with_attrs
 
 _MOVES = (BROADCAST, EXPAND, RESHAPE, TRANSPOSE, FLIP, SLICE, RENAME, SHIFT, PICK, GATHER)
@@ -142,6 +143,9 @@ class Stabilize:
             return None
         x = self._summed_exponent(scope, below.operands[0])
         masked = self._maker(scope, below.operands[0], SELECT)
+        if masked and not holds_inside(scope, masked.operands[0]):
+            # At a position inside that the user leaves out of the sum, the quotient is not zero.
+            return None
         if x is None or not self._same(scope, masked.operands[1] if masked else below.operands[0], e):
             return None
         return scope(SOFTMAX, x if masked else self._unshifted(scope, x, below), **below.attrs)

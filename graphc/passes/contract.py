@@ -1,0 +1,128 @@
+"""Sums of products, taken by the product itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphc.ir.graph import Graph, Node, Value
+from graphc.ops.contraction import CONTRACT
+from graphc.ops.convolution import CONV_FILTER_GRADIENT
+from graphc.ops.elementwise import ADD, NEG, SELECT, SUB
+from graphc.ops.indexing import SCATTER_ADD
+from graphc.ops.leaf import constant
+from graphc.ops.summing import REDUCE_SUM
+from graphc.passes.positions import conjuncts, is_positional
+from graphc.passes.rebuild import Scope, rewrite, with_attrs
+from graphc.types import Index
+
+
+class Contract:
+    """Lets products sum: a sum over indices or dims of a contraction, of a filter's gradient or of a
+    `scatter_add` becomes part of that op, so that a weight's gradient over batch and time is one product
+    and no example's own outer product is ever made.
+
+    A sum goes through other sums, additions and masks. A mask by positions becomes a mask of every operand
+    that varies with it, for what stands outside may be NaN, which zero times something does not remove.
+    Values that have other uses stay as they are."""
+
+    name = "contract"
+
+    def __call__(self, graph: Graph) -> Graph:
+        return rewrite(graph, _rule)
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """What is summed, on the way down to the product: dims of the value under way, indices, conditions."""
+
+    dims: tuple[int, ...]
+    indices: tuple[Index, ...]
+    masks: tuple[Value, ...] = ()
+
+
+def _rule(scope: Scope, node: Node) -> Value | None:
+    if node.op is not REDUCE_SUM or node.result.type.dtype != "real":
+        return None
+    return _pushed(scope, node.operands[0], _Sum(node.attrs["dims"], node.attrs["indices"]))
+
+
+def _pushed(scope: Scope, value: Value, total: _Sum) -> Value | None:
+    """The sum of a value, taken further up; None if no product is reached."""
+    node = scope.producer(value)
+    if not isinstance(node, Node) or scope.uses(value) > 1:
+        return None
+    if node.op is SELECT:
+        return _through_mask(scope, node, total)
+    if node.op is REDUCE_SUM:
+        return _through_sum(scope, node, total)
+    if node.op in (ADD, SUB, NEG):
+        return _through_terms(scope, node, total)
+    return _into_product(scope, node, total)
+
+
+def _through_mask(scope: Scope, node: Node, total: _Sum) -> Value | None:
+    condition, inside, fill = node.operands
+    if scope.number(fill) != 0 or condition.type.rank or not is_positional(scope, condition):
+        return None
+    if inside.type.rank != node.result.type.rank or not set(total.indices) <= set(inside.type.axes):
+        return None
+    masks = (*total.masks, *conjuncts(scope, condition))
+    return _pushed(scope, inside, _Sum(total.dims, total.indices, masks))
+
+
+def _through_sum(scope: Scope, node: Node, total: _Sum) -> Value | None:
+    """Two sums are one. The inner one's own indices are masked already."""
+    (x,) = node.operands
+    kept = [i for i in range(x.type.rank) if i not in node.attrs["dims"]]
+    dims = tuple(sorted((*node.attrs["dims"], *(kept[i] for i in total.dims))))
+    indices = tuple(i for i in x.type.axes if i in (*node.attrs["indices"], *total.indices))
+    return _pushed(scope, x, _Sum(dims, indices, total.masks))
+
+
+def _through_terms(scope: Scope, node: Node, total: _Sum) -> Value | None:
+    """A sum of terms is the terms' sums, if all of them can take it."""
+    if any(operand.type.with_dtype("real") != node.result.type for operand in node.operands):
+        return None
+    parts = [_pushed(scope, operand, total) for operand in node.operands]
+    found = [part for part in parts if part is not None]
+    return scope(node.op, *found) if len(found) == len(parts) else None
+
+
+def _into_product(scope: Scope, node: Node, total: _Sum) -> Value | None:
+    if node.op not in (CONTRACT, CONV_FILTER_GRADIENT, SCATTER_ADD):
+        return None
+    if total.dims and node.op is not CONTRACT:
+        return None
+    indices = (*node.attrs["indices"], *total.indices)
+    axes = {index for operand in node.operands for index in operand.type.axes}
+    if not set(indices) <= axes:
+        return None
+    operands = _masked_operands(scope, node, total.masks)
+    if operands is None:
+        return None
+    ordered = tuple(index for index in _in_order(operands) if index in indices)
+    if node.op is not CONTRACT:
+        return with_attrs(scope, node, *operands, indices=ordered)
+    left, right, result = node.attrs["labels"]
+    kept = tuple(label for i, label in enumerate(result) if i not in total.dims)
+    return with_attrs(scope, node, *operands, labels=(left, right, kept), indices=ordered)
+
+
+def _in_order(operands: Sequence[Value]) -> tuple[Index, ...]:
+    first, *rest = operands
+    return first.type.with_axes({*first.type.axes, *(i for v in rest for i in v.type.axes)}).axes
+
+
+def _masked_operands(scope: Scope, node: Node, masks: Sequence[Value]) -> list[Value] | None:
+    """The operands with zero outside; None if some condition holds for no operand alone."""
+    operands = list(node.operands)
+    for mask in dict.fromkeys(masks):
+        wanted = set(mask.type.axes)
+        fits = [bool(wanted <= set(operand.type.axes)) for operand in operands]
+        if not any(fit and operand.type.dtype == "real" for fit, operand in zip(fits, operands, strict=True)):
+            return None
+        for i, (fit, operand) in enumerate(zip(fits, operands, strict=True)):
+            if fit and operand.type.dtype == "real":
+                operands[i] = scope(SELECT, mask, operand, constant(scope, 0.0))
+    return operands
