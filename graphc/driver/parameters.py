@@ -57,6 +57,9 @@ class Parameters(MutableMapping[str, Array]):
     def __delitem__(self, name: str) -> None:
         raise fault("E448", f"parameter `{name}` cannot be deleted")
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 

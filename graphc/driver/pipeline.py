@@ -9,12 +9,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from graphc.analysis.recurrence import plan
 from graphc.autodiff.gradient import Gradients, differentiate
 from graphc.backend.reference import Executable, prepare
 from graphc.diagnostics import GraphcError, fault
 from graphc.driver import streams
 from graphc.frontend import ast
 from graphc.frontend.elaborate import Mode, elaborate
+from graphc.frontend.generation import Generation, generation
 from graphc.frontend.scope import Library
 from graphc.frontend.spec import Spec
 from graphc.ir.builder import Builder
@@ -25,7 +27,9 @@ from graphc.ops import elementwise as ew
 from graphc.ops.indexing import BROADCAST
 from graphc.ops.leaf import CONSTANT, PIN
 from graphc.ops.reduction import REDUCE_SUM
-from graphc.passes import interior_pins, optimize
+from graphc.passes import optimize
+from graphc.passes.dce import Dce
+from graphc.passes.stabilize import Stabilize
 from graphc.types import BATCH
 
 LOSS = "loss@"
@@ -85,6 +89,20 @@ class Pipeline:
         key = ("graph", mode, tuple(names), continued)
         return self._once(key, lambda: lower(self.system(mode, continued), names))
 
+    def generation(self, ends: Mapping[str, int] | None = None) -> tuple[Generation, Pipeline]:
+        """The `generate` block's rewritten file and its own pipeline. Raises E316, E320, E321."""
+        given = dict(ends or {})
+
+        def make() -> tuple[Generation, Pipeline]:
+            found = generation(self.file, self.spec("eval").scope.all_dims, given)
+            inner = Pipeline(
+                found.file, self.library, {**self.given, **found.ends}, self.disabled, self.verify
+            )
+            plan(inner.system("eval"), found.drawn, generating=True)
+            return found, inner
+
+        return self._once(("generation", tuple(sorted(given.items()))), make)
+
     def loss_unit(self, mode: Mode, objective: int = 0) -> str:
         """The unit that is differentiated: `minimize`, or else the single scalar output.
 
@@ -136,8 +154,13 @@ class Pipeline:
 
         return self._once(key, make)
 
-    def optimized(self, graph: Graph, *, keep: Collection[str] | None, dense: bool) -> Graph:
-        return optimize(graph, disabled=self.disabled, keep=keep, dense=dense, verify=self.verify)
+    def optimized(
+        self, graph: Graph, *, keep: Collection[str], dense: bool, pinned: Collection[str] = ()
+    ) -> Graph:
+        """The graph after the passes; `keep` and `pinned` as for `passes.optimize`."""
+        return optimize(
+            graph, disabled=self.disabled, keep=keep, pinned=pinned, dense=dense, verify=self.verify
+        )
 
     def gradients(
         self,
@@ -168,17 +191,37 @@ class Pipeline:
         continued: bool,
     ) -> Differentiated:
         graph = self.with_loss(mode, names, objective, continued)
-        inside = interior_pins(graph) & set(wrt)
-        groups = [([w for w in wrt if w not in inside], self.disabled)]
+        inside = set() if "stabilize" in self.disabled else left_out(graph) & set(wrt)
+        groups: list[tuple[list[str], set[str]]] = [([w for w in wrt if w not in inside], set())]
         if inside:
-            groups.append(([w for w in wrt if w in inside], self.disabled | {"stabilize"}))
+            groups.append(([w for w in wrt if w in inside], inside))
         parts = []
-        for group, disabled in groups:
-            ready = optimize(graph, disabled=disabled, keep=frozenset(group), dense=dense, verify=self.verify)
+        for group, pinned in groups:
+            ready = self.optimized(graph, keep=frozenset(group), dense=dense, pinned=pinned)
             found = differentiate(ready, LOSS, present(ready, group), summands=summands)
-            final = optimize(found.graph, disabled=disabled, keep=(), dense=dense, verify=self.verify)
-            parts.append((prepare(final), found))
+            parts.append((prepare(self.optimized(found.graph, keep=(), dense=dense)), found))
         return Differentiated(tuple(parts))
+
+
+def left_out(graph: Graph) -> set[str]:
+    """The names that a stable rewrite passes by on the way to the loss: `p` of `log(p)` with `p = softmax(z)`.
+
+    Their cotangents have to be computed by the equations as they are written.
+    """
+    alone = Graph(graph.inputs, graph.nodes, {LOSS: graph.outputs[LOSS]})
+    before, after = _uses(Dce()(alone)), _uses(Dce()(Stabilize()(alone)))
+    return {name for name, count in before.items() if after.get(name, 0) < count}
+
+
+def _uses(graph: Graph) -> dict[str, int]:
+    """How often each pinned value is an operand."""
+    pins = {n.result: n.attrs["name"] for n in graph.walk() if isinstance(n, Node) and n.op is PIN}
+    found: dict[str, int] = {}
+    for node in graph.walk():
+        for operand in node.operands:
+            if operand in pins:
+                found[pins[operand]] = found.get(pins[operand], 0) + 1
+    return found
 
 
 def present(graph: Graph, names: Sequence[str]) -> list[str]:

@@ -81,6 +81,8 @@ class Program:
         modes: tuple[Mode, ...] = ("train", "eval")
         for mode in modes:
             plan(self.pipeline.system(mode), self.pipeline.system(mode).units)
+        if self.spec.generate is not None:
+            self.pipeline.generation()
 
     def fresh(self, dtype: DTypeName | None = None) -> Program:
         """This program with its initial parameters, at another precision if asked for."""
@@ -408,6 +410,23 @@ class Program:
         return self.step(examples, lengths=_literal_lengths(self.spec.inputs))
 
     # ------------------------------------------------------------------------------------ the rest
+
+    def generate(
+        self,
+        prompt: Any,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        ends: Mapping[str, int] | None = None,
+        seed: int | None = None,
+    ) -> Array:
+        """Draw a sequence by the `generate` block, beginning with `prompt` (its first steps, without a batch).
+
+        `ends` are lengths that win over the block's, such as `{"T": 100}`. With a `stop` symbol the result ends
+        with it. Raises E242 if the spec has no `generate` block, E443 if the prompt does not fit.
+        """
+        from graphc.driver.generating import generate
+
+        return generate(self, prompt, inputs or {}, ends, seed)
 
     def save(self, path: str | Path) -> None:
         """Write the spec and all parameters into one safetensors file, whole or not at all."""

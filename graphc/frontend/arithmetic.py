@@ -58,14 +58,16 @@ class Arithmetic:
                 ) from None
 
     def unknown(self, terms: Sequence[Term]) -> Term:
-        """The guess for an elementwise result: the type of a known operand that is no scalar."""
+        """The guess for an elementwise result: the shape of a known operand that is no scalar."""
         axes = frozenset[Index]().union(*(term.indices for term in terms))
         best = max(
-            (t.value for t in terms if t.value is not None and t.value.type.rank),
-            key=lambda v: v.type.rank,
+            (t.value.type for t in terms if t.value is not None and t.value.type.rank),
+            key=lambda type_: type_.rank,
             default=None,
         )
-        return Term(best, lifted_of(terms), axes)
+        if best is None:
+            return Term(None, lifted_of(terms), axes)
+        return Term(Value(best.with_axes({*best.axes, *axes})), lifted_of(terms), axes)
 
     def elementwise(self, op: Op, terms: Sequence[Term], span: Span, texts: Sequence[str] = ()) -> Term:
         """An arithmetic or comparison op: numbers of one kind, shapes aligned by name."""

@@ -19,7 +19,7 @@ from graphc.ops.indexing import GATHER
 from graphc.ops.leaf import LENGTH, POSITION
 from graphc.ops.movement import RESHAPE, SLICE, TRANSPOSE
 from graphc.ir.op import TypeFault
-from graphc.types import Affine, Dim, Index, Length
+from graphc.types import Affine, Dim, Index, Length, TensorType
 
 if TYPE_CHECKING:
     from graphc.frontend.elaborate import Elaborator
@@ -118,7 +118,8 @@ class Expressions(Arithmetic):
         if left.value is None or right.value is None:
             # A matrix times something unknown is, most often, a vector of its rows.
             if left.value is not None and left.value.type.rank == 2:
-                type_ = left.value.type.with_shape(left.value.type.shape[:1])
+                axes = {*left.value.type.axes, *right.indices}
+                type_ = TensorType.of("real", axes, left.value.type.shape[:1])
                 return Term(Value(type_), lifted_of(terms), left.indices | right.indices)
             return Term(None, lifted_of(terms), left.indices | right.indices)
         try:

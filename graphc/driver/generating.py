@@ -1,0 +1,56 @@
+"""Running a `generate` block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphc.backend.state import Run
+from graphc.diagnostics import fault
+from graphc.driver.arrays import feed
+from graphc.frontend.generation import PROMPT, PROMPT_LENGTH
+from graphc.ir.op import Array
+
+if TYPE_CHECKING:
+    from graphc.driver.program import Program
+
+
+def generate(
+    program: Program,
+    prompt: Any,
+    inputs: Mapping[str, Any],
+    ends: Mapping[str, int] | None,
+    seed: int | None,
+) -> Array:
+    """One example of the prompted input, drawn step by step."""
+    if program.spec.generate is None:
+        raise fault("E242", "the spec has no `generate` block")
+    found, pipeline = program.pipeline.generation(ends)
+    spec = pipeline.spec("eval")
+    info = spec.inputs[PROMPT]
+    given = np.asarray(prompt)
+    size = info.axes[0].length.size
+    assert size is not None
+    if given.ndim != 1 + info.type.rank or not 1 <= len(given) <= size.value:
+        raise fault(
+            "E443",
+            f"the prompt has the shape {list(given.shape)}; it needs 1 to {size.value} steps of "
+            f"{list(info.type.sizes)}",
+        )
+    whole = np.zeros((size.value, *given.shape[1:]), given.dtype)
+    whole[: len(given)] = given
+    arrays = {PROMPT: whole[None], PROMPT_LENGTH: np.array([len(given)])}
+    needed = {value.name for value in pipeline.graph("eval", found.drawn).inputs}
+    rest = {name: info for name, info in spec.inputs.items() if name in needed}
+    fed = feed(rest, {n: a for n, a in {**inputs, **arrays}.items() if n in rest}, None, program.real)
+    executable = pipeline.forward("eval", found.drawn, dense=True)
+    run = Run(program.real, fed.batch, dict(fed.lengths), program.seed if seed is None else seed)
+    drawn = executable.run(program._arguments(executable.graph.inputs, fed, "eval"), run)
+    result = np.array(drawn[found.prompted][0])
+    if found.stop is not None and result.ndim == 1:
+        stops = np.flatnonzero(result[len(given) :] == found.stop)
+        if stops.size:
+            result = result[: len(given) + int(stops[0]) + 1]
+    return result
