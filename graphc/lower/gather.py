@@ -13,9 +13,9 @@ from graphc.ops.movement import EXPAND
 from graphc.types import Affine, Index, TensorType
 
 
-def starred(index: Index, number: int = 0) -> Index:
-    """The same axis under a name that no equation and no loop has."""
-    return Index.full(index.name + "*" + (str(number) if number else ""), index.length)
+def aside(index: Index, number: int = 0) -> Index:
+    """The same axis under a name that no equation, no loop and no gradient has."""
+    return Index.full(index.name + "~" + (str(number) if number else ""), index.length)
 
 
 def zeros(b: Builder, type_: TensorType) -> Value:
@@ -40,9 +40,9 @@ def gather(b: Builder, value: Value, indices: Sequence[Index], places: Sequence[
         # Names may change places (`a[t,u]` read at `[u,t]`): step aside first.
         renamed = []
         for number, (index, place) in enumerate(moves):
-            aside = starred(index, number + 1)
-            value = b(RENAME, value, old=index, new=aside)
-            renamed.append((aside, place))
+            other = aside(index, number + 1)
+            value = b(RENAME, value, old=index, new=other)
+            renamed.append((other, place))
         moves = renamed
     for index, place in moves:
         value = _moved(b, value, index, place)

@@ -13,7 +13,7 @@ from graphc.analysis.recurrence import Recurrence, Single, Step, plan
 from graphc.diagnostics import fault
 from graphc.ir.graph import Graph, Loop, Node, Value, body_graph
 from graphc.ir.system import READ, Subscript, System, Unit
-from graphc.lower.gather import gather, starred, zeros
+from graphc.lower.gather import gather, aside, zeros
 from graphc.ir.builder import Builder
 from graphc.ops.indexing import RENAME
 from graphc.ops.leaf import INSIDE, INSIDE_STEP, POSITION, STEP
@@ -131,7 +131,7 @@ class Lowering:
             steps = -lag.constant if level.step.reverse else lag.constant
             rest = [(i, p) for i, p in zip(indices, places, strict=True) if i != index]
             return self.carry(name, steps, level), [i for i, _ in rest], [p for _, p in rest]
-        whole = starred(index)
+        whole = aside(index)
         named = [whole if i == index else i for i in indices]
         return self.history(name, level), named, list(places)
 
@@ -147,7 +147,7 @@ class Lowering:
         assert level.step is not None
         if name not in level.histories:
             inner = self._sliced(self.system.type(name), level)
-            axes = {*inner.axes, starred(level.step.index)}
+            axes = {*inner.axes, aside(level.step.index)}
             level.histories[name] = Value(inner.with_axes(axes), f"{name}[..]")
         return level.histories[name]
 
@@ -173,7 +173,7 @@ class Lowering:
                     place = places[at]
                     if isinstance(place, Affine) and place == Affine.of(index):
                         continue
-                    named[at] = starred(index)
+                    named[at] = aside(index)
                     value = levels[depth].builder(RENAME, value, old=index, new=named[at])
             for level in inner:
                 value = level.capture(value)
