@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ops.contraction import CONTRACT
 from graphc.ops.convolution import CONV_FILTER_GRADIENT
-from graphc.ops.elementwise import ADD, NEG, SELECT, SUB
+from graphc.ops.elementwise import ADD, MUL, NEG, SELECT, SUB
 from graphc.ops.indexing import SCATTER_ADD
 from graphc.ops.leaf import constant
 from graphc.ops.summing import REDUCE_SUM
@@ -22,9 +22,10 @@ class Contract:
     `scatter_add` becomes part of that op, so that a weight's gradient over batch and time is one product
     and no example's own outer product is ever made.
 
-    A sum goes through other sums, additions and masks. A mask by positions becomes a mask of every operand
-    that varies with it, for what stands outside may be NaN, which zero times something does not remove.
-    Values that have other uses stay as they are."""
+    A sum of elementwise products becomes a contraction where the products are more than either factor, as
+    in attention. A sum goes through other sums, additions and masks. A mask by positions becomes a mask
+    of every operand that varies with it, for what stands outside may be NaN, which zero times something
+    does not remove. Values that have other uses stay as they are."""
 
     name = "contract"
 
@@ -90,6 +91,8 @@ def _through_terms(scope: Scope, node: Node, total: _Sum) -> Value | None:
 
 
 def _into_product(scope: Scope, node: Node, total: _Sum) -> Value | None:
+    if node.op is MUL:
+        return _as_product(scope, node, total)
     if node.op not in (CONTRACT, CONV_FILTER_GRADIENT, SCATTER_ADD):
         return None
     if total.dims and node.op is not CONTRACT:
@@ -107,6 +110,26 @@ def _into_product(scope: Scope, node: Node, total: _Sum) -> Value | None:
     left, right, result = node.attrs["labels"]
     kept = tuple(label for i, label in enumerate(result) if i not in total.dims)
     return with_attrs(scope, node, *operands, labels=(left, right, kept), indices=ordered)
+
+
+def _as_product(scope: Scope, node: Node, total: _Sum) -> Value | None:
+    """A sum of elementwise products that are larger than both factors, without ever making them."""
+    x, y = (_spanned(operand, node.result) for operand in node.operands)
+    summed = {*total.indices, *total.dims}
+    if not (x - y and y - x and summed <= x | y and summed & x & y) or node.result.type.dtype != "real":
+        return None
+    operands = _masked_operands(scope, node, total.masks)
+    if operands is None:
+        return None
+    labels = tuple(f"i{i}" for i in range(node.result.type.rank))
+    of_x, of_y = (labels if operand.type.rank else () for operand in node.operands)
+    kept = tuple(label for i, label in enumerate(labels) if i not in total.dims)
+    return scope(CONTRACT, *operands, labels=(of_x, of_y, kept), indices=total.indices)
+
+
+def _spanned(operand: Value, result: Value) -> set[Index | int]:
+    """The indices that a factor varies over, and the dims of the result that it has."""
+    return {*operand.type.axes, *(range(result.type.rank) if operand.type.rank else ())}
 
 
 def _in_order(operands: Sequence[Value]) -> tuple[Index, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Node, Value
 from graphc.ops.contraction import CONTRACT
 from graphc.ops.convolution import CONV, CONV_FILTER_GRADIENT, CONV_INPUT_GRADIENT
@@ -21,10 +23,10 @@ class Sink:
     """Computes body nodes behind the loop, for all steps at once, when their values are only stacked: a
     weight's gradient becomes one product over all steps instead of one a step.
 
-    What moves: products, convolutions and scatters, everything that follows them, and the masks and
-    spreads in front of them; the loop stacks the operands instead. Stacks of what the loop was given are
-    replaced by what it was given. What a step stacks for an example that it does not happen for is
-    undefined, so what is summed over examples is masked again."""
+    What moves: products, convolutions and scatters, everything that follows them, the masks and spreads
+    in front of them, and sums of what is stacked for them; the loop stacks the operands instead. Stacks
+    of what the loop was given are replaced by what it was given. What a step stacks for an example that
+    it does not happen for is undefined, so what is summed over examples is masked again."""
 
     name = "sink"
 
@@ -66,6 +68,19 @@ class _Sinking:
         for node in self.parts.nodes:
             for operand in node.operands:
                 readers.setdefault(operand, []).append(node)
+        tails = self._tails(readers)
+        moved = _with_followers(tails, {node for node in tails if node.op in _PRODUCTS})
+        # What is stacked for a product may as well be summed behind the loop.
+        stacked = {self._source(operand) for node in moved for operand in node.operands}
+        sums = {n for n in tails if n.op is REDUCE_SUM and self._source(n.operands[0]) in stacked}
+        moved = _with_followers(tails, moved | sums)
+        for node in reversed(tails):
+            if self._leads(node) and moved.issuperset(readers.get(node.result, (node,))):
+                moved.add(node)
+        return moved
+
+    def _tails(self, readers: Mapping[Value, Sequence[AnyNode]]) -> list[Node]:
+        """The nodes that lead to stacks only and could be computed behind the loop, in order."""
         kept = {carry.next for carry in self.parts.carries} | {stack.value for stack in self.written}
         views = {view for view, _ in self.parts.histories}
         candidates: set[AnyNode] = set()
@@ -80,20 +95,13 @@ class _Sinking:
             ):
                 candidates.add(node)
                 tails.append(node)
-        moved: set[Node] = set()
-        arrived: set[Value] = set()
-        for node in reversed(tails):
-            if node.op in _PRODUCTS or not arrived.isdisjoint(node.operands):
-                moved.add(node)
-                arrived.add(node.result)
-        for node in tails:
-            if (
-                node not in moved
-                and self._leads(node)
-                and moved.issuperset(readers.get(node.result, (node,)))
-            ):
-                moved.add(node)
-        return moved
+        tails.reverse()
+        return tails
+
+    def _source(self, value: Value) -> Value:
+        """A value without the masks in front of it."""
+        node = self.inner.made_by(value, SELECT)
+        return self._source(node.operands[1]) if node and self._leads(node) else value
 
     def _can_sink(self, node: Node) -> bool:
         if not can_leave(node, self.parts.index):
@@ -160,3 +168,14 @@ class _Sinking:
         result = Value(value.type.with_axes({*value.type.axes, self.parts.index}), value.name)
         self.parts.stacks.append(Stack(value, result))
         return result
+
+
+def _with_followers(tails: Sequence[Node], roots: set[Node]) -> set[Node]:
+    """The roots and everything behind them."""
+    moved: set[Node] = set()
+    arrived: set[Value] = set()
+    for node in tails:
+        if node in roots or not arrived.isdisjoint(node.operands):
+            moved.add(node)
+            arrived.add(node.result)
+    return moved
