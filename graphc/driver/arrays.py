@@ -90,10 +90,10 @@ def _array(info: InputInfo, given: Any, real: np.dtype[Any]) -> Array:
         with np.errstate(all="ignore"):
             fits = bool(np.all(array[np.isfinite(array)] == np.floor(array[np.isfinite(array)])))
     if not fits:
-        raise fault(
-            "E442", f"input `{info.name}` holds {wanted}; found an array of {array.dtype}", info.span
-        )
-    layout: list[int | str] = [a.length.name if a.length.size is None else a.length.size.value for a in info.axes]
+        raise fault("E442", f"input `{info.name}` holds {wanted}; found an array of {array.dtype}", info.span)
+    layout: list[int | str] = [
+        a.length.name if a.length.size is None else a.length.size.value for a in info.axes
+    ]
     layout += info.type.sizes
     ok = array.ndim == len(layout) + 1 and all(
         isinstance(want, str) or want == size for want, size in zip(layout, array.shape[1:], strict=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphc.diagnostics import fault, nearest
+from graphc.driver.examples import drawn
 from graphc.frontend import ast
 from graphc.frontend.arithmetic import one_line
 from graphc.frontend.constants import constant_of
@@ -158,16 +159,19 @@ def check_gradients(program: Program) -> list[CheckResult]:
     if not program.pipeline.has_loss("train"):
         return []
     checked = program.fresh(dtype="float64")
-    fed = checked.feed(checked.examples_or_random())
-    names = list(program.spec.params)
-    _, gradients = checked._gradients(fed, names, "train", checked._run(fed, None))
-    return [_difference(checked, fed, name, np.asarray(gradients[name])) for name in names]
+    infos = checked.spec.inputs
+    absent = {name: info for name, info in infos.items() if not info.has_value}
+    fed = checked.feed(drawn(absent, checked.seed))
+    names = list(checked.spec.params)
+    run = checked.execution.run(fed)
+    found = checked.execution.gradients("train", names, fed, run).gradients
+    return [_difference(checked, fed, name, found[name]) for name in names]
 
 
 def _difference(program: Program, fed: Feed, name: str, gradient: Array) -> CheckResult:
     original = program.params[name]
     system = program.spec.system
-    gradient = program._shown(name, gradient, system, fed)
+    gradient = program.execution.shown(name, gradient, system, fed)
     generator = np.random.default_rng(7)
     worst, ok, pair = -1.0, True, (0.0, 0.0)
     for direction in _directions(original.shape, generator):
@@ -200,7 +204,5 @@ def _central(program: Program, fed: Feed, name: str, original: Array, direction:
     losses = []
     for sign in (1, -1):
         program.params[name] = original + sign * _STEP * direction
-        losses.append(program._gradients(fed, [], "train", program._run(fed, None))[0])
+        losses.append(program.execution.gradients("train", [], fed, program.execution.run(fed)).loss)
     return (losses[0] - losses[1]) / (2 * _STEP)
-
-

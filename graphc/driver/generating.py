@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.backend.state import Run
 from graphc.diagnostics import fault
 from graphc.driver.arrays import feed
+from graphc.driver.execution import Execution
 from graphc.frontend.generation import PROMPT, PROMPT_LENGTH
 from graphc.ir.op import Array
 
@@ -45,9 +45,8 @@ def generate(
     needed = {value.name for value in pipeline.graph("eval", found.drawn).inputs}
     rest = {name: info for name, info in spec.inputs.items() if name in needed}
     fed = feed(rest, {n: a for n, a in {**inputs, **arrays}.items() if n in rest}, None, program.real)
-    executable = pipeline.forward("eval", found.drawn, dense=True)
-    run = Run(program.real, fed.batch, dict(fed.lengths), program.seed if seed is None else seed)
-    drawn = executable.run(program._arguments(executable.graph.inputs, fed, "eval"), run)
+    execution = Execution(pipeline, program.params, program.real, program.seed)
+    drawn = execution.values("eval", found.drawn, fed, execution.run(fed, seed))
     result = np.array(drawn[found.prompted][0])
     if found.stop is not None and result.ndim == 1:
         stops = np.flatnonzero(result[len(given) :] == found.stop)

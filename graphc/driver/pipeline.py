@@ -240,4 +240,3 @@ def batch_mean(b: Builder, value: Value) -> Value:
     one = b(BROADCAST, b(CONSTANT, value=1.0, dtype="real", shape=()), indices=(BATCH,))
     total = b(REDUCE_SUM, value, dims=(), indices=(BATCH,))
     return b(ew.DIV, total, b(REDUCE_SUM, one, dims=(), indices=(BATCH,)))
-

@@ -9,6 +9,7 @@ import numpy as np
 
 from graphc.driver import streams
 from graphc.driver.arrays import feed
+from graphc.driver.execution import Chunk
 from graphc.ir.graph import Graph, Node
 from graphc.ir.op import Array
 from graphc.train.data import Batch
@@ -56,11 +57,9 @@ def _values(
     items = streams.carried(system) if chunked else []
     sources = [i.source for i in items if i.source in system.units]
     names = list(dict.fromkeys([*wanted, *sources]))
-    run = program.pipeline.forward("eval", names, dense=fed.dense, continued=later)
-    values = run.run(
-        program._arguments(run.graph.inputs, fed, "eval", carried if later else None),
-        program._run(fed, None, 0, batch.example_ids if len(batch.example_ids) else None),
-    )
+    execution = program.execution
+    run = execution.run(fed, ids=batch.example_ids)
+    values = execution.values("eval", names, fed, run, Chunk(carried) if later else None)
     known = {**values, **fed.arrays}
     left = {item.leaf: item.take(system, known) for item in items}
     steps = max((int(own.max(initial=0)) for own in fed.lengths.values()), default=1) if chunked else 1
@@ -69,7 +68,9 @@ def _values(
 
 def _pools(graph: Graph) -> bool:
     """Whether anything is reduced over the batch."""
-    return any(isinstance(n, Node) and BATCH in n.attrs.get("indices", ()) and _reduces(n) for n in graph.walk())
+    return any(
+        isinstance(n, Node) and BATCH in n.attrs.get("indices", ()) and _reduces(n) for n in graph.walk()
+    )
 
 
 def _reduces(node: Node) -> bool:
@@ -95,5 +96,3 @@ def _joined(batches: Sequence[Batch]) -> Batch:
         name: np.concatenate([batch.lengths[name] for batch in batches]) for name in batches[0].lengths
     }
     return Batch(arrays, lengths, np.concatenate([batch.example_ids for batch in batches]))
-
-

@@ -56,7 +56,8 @@ def read(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
     try:
         with safe_open(path, "np") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            names = list(file.keys())
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, ValueError) as error:
         raise fault("E602", f"`{path}` is damaged or no safetensors file: {error}") from None
     if metadata.get("graphc") != FORMAT:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from graphc.analysis.recurrence import plan, recurrences
 from graphc.diagnostics import fault
 from graphc.ir.graph import Node, Value
@@ -37,7 +39,8 @@ class Carried:
         """The state that a chunk leaves, from its values in canonical layout."""
         array = values[self.source]
         axis = system.type(self.source).axes.index(self.index)
-        return array.take(array.shape[axis] - 2 + self.position, axis=axis)
+        last: Array = np.take(array, array.shape[axis] - 2 + self.position, axis=axis)
+        return last
 
 
 def carried(system: System) -> list[Carried]:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from graphc.analysis.recurrence import Single, Step, plan
-from graphc.driver.pipeline import LOSS
 from graphc.ir.op import Array
 from graphc.types import BATCH
 from graphc.view.trace import Trace, TraceRow
@@ -24,33 +21,23 @@ def trace(program: Program, inputs: Mapping[str, Any] | None) -> Trace:
     single = program.single and not inputs
     order = ordered_names(program)
     system = program.spec.system
-    run = program._run(fed, None)
+    execution = program.execution
+    run = execution.run(fed)
     if not program.pipeline.has_loss("train"):
-        graph = program.pipeline.forward("train", order, dense=fed.dense)
-        values = graph.run(program._arguments(graph.graph.inputs, fed, "train"), run)
+        values = execution.values("train", order, fed, run)
         shown = {n: _shown(program, n, values[n], fed, single) for n in order}
         return Trace([_row(program, n, shown[n], None, []) for n in order], None, single)
     real = [n for n in order if system.type(n).dtype == "real"]
-    made = program.pipeline.gradients("train", real, dense=fed.dense, names=order, summands=True)
-    values, cotangents = {}, {}
-    parts: dict[str, list[tuple[str, Array]]] = {}
-    for executable, gradients in made.parts:
-        results = executable.run(program._arguments(executable.graph.inputs, fed, "train"), run)
-        values |= {n: results[n] for n in (*order, LOSS)}
-        cotangents |= {n: results[output] for n, output in gradients.names.items()}
-        for name, summands in gradients.summands.items():
-            if len(summands) > 1:
-                parts[name] = [(_origin(s.origin), results[s.output]) for s in summands]
+    found = execution.gradients("train", real, fed, run, names=order, summands=True)
     rows = []
     for name in order:
-        value = _shown(program, name, values[name], fed, single)
-        cotangent = None
-        if name in real:
-            found = cotangents.get(name)
-            cotangent = np.zeros_like(value) if found is None else _shown(program, name, found, fed, single)
-        summands_ = [(o, _shown(program, name, a, fed, single)) for o, a in parts.get(name, [])]
+        value = _shown(program, name, found.values[name], fed, single)
+        cotangent = _shown(program, name, found.gradients[name], fed, single) if name in real else None
+        summands_ = [
+            (_origin(o), _shown(program, name, a, fed, single)) for o, a in found.summands.get(name, [])
+        ]
         rows.append(_row(program, name, value, cotangent, summands_))
-    return Trace(rows, float(values[LOSS]), single)
+    return Trace(rows, found.loss, single)
 
 
 def ordered_names(program: Program) -> list[str]:
@@ -72,7 +59,7 @@ def _flat(steps: Iterable[Step]) -> Iterable[str]:
 
 
 def _shown(program: Program, name: str, array: Array, fed: Feed, single: bool) -> Array:
-    found = program._shown(name, array, program.spec.system, fed)
+    found = program.execution.shown(name, array, program.spec.system, fed)
     return found[0] if single and BATCH in program.spec.system.type(name).axes else found
 
 

@@ -1,0 +1,142 @@
+"""Running compiled graphs on a program's state, in the layout of the compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphc.backend.state import Run
+from graphc.diagnostics import fault
+from graphc.driver.arrays import Feed, masked, to_declared
+from graphc.driver.parameters import Parameters
+from graphc.driver.pipeline import LOSS, Pipeline
+from graphc.frontend.elaborate import Mode
+from graphc.ir.graph import Value
+from graphc.ir.op import Array
+from graphc.ir.system import System
+from graphc.types import BATCH_NAME, TensorType
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The loss, gradients and values of one run, in canonical layout."""
+
+    loss: float
+    gradients: dict[str, Array]
+    values: dict[str, Array] = field(default_factory=dict)
+    summands: dict[str, list[tuple[str, Array]]] = field(default_factory=dict)
+    """Where several cotangents met: each with the name of the equation that it came through."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of a long sequence: the states that it goes on from, by the names of their leaves."""
+
+    carried: Mapping[str, Array]
+
+
+class Execution:
+    """Graphs of a pipeline with parameters to run them on."""
+
+    def __init__(self, pipeline: Pipeline, params: Parameters, real: np.dtype[Any], seed: int) -> None:
+        self.pipeline = pipeline
+        self.params = params
+        self.real = real
+        self.seed = seed
+
+    def run(self, fed: Feed, seed: int | None = None, step: int = 0, ids: Array | None = None) -> Run:
+        """What a run brings besides its inputs."""
+        known = ids if ids is not None and len(ids) else None
+        own = self.seed if seed is None else seed
+        return Run(self.real, fed.batch, dict(fed.lengths), own, step, known)
+
+    def values(
+        self, mode: Mode, names: Sequence[str], fed: Feed, run: Run, chunk: Chunk | None = None
+    ) -> dict[str, Array]:
+        """Values by name."""
+        program = self.pipeline.forward(mode, names, dense=fed.dense, continued=chunk is not None)
+        return program.run(self.arguments(program.graph.inputs, fed, chunk), run)
+
+    def gradients(
+        self,
+        mode: Mode,
+        wrt: Sequence[str],
+        fed: Feed,
+        run: Run,
+        *,
+        names: Sequence[str] = (),
+        objective: int = 0,
+        summands: bool = False,
+        chunk: Chunk | None = None,
+    ) -> Gradients:
+        """The loss, its gradients, and values by name; zeros for what the loss does not depend on."""
+        made = self.pipeline.gradients(
+            mode,
+            wrt,
+            dense=fed.dense,
+            names=names,
+            objective=objective,
+            summands=summands,
+            continued=chunk is not None,
+        )
+        found = Gradients(0.0, {})
+        for number, (program, gradients) in enumerate(made.parts):
+            results = program.run(self.arguments(program.graph.inputs, fed, chunk), run)
+            if number == 0:
+                found = Gradients(float(results[LOSS]), {}, {name: results[name] for name in names})
+            found.gradients.update({n: results[output] for n, output in gradients.names.items()})
+            for name, parts in gradients.summands.items():
+                if len(parts) > 1:
+                    found.summands[name] = [(part.origin, results[part.output]) for part in parts]
+        system = self.pipeline.system(mode)
+        for name in wrt:
+            if name not in found.gradients:
+                found.gradients[name] = np.zeros(_sizes(system.type(name), fed), self.real)
+        return found
+
+    def arguments(self, inputs: Iterable[Value], fed: Feed, chunk: Chunk | None = None) -> dict[str, Array]:
+        """The arrays that a graph's inputs stand for."""
+        params = self.params.canonical()
+        carried = chunk.carried if chunk is not None else {}
+        found: dict[str, Array] = {}
+        for value in inputs:
+            name = value.name
+            if name in fed.arrays:
+                found[name] = fed.arrays[name]
+            elif name in carried:
+                found[name] = carried[name]
+            elif name.endswith("@average"):
+                found[name] = params[self._average(name.removesuffix("@average"))]
+            else:
+                found[name] = params[name]
+        return found
+
+    def _average(self, state: str) -> str:
+        if not self.params.updates[state]:
+            raise fault(
+                "E521",
+                f"`{state}` has no average yet: nothing was trained",
+                self.pipeline.spec("eval").states[state].span,
+                help="train first, or give it a first value: `running(start = 0)`",
+            )
+        return state
+
+    def shown(self, name: str, array: Array, system: System, fed: Feed) -> Array:
+        """From canonical layout to the user's, with zeros behind each example's end."""
+        type_ = system.type(name)
+        return to_declared(masked(array, type_, fed.lengths), type_, system.indices(name))
+
+
+def _sizes(type_: TensorType, fed: Feed) -> tuple[int, ...]:
+    sizes: list[int] = []
+    for index in type_.axes:
+        if index.name == BATCH_NAME:
+            sizes.append(fed.batch)
+        elif index.length.size is not None:
+            sizes.append(index.length.size.value)
+        else:
+            sizes.append(int(fed.lengths[index.length.name].max(initial=0)))
+    return (*sizes, *type_.sizes)
