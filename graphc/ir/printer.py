@@ -23,7 +23,7 @@ _MOST_ITEMS = 12
 def print_graph(graph: Graph, title: str = "") -> str:
     """The whole graph, loops indented."""
     lines = [f"graph {title}"] if title else []
-    return "\n".join([*lines, *_Printer().graph(graph)]) + "\n"
+    return "\n".join([*lines, *_Printer().graph(graph)])
 
 
 class _Printer:

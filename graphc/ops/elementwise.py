@@ -124,7 +124,7 @@ def _pow_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
 
 ADD = Op(
     name="add",
-    infer=elementwise_type("add", NUMBERS),
+    infer=elementwise_type("+", NUMBERS),
     vjp=_add_vjp,
     oracle=elementwise_oracle(np.add),
     samples=two_operands(),
@@ -132,7 +132,7 @@ ADD = Op(
 )
 SUB = Op(
     name="sub",
-    infer=elementwise_type("sub", NUMBERS),
+    infer=elementwise_type("-", NUMBERS),
     vjp=_sub_vjp,
     oracle=elementwise_oracle(np.subtract),
     samples=two_operands(),
@@ -140,7 +140,7 @@ SUB = Op(
 )
 MUL = Op(
     name="mul",
-    infer=elementwise_type("mul", NUMBERS),
+    infer=elementwise_type("*", NUMBERS),
     vjp=_mul_vjp,
     oracle=elementwise_oracle(np.multiply),
     samples=two_operands(),
@@ -148,7 +148,7 @@ MUL = Op(
 )
 DIV = Op(
     name="div",
-    infer=elementwise_type("div", REALS),
+    infer=elementwise_type("/", REALS),
     vjp=_div_vjp,
     oracle=elementwise_oracle(np.divide),
     samples=two_operands(domain=(0.5, 2.0)),
@@ -156,7 +156,7 @@ DIV = Op(
 )
 NEG = Op(
     name="neg",
-    infer=elementwise_type("neg", NUMBERS),
+    infer=elementwise_type("-", NUMBERS),
     vjp=_neg_vjp,
     oracle=elementwise_oracle(np.negative),
     samples=one_operand(),
@@ -173,7 +173,7 @@ def _pow_samples() -> Iterable[Sample]:
 
 POW = Op(
     name="pow",
-    infer=elementwise_type("pow", REALS),
+    infer=elementwise_type("^", REALS),
     vjp=_pow_vjp,
     oracle=elementwise_oracle(np.power),
     samples=_pow_samples,
@@ -338,7 +338,7 @@ def _apart_samples() -> Iterable[Sample]:
 
 MAXIMUM = Op(
     name="maximum",
-    infer=elementwise_type("maximum", NUMBERS),
+    infer=elementwise_type("max", NUMBERS),
     vjp=_maximum_vjp,
     oracle=elementwise_oracle(np.maximum),
     samples=_apart_samples,
@@ -346,7 +346,7 @@ MAXIMUM = Op(
 )
 MINIMUM = Op(
     name="minimum",
-    infer=elementwise_type("minimum", NUMBERS),
+    infer=elementwise_type("min", NUMBERS),
     vjp=_minimum_vjp,
     oracle=elementwise_oracle(np.minimum),
     samples=_apart_samples,
@@ -383,7 +383,7 @@ XLOGY = Op(
 def _comparison(name: str, function: Callable[..., Array], symbol: str, allowed: Dtypes = NUMBERS) -> Op:
     return Op(
         name=name,
-        infer=elementwise_type(name, allowed, "bool"),
+        infer=elementwise_type(symbol, allowed, "bool"),
         vjp=non_differentiable,
         oracle=elementwise_oracle(function),
         samples=lambda: [*two_operands()(), *two_operands("int")()],
@@ -425,9 +425,9 @@ LOGICAL_NOT = Op(
 
 
 def _select_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
-    require_dtype("select", types[0], BOOLS)
-    require_same_dtype("select", types[1:])
-    return TensorType.of(types[1].dtype, union_axes(types), merged_shape("select", types))
+    require_dtype("where", types[0], BOOLS)
+    require_same_dtype("where", types[1:])
+    return TensorType.of(types[1].dtype, union_axes(types), merged_shape("where", types))
 
 
 def _select_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
