@@ -1,10 +1,11 @@
 """A graph as text that a person can read and a golden file can hold.
 
     input x : real [batch, t] (D=4)
-    %1 = contract W, x; labels = i k, k -> i; indices = () : real [batch, t] (H=3)   # line 7: W @ x[t]
+    %1 = contract W, x; labels = i k, k -> i : real [batch, t] (H=3)   # line 7: W @ x[t]
     output loss = %1
 
 Inputs of the graph go by their names, all other values by numbers in the order of their definition.
+Attributes that are empty are left out.
 """
 
 from __future__ import annotations
@@ -56,17 +57,17 @@ class _Printer:
                 continue
             operands = ", ".join(map(self.name, node.operands))
             call = " ".join(part for part in (node.op.name, operands) if part)
-            attrs = "".join(f"; {key} = {_attribute(key, node.attrs[key])}" for key in sorted(node.attrs))
+            shown = [(key, node.attrs[key]) for key in sorted(node.attrs) if not _is_empty(node.attrs[key])]
+            attrs = "".join(f"; {key} = {_attribute(key, value)}" for key, value in shown)
             head = f"{self.define(node.result)} = {call}{attrs} : {node.result.type}"
             yield head + _remark(node.result.name, node.span)
 
     def loop(self, node: LoopNode) -> Iterator[str]:
         loop = node.loop
         opening = f"loop {loop.index}{' backwards' if loop.reverse else ''} {{"
-        body = [f"    {line}" for line in self.body(node)]
         results = ", ".join(map(self.define, node.results))
         yield f"{results} = {opening}" if results else opening
-        yield from body
+        yield from (f"    {line}" for line in self.body(node))
         types = ", ".join(str(value.type) for value in node.results)
         yield f"}} : {types}{_remark('', node.span)}"
 
@@ -102,6 +103,10 @@ def _remark(name: str, span: Span | None) -> str:
         shown = text if len(text) <= _WIDEST_TEXT else text[: _WIDEST_TEXT - 3] + "..."
         parts.append(f"line {span.line}: {shown}")
     return f"   # {'; '.join(parts)}" if parts else ""
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, tuple | frozenset) and not value
 
 
 def _attribute(key: str, value: Any) -> str:
