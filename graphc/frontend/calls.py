@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from graphc.diagnostics import fault, nearest
 from graphc.frontend import ast, builtins, instances, reads
 from graphc.frontend.arithmetic import one_line
-from graphc.frontend.scope import Layer, Scope
-from graphc.frontend.terms import UNKNOWN, Closure, Context, Env, Term
+from graphc.frontend.scope import Definition, Layer, Scope
+from graphc.frontend.terms import UNKNOWN, Closure, Context, Env, Poisoned, Term
 
 if TYPE_CHECKING:
     from graphc.frontend.expressions import Expressions
@@ -24,6 +24,8 @@ def call(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
             "E222", f"`{one_line(expr.function.span.text)}` cannot be called", expr.function.span
         )
     entry = ex.lookup(head.id, ctx)
+    if isinstance(entry, Definition | Layer) and entry.broken:
+        raise Poisoned
     if isinstance(entry, Layer):
         return _layer_value(ex, expr, ctx)
     if head.id in ctx.library.functions and not isinstance(expr.function, ast.Subscript):

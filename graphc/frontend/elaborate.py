@@ -98,15 +98,26 @@ class Elaborator:
         self._check_twice(statements)
         declare_dims(statements, scope, self.given, self.faults)
         declare_axes(statements, scope, self.given, self.faults)
+        broken: dict[str, Span] = {}
         for statement in statements:
             for name, span, action in self._actions(statement, scope):
                 try:
                     action()
                 except GraphcError as error:
                     self.faults.extend(error.diagnostics)
-                    if name and name not in scope.names:
-                        scope.names[name] = Definition(name, scope, span, failed=True)
+                    if all(d.code != "E221" for d in error.diagnostics):
+                        broken.setdefault(name, span)
+        self.break_names(scope, broken)
         objectives.declare(self)
+
+    def break_names(self, scope: Scope, broken: Mapping[str, Span]) -> None:
+        """Names whose declaration is at fault: nobody who reads them is told of it once more."""
+        for name, span in broken.items():
+            entry = scope.names.setdefault(name, Definition(name, scope, span))
+            if isinstance(entry, Definition | Layer):
+                entry.broken = True
+            if isinstance(entry, Definition):
+                entry.failed = True
 
     def _actions(
         self, statement: ast.Statement, scope: Scope
@@ -156,7 +167,8 @@ class Elaborator:
         """Take over the definitions of a new scope; each needs a general equation."""
         for entry in scope.names.values():
             if isinstance(entry, Definition) and entry not in self.definitions:
-                if entry.leaf is None and entry.general is None and entry.draw is None and entry.boundaries:
+                without = entry.leaf is None and entry.general is None and entry.draw is None
+                if without and entry.boundaries and not entry.broken:
                     raise_in = entry.boundaries[0]
                     self.faults.append(
                         Diagnostic(
@@ -165,7 +177,7 @@ class Elaborator:
                             raise_in.span,
                         )
                     )
-                    entry.failed = True
+                    entry.failed = entry.broken = True
                 self.definitions.append(entry)
 
     def forget(self, scope: Scope) -> None:
@@ -257,8 +269,7 @@ class Elaborator:
         self._kept.append(definition)
         if definition.general is None and definition.draw is None and not definition.boundaries:
             return
-        permanent = definition.failed and definition.guess is None and definition.general is None
-        if permanent:
+        if definition.broken:
             return
         definition.failed = False
         try:
@@ -370,9 +381,8 @@ class Elaborator:
         """The definition's type from its equations; a guess that changes asks for another round."""
         terms = ([general[1]] if general else []) + [term for _, term in boundaries]
         known = [t.value.type for t in terms if t.value is not None]
-        lifted = tuple(
-            dict.fromkeys([*lifted, *(i for _, t in boundaries for i in t.lifted if i not in definition.own)])
-        )
+        of_boundaries = (i for _, t in boundaries for i in t.lifted if i not in definition.own)
+        lifted = tuple(dict.fromkeys([*_bounded(definition), *lifted, *of_boundaries]))
         if not known:
             return
         first = general[1].value.type if general and general[1].value is not None else None
@@ -463,10 +473,10 @@ class Elaborator:
     def _boundary_unit(
         self, definition: Definition, boundary: Boundary, ex: Expressions, term: Term, type_: TensorType
     ) -> Unit:
-        leaf_own = definition.leaf.indices if definition.leaf else definition.own
+        visible = definition.leaf.indices if definition.leaf else definition.visible
         fixed = {
             index
-            for p, index in zip(boundary.positions, leaf_own, strict=False)
+            for p, index in zip(boundary.positions, visible, strict=False)
             if isinstance(p, Affine)
         }
         indices = tuple(
@@ -486,7 +496,7 @@ class Elaborator:
         places = [Affine.of(i) for i in unit.indices]
         held = reads.node(ex, unit.name, unit.value.type, unit.indices, places)
         condition: Value | None = None
-        for at, index in zip(boundary.positions, definition.own, strict=False):
+        for at, index in zip(boundary.positions, definition.visible, strict=False):
             if isinstance(at, Affine):
                 here = ex.b(ew.EQUAL, ex.affine(Affine.of(index)), ex.affine(at))
                 condition = here if condition is None else ex.b(ew.LOGICAL_AND, condition, here)
@@ -533,6 +543,13 @@ class Elaborator:
             self.spec.system.units[definition.name] = Unit(
                 definition.name, unit.indices, tuple(builder.nodes), value, unit.span
             )
+
+
+def _bounded(definition: Definition) -> tuple[Index, ...]:
+    """Lifted indices that boundary equations write: `h[0,t] = x[t]` beside `h[k] = f(h[k-1])`."""
+    count = len(definition.own)
+    written = [p for b in definition.boundaries for p in b.positions[count:] if isinstance(p, Index)]
+    return tuple(dict.fromkeys(written)) if definition.leaf is None else ()
 
 
 def pruned(nodes: Iterable[AnyNode], value: Value) -> tuple[AnyNode, ...]:

@@ -69,6 +69,8 @@ class Definition:
     boundaries: list[Boundary] = field(default_factory=list)
     guess: TensorType | None = None
     failed: bool = False
+    broken: bool = False
+    """Its declaration is at fault, and that is reported: whatever reads the name is not at fault."""
     classes: int | None = None
 
     @property
@@ -102,6 +104,8 @@ class Layer:
     family: tuple[Index, ...]
     span: Span
     calls: int = 0
+    broken: bool = False
+    """As in `Definition`."""
 
 
 @dataclass(eq=False)
