@@ -221,14 +221,17 @@ class Elaborator:
         """A block of the file itself sees the file's dims; one of a library sees its own only."""
         return dict(self.spec.scope.dims) if id(block) in self._own else {}
 
-    def inside(self, block: ast.BlockDefinition, scope: Scope) -> bool:
-        """Whether `scope` belongs to an instance of `block`."""
+    def chain(self, block: ast.BlockDefinition, scope: Scope) -> list[str]:
+        """The blocks from an instance of `block` down to the one that `scope` belongs to; empty if it belongs
+        to none."""
         current: Scope | None = scope
+        names: list[str] = []
         while current is not None and id(current) in self.nesting:
             holder, current = self.nesting[id(current)]
+            names.append(holder.name)
             if holder is block:
-                return True
-        return False
+                return names[::-1]
+        return []
 
     def is_own(self, function: ast.FunctionDefinition) -> bool:
         return id(function) in self._own

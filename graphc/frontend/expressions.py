@@ -253,12 +253,14 @@ class Expressions(Arithmetic):
         assert term.value is not None
         size = term.value.type.shape[place]
         fixed = reads.position(self, item, ctx)
-        if fixed is not None and any(isinstance(s, Index) for s, _ in fixed.terms):
+        if fixed is not None and not fixed.is_constant:
             raise fault(
                 "E314",
-                f"`{item.span.text}` runs over an axis and cannot pick an element of [{size}]",
+                f"`{item.span.text}` is a position along an axis and cannot pick an element of [{size}]",
                 item.span,
-                help="declare a table over the axis instead: `param P[t] : [E]`",
+                help="give the sequence a name of its own, and subscript that"
+                if term.lifted
+                else "declare a table over the axis instead: `param P[t] : [E]`",
             )
         if fixed is not None and fixed.is_constant:
             at = fixed.constant

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from graphc.diagnostics import Diagnostic, GraphcError, Span, fault, nearest
-from graphc.frontend import ast, reads
+from graphc.diagnostics import Diagnostic, GraphcError, Label, Span, fault, nearest
+from graphc.frontend import ast, builtins, reads
 from graphc.frontend.arithmetic import one_line, shape_text
 from graphc.frontend.constants import constant_of, dim_of
 from graphc.frontend.declarations import (
@@ -21,7 +21,7 @@ from graphc.frontend.declarations import (
     type_of,
 )
 from graphc.frontend.scope import Definition, Layer, Scope
-from graphc.frontend.terms import Context, Term
+from graphc.frontend.terms import Context, Poisoned, Term
 from graphc.types import BATCH, Affine, Dim, Index, TensorType, sort_indices
 
 if TYPE_CHECKING:
@@ -44,13 +44,18 @@ def declare_layer(el: Elaborator, item: ast.LayerItem, scope: Scope, family: tup
     head = item.call.function
     own = el.axes_named(item.subscripts, scope, item.name)
     if not isinstance(head, ast.Name) or head.id not in scope.library.blocks:
-        text = one_line(head.span.text)
-        raise fault(
-            "E220", f"`{text}` is not a known block", head.span, help=nearest(text, scope.library.blocks)
-        )
+        raise _no_block(head, scope)
     block = scope.library.blocks[head.id]
-    if scope.parent is None and el.inside(block, scope):
-        raise fault("E248", f"block `{block.name}` contains itself", item.span)
+    chain = el.chain(block, scope) if scope.parent is None else []
+    if chain:
+        way = " -> ".join([*chain, block.name]) if len(chain) > 1 else ""
+        raise fault(
+            "E248",
+            f"block `{block.name}` contains itself" + (f": {way}" if way else ""),
+            item.call.span,
+            labels=[Label(block.span, f"`{block.name}` begins here")],
+            help="what repeats is an axis: `axis k = 1..3` and `layer f[k] = ...`",
+        )
     inner = Scope(
         f"{scope.prefix}{item.name}.", el.block_library(block, scope.library), dims=el.outer_dims(block)
     )
@@ -71,6 +76,18 @@ def declare_layer(el: Elaborator, item: ast.LayerItem, scope: Scope, family: tup
                 declare_layer(el, nested, inner, layer.family)
 
 
+def _no_block(head: ast.Expr, scope: Scope) -> GraphcError:
+    text = one_line(head.span.text)
+    if text in scope.library.functions or text in builtins.NAMES:
+        return fault(
+            "E222",
+            f"`{text}` is a function, not a block: it has no weights",
+            head.span,
+            help=f"call it as it is, `{text}(x)`",
+        )
+    return fault("E220", f"`{text}` is not a known block", head.span, help=nearest(text, scope.library.blocks))
+
+
 def _bind_parameters(block: ast.BlockDefinition, call: ast.Call, scope: Scope, inner: Scope) -> None:
     names = [p.name for p in block.parameters]
     given: dict[str, ast.Expr] = dict(zip(names, call.args, strict=False))
@@ -86,11 +103,9 @@ def _bind_parameters(block: ast.BlockDefinition, call: ast.Call, scope: Scope, i
         )
     missing = [name for name in names if name not in given and name not in defaults]
     if missing or len(call.args) > len(names):
+        what = f"lacks {_listed(missing)}" if missing else f"has {len(call.args)} arguments"
         raise fault(
-            "E224",
-            f"`{block.name}({', '.join(names)})` is given {len(call.args)} arguments"
-            + (f"; `{missing[0]}` is missing" if missing else ""),
-            call.span,
+            "E224", f"`{one_line(call.span.text)}` {what}; the block is `{block_signature(block)}`", call.span
         )
     for name in names:
         expr, dims = (given[name], scope.all_dims) if name in given else (defaults[name], inner.all_dims)
@@ -113,7 +128,7 @@ def instance(ex: Expressions, expr: ast.Call, ctx: Context) -> Scope | None:
         for item in grouped(statement.items)
     ]
     given = _arguments(layer, items, expr)
-    terms = dict(zip(given, ex.terms(list(given.values()), ctx), strict=True))
+    terms = _terms(ex, items, given, ctx)
     if any(term.value is None for term in terms.values()):
         return None
     formal = _formal_axes(layer, items, terms, given)
@@ -152,12 +167,27 @@ def instance(ex: Expressions, expr: ast.Call, ctx: Context) -> Scope | None:
     return scope
 
 
+def _terms(
+    ex: Expressions, items: Sequence[ast.Declarator], given: dict[str, ast.Expr], ctx: Context
+) -> dict[str, Term]:
+    """The arguments; one for an input with axes may be a sequence as a whole."""
+    contexts = {item.name: _argument_context(item, ctx) for item in items}
+    actions = [lambda n=name, e=expr: ex.term(e, contexts[n]) for name, expr in given.items()]
+    return dict(zip(given, ex.each(actions), strict=True))
+
+
+def _argument_context(item: ast.Declarator, ctx: Context) -> Context:
+    return replace(ctx, sequences=len(item.subscripts))
+
+
 def _called(ex: Expressions, expr: ast.Call, ctx: Context) -> tuple[Layer, tuple[Affine, ...]]:
     head, items = expr.function, ()
     if isinstance(head, ast.Subscript):
         head, items = head.object, head.items  # type: ignore[assignment]
     assert isinstance(head, ast.Name)
     layer = ex.lookup(head.id, ctx)
+    if isinstance(layer, Definition | Layer) and layer.broken:
+        raise Poisoned
     if not isinstance(layer, Layer):
         raise fault("E222", f"`{one_line(head.span.text)}` is not a layer", head.span)
     own = len(layer.family) - len(ctx.scope.family)
@@ -189,13 +219,29 @@ def _arguments(layer: Layer, items: Sequence[ast.Declarator], expr: ast.Call) ->
         given[option.name] = option.value
     missing = [i.name for i in items if i.name not in given and i.value is None]
     if missing or len(expr.args) > len(names):
+        what = f"lacks {_listed(missing)}" if missing else f"has {len(expr.args)} arguments"
+        takes = ", ".join(i.name if i.value is None else f"{i.name} = {i.value.span.text}" for i in items)
         raise fault(
             "E224",
-            f"`{one_line(expr.span.text)}`: `{layer.block.name}` takes ({', '.join(names)})"
-            + (f"; `{missing[0]}` is missing" if missing else ""),
+            f"`{one_line(expr.span.text)}` {what}; the inputs of `{layer.block.name}` are ({takes})",
             expr.span,
         )
     return given
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def block_signature(block: ast.BlockDefinition) -> str:
+    """`LSTM(D, H)`, with the defaults that may be left out."""
+    return f"{block.name}({', '.join(map(parameter_text, block.parameters))})"
+
+
+def parameter_text(parameter: ast.Parameter) -> str:
+    """`y : index`, `slope = 0.01`: a parameter as its definition shows it."""
+    kind = f" : {parameter.kind}" if parameter.kind else ""
+    return parameter.name + kind + (f" = {parameter.default.span.text}" if parameter.default else "")
 
 
 def _formal_axes(
@@ -272,7 +318,7 @@ def _declare_body(
         axes = tuple(scope.axes[s.id] for s in item.subscripts if isinstance(s, ast.Name) and s.id in scope.axes)
         definition = Definition(scope.prefix + item.name, scope, item.span, axes, scope.outer)
         if item.name in given:
-            definition.general, definition.context = given[item.name], ctx
+            definition.general, definition.context = given[item.name], _argument_context(item, ctx)
             definition.span = given[item.name].span
         else:
             definition.general = item.value

@@ -247,7 +247,7 @@ def _lifted(
     lifted: set[Index] = set()
     places: list[Place] = [*found.hidden, *given]
     free = [i for i in missing if not any(_same_axis(i, b) for b in ctx.bound)]
-    if len(free) > 1:
+    if len(free) > max(1, ctx.sequences):
         names = ", ".join(f"`{i.name}`" for i in free)
         raise fault(
             "E306",
@@ -258,6 +258,10 @@ def _lifted(
         bound = [b for b in ctx.bound if _same_axis(index, b)]
         if bound:
             places.append(Affine.of(max(bound, key=lambda b: b.name.count("'"))))
+            continue
+        if ctx.sequences:
+            lifted.add(_whole(index, ctx))
+            places.append(Affine.of(_whole(index, ctx)))
             continue
         if any(_same_axis(index, v) for v in ctx.vars.values()):
             raise fault(
@@ -275,7 +279,16 @@ def _lifted(
 
 
 def _same_axis(a: Index, b: Index) -> bool:
-    return a.name == b.name.rstrip("'") and a.length == b.length
+    return a.name.rstrip("'") == b.name.rstrip("'") and a.length == b.length
+
+
+def _whole(index: Index, ctx: Context) -> Index:
+    """The index of a sequence that is handed over whole, apart from those of the equation around it."""
+    taken = {other.name for other in ctx.active}
+    name = index.name
+    while name in taken:
+        name += "'"
+    return index if name == index.name else Index(name, index.length, index.lo, index.hi)
 
 
 def position(ex: Expressions, expr: ast.Expr, ctx: Context) -> Affine | None:
@@ -383,15 +396,11 @@ def outside_boundaries(definition: Definition) -> list[Boundary]:
     """Boundaries at positions before or behind the axis; those inside are part of the general value."""
     found = []
     for boundary in definition.boundaries:
-        own = definition.own if definition.leaf is None else definition.leaf.indices
-        pairs = list(zip(boundary.positions, _own_of(boundary, own), strict=True))
+        own = definition.visible if definition.leaf is None else definition.leaf.indices
+        pairs = zip(boundary.positions, own, strict=False)
         if any(isinstance(p, Affine) and _is_outside(p, i) for p, i in pairs):
             found.append(boundary)
     return found
-
-
-def _own_of(boundary: Boundary, own: Sequence[Index]) -> Sequence[Index]:
-    return own[: len(boundary.positions)]
 
 
 def _boundary(

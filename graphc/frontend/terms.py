@@ -81,6 +81,9 @@ class Context:
     """Those bound by a reduction; a bare name under it is read at the bound index."""
     env: Env | None = None
     ranges: Ranges = field(default_factory=dict)
+    sequences: int = 0
+    """How many axes may be missing as those of a sequence that is handed over whole: the argument of a layer
+    whose input has so many axes."""
 
     @property
     def library(self) -> Library:
@@ -89,7 +92,8 @@ class Context:
     @property
     def key(self) -> tuple[object, ...]:
         """What the meaning of an expression depends on besides itself."""
-        return (id(self.scope), id(self.env), tuple(sorted(self.vars.items(), key=lambda v: v[0])), self.bound)
+        written = tuple(sorted(self.vars.items(), key=lambda v: v[0]))
+        return (id(self.scope), id(self.env), written, self.bound, self.sequences)
 
     def enter(self, closure: Closure) -> Context:
         return replace(self, scope=closure.scope, env=closure.env)

@@ -18,6 +18,7 @@ import graphc
 from graphc.autodiff import differentiate
 from graphc.backend.reference import prepare
 from graphc.backend.state import Run
+from graphc.driver.arrays import to_canonical
 from graphc.driver.pipeline import LOSS, present
 from graphc.driver.program import Program
 from graphc.ir.op import Array
@@ -221,10 +222,13 @@ def check_unrolled(case: Case, program: Program, length: int = 4) -> None:
     names = [n for n in program.spec.names if n in program.spec.system.units]
     rolled = program.pipeline.with_loss("eval", names, 0, False)
     flat = unroll(rolled, {name: length for name in case.lengths})
+    given = {**fed.arrays}
+    for name, info in program.spec.params.items():
+        given[name] = to_canonical(np.asarray(program.params[name]), info.type, info.axes)
     found = []
     for graph in (rolled, flat):
         made = differentiate(graph, LOSS, present(rolled, wrt)).graph
-        found.append(prepare(made).run(program._arguments(made.inputs, fed, "eval"), run))
+        found.append(prepare(made).run({v.name: given[v.name] for v in made.inputs}, run))
     for name, array in found[0].items():
         np.testing.assert_allclose(found[1][name], array, rtol=1e-11, atol=1e-12, err_msg=name)
 
