@@ -1,8 +1,7 @@
-"""Contractions: matrix products, inner and outer products, as one op with labels, computed by one GEMM."""
+"""Contractions: matrix products, inner and outer products, as one op with labels."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample, TypeFault
+from graphc.ops.einsum import einsum
 from graphc.ops.examples import B_T, B_T_U, C, D, H, K, S, T, U, Z, integer, real
 from graphc.ops.rules import kind_text, require_dtype, require_same_dtype, size_text, union_axes
 from graphc.ops.summing import EXPAND, spread_over
@@ -87,67 +87,22 @@ def _contract(frame: Frame, attrs: Attrs, x: Array, y: Array) -> Array:
 def contracted(frame: Frame, x: tuple[Array, Labels], y: tuple[Array, Labels], result: Labels) -> Array:
     """Contract two operands of a node whose result has the dims `result` and the indices `frame.out.axes`."""
     (a, of_a), (b, of_b) = (
-        _without_size_one(frame, array, operand.axes, labels)
+        _without_size_one(frame, array, operand, labels)
         for (array, labels), operand in zip((x, y), frame.types, strict=True)
     )
-    return einsum(a, of_a, b, of_b, (*frame.out.axes, *result))
+    kept = [place for place, index in enumerate(frame.axes) if index in frame.out.axes]
+    return einsum(a, of_a, b, of_b, (*kept, *result))
 
 
 def _without_size_one(
-    frame: Frame, array: Array, axes: Sequence[Hashable], labels: Labels
+    frame: Frame, array: Array, operand: TensorType, labels: Labels
 ) -> tuple[Array, tuple[Hashable, ...]]:
-    absent = tuple(i for i, index in enumerate(frame.axes) if index not in axes)
-    return np.squeeze(array, absent), (*axes, *labels)
-
-
-def einsum(
-    x: Array, of_x: Sequence[Hashable], y: Array, of_y: Sequence[Hashable], result: Sequence[Hashable]
-) -> Array:
-    """Sum of products: one dimension a label, no label twice in one operand, those not in `result` summed.
-
-    Dimensions are gathered into four groups (shared, of x alone, of y alone, summed), so that the work is
-    one matrix product, or one for each shared position.
-    """
-    x, of_x = _lone_summed(x, of_x, {*of_y, *result})
-    y, of_y = _lone_summed(y, of_y, {*of_x, *result})
-    free_y = [label for label in result if label not in of_x]
-    if free_y and result[0] in free_y:
-        # What comes first in the result comes first in the product: no transposed copy afterwards.
-        x, of_x, y, of_y = y, of_y, x, of_x
-        free_y = [label for label in result if label not in of_x]
-    shared = [label for label in result if label in of_x and label in of_y]
-    free_x = [label for label in result if label not in of_y]
-    summed = [label for label in of_x if label not in result]
-    sizes = {**dict(zip(of_x, x.shape, strict=True)), **dict(zip(of_y, y.shape, strict=True))}
-    n, i, j, k = (math.prod(sizes[label] for label in group) for group in (shared, free_x, free_y, summed))
-    a = np.transpose(x, [of_x.index(label) for label in (*shared, *free_x, *summed)])
-    b = np.transpose(y, [of_y.index(label) for label in (*shared, *free_y, *summed)])
-    product = _product(a.reshape(n, i, k), b.reshape(n, j, k))
-    found = [*shared, *free_x, *free_y]
-    shaped = product.reshape([sizes[label] for label in found])
-    return np.transpose(shaped, [found.index(label) for label in result])
-
-
-def _lone_summed(
-    array: Array, labels: Sequence[Hashable], needed: set[Hashable]
-) -> tuple[Array, tuple[Hashable, ...]]:
-    """Sum what only this operand has and the result does not."""
-    lone = tuple(i for i, label in enumerate(labels) if label not in needed)
-    kept = tuple(label for label in labels if label in needed)
-    return (np.sum(array, axis=lone) if lone else array), kept
-
-
-def _product(x: Array, y: Array) -> Array:
-    """[n, i, k] and [n, j, k] to [n, i, j]."""
-    n, i, k = x.shape
-    j = y.shape[1]
-    if n == 1:
-        return np.asarray((x[0] @ y[0].T)[np.newaxis])
-    if k == 1:
-        return np.asarray(x * y.reshape(n, 1, j))
-    if i == 1 and j == 1:
-        return np.asarray(np.einsum("nik,njk->nij", x, y))
-    return np.asarray(x @ y.transpose(0, 2, 1))
+    """The array without the dimensions that the operand does not vary over, and labels for the others."""
+    if len(operand.axes) == len(frame.axes):
+        return array, (*range(len(frame.axes)), *labels)
+    present = [place for place, index in enumerate(frame.axes) if index in operand.axes]
+    absent = tuple(place for place in range(len(frame.axes)) if place not in present)
+    return np.squeeze(array, absent), (*present, *labels)
 
 
 def _samples() -> Iterable[Sample]:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Value
 from graphc.ir.op import TypeFault
-from graphc.ops import contraction
-from graphc.ops.contraction import CONTRACT, einsum, matmul
+from graphc.ops import einsum as einsum_module
+from graphc.ops.contraction import CONTRACT, matmul
+from graphc.ops.einsum import einsum
 from graphc.types import BATCH, Dim, TensorType
 from tests.ops.calls import evaluate
 
@@ -91,13 +92,13 @@ def test_what_training_needs_is_one_matrix_product(
     monkeypatch: pytest.MonkeyPatch, shapes: tuple[tuple[int, ...], ...], labels: tuple[str, str, str]
 ) -> None:
     seen = []
-    product = contraction._product
+    product = einsum_module._product
 
     def watched(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         seen.append((x, y))
         return product(x, y)
 
-    monkeypatch.setattr(contraction, "_product", watched)
+    monkeypatch.setattr(einsum_module, "_product", watched)
     of_x, of_y, result = labels
     x, y = (np.ones(shape) for shape in shapes)
     found = einsum(x, of_x, y, of_y, result)
