@@ -37,7 +37,8 @@ def _merged(graph: Graph, names: dict[Value, Value]) -> Graph:
         if first is current:
             nodes.append(current)
         else:
-            names.update(zip(current.results, first.results, strict=True))
+            for result, same in zip(current.results, first.results, strict=True):
+                names[result] = names.get(same, same)
     outputs = {name: names.get(value, value) for name, value in graph.outputs.items()}
     return changed(graph, nodes, outputs)
 

@@ -40,6 +40,18 @@ class Simplify:
 
 
 def _rule(scope: Scope, node: Node) -> Value | None:
+    """What is simpler than a node, itself made as simple as it gets."""
+    start = len(scope.nodes)
+    found = result = _once(scope, node)
+    while found is not None:
+        result = found
+        made = scope.producer(found)
+        fresh = any(made is other for other in scope.nodes[start:])
+        found = _once(scope, made) if fresh and isinstance(made, Node) else None
+    return result
+
+
+def _once(scope: Scope, node: Node) -> Value | None:
     rule = _RULES.get(node.op)
     found = rule(scope, node) if rule else None
     return _unspread(scope, node) if found is None else found
@@ -161,7 +173,10 @@ def _expand(scope: Scope, node: Node) -> Value | None:
     if inner is None:
         return None
     through = tuple(None if place is None else inner.attrs["source"][place] for place in source)
-    return with_attrs(scope, node, inner.operands[0], source=through)
+    (x,) = inner.operands
+    if through == tuple(range(x.type.rank)) and x.type == node.result.type:
+        return x
+    return with_attrs(scope, node, x, source=through)
 
 
 def _broadcast(scope: Scope, node: Node) -> Value | None:
@@ -185,7 +200,10 @@ def _rename(scope: Scope, node: Node) -> Value | None:
 
 def _reshape(scope: Scope, node: Node) -> Value | None:
     inner = scope.made_by(node.operands[0], RESHAPE)
-    return scope(RESHAPE, inner.operands[0], **node.attrs) if inner else _unless_same(scope, node)
+    if inner is None:
+        return _unless_same(scope, node)
+    (x,) = inner.operands
+    return x if x.type == node.result.type else scope(RESHAPE, x, **node.attrs)
 
 
 def _transpose(scope: Scope, node: Node) -> Value | None:
@@ -195,7 +213,9 @@ def _transpose(scope: Scope, node: Node) -> Value | None:
     inner = scope.made_by(node.operands[0], TRANSPOSE)
     if inner is None:
         return None
-    return scope(TRANSPOSE, inner.operands[0], perm=tuple(inner.attrs["perm"][i] for i in perm))
+    joined = tuple(inner.attrs["perm"][i] for i in perm)
+    (x,) = inner.operands
+    return x if joined == tuple(range(len(joined))) else scope(TRANSPOSE, x, perm=joined)
 
 
 def _flip(scope: Scope, node: Node) -> Value | None:
