@@ -166,9 +166,7 @@ def _causality_fault(
     )
 
 
-def _mixed(
-    index: Index, lead: Read, lag: Read, graph: nx.MultiDiGraph, generating: bool
-) -> GraphcError:
+def _mixed(index: Index, lead: Read, lag: Read, graph: nx.MultiDiGraph, generating: bool) -> GraphcError:
     names = ", ".join(f"`{_shown(name)}`" for name in sorted(graph.nodes))
     labels = []
     if lag.node.span and lag.node.span != lead.node.span:
@@ -217,5 +215,3 @@ def recurrences(steps: Iterable[Step]) -> Iterator[Recurrence]:
         if isinstance(step, Recurrence):
             yield step
             yield from recurrences(step.steps)
-
-

@@ -11,6 +11,7 @@ from graphc.frontend.spec import InputInfo
 from graphc.ir.op import Array
 
 _STEPS = 3
+_DTYPES = {"real": np.float64, "int": np.int64, "bool": np.bool_}
 
 
 def literal(infos: Mapping[str, InputInfo], batch: int = 1) -> dict[str, Array]:
@@ -27,7 +28,7 @@ def _stacked(info: InputInfo) -> Array:
     """The literal examples as one array, shorter ones filled up."""
     assert info.examples is not None
     longest = [int(size) for size in np.max([e.shape for e in info.examples], axis=0, initial=0)]
-    result = np.zeros((len(info.examples), *longest))
+    result: Array = np.zeros((len(info.examples), *longest), _DTYPES[info.type.dtype])
     for number, example in enumerate(info.examples):
         place: tuple[int | slice, ...] = (number, *(slice(size) for size in example.shape))
         result[place] = example

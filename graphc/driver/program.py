@@ -77,6 +77,7 @@ class Program:
         self.params = Parameters(self.spec, settings.seed, self.real)
         self.execution = Execution(pipeline, self.params, self.real, settings.seed)
         self._stepper: Stepper | None = None
+        self._advice: list[Diagnostic] | None = None
 
     def analyse(self) -> None:
         """Find the faults that only the whole system shows: causality, in both modes and in generation."""
@@ -100,7 +101,13 @@ class Program:
 
     @property
     def warnings(self) -> list[Diagnostic]:
-        return list(self.spec.system.warnings)
+        """What is legal in the spec but probably not meant: unused names, parameters that never move."""
+        if self._advice is None:
+            from graphc.driver.advice import initial_facts, warnings
+
+            known = initial_facts(self.spec.params)
+            self._advice = warnings(self.pipeline, known, chunked=training.chunked(self))
+        return [*self.spec.system.warnings, *self._advice]
 
     @property
     def names(self) -> list[str]:

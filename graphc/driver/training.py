@@ -44,7 +44,7 @@ def gradients(program: Program, batch: Batch, step: int) -> StepResult:
     over = spec.objectives[number].over if spec.objectives else None
     wrt = [name for name in program.trainable if over is None or name in over]
     fed = feed(spec.inputs, batch.arrays, batch.lengths, program.real)
-    items = streams.carried(spec.system) if _chunked(program) or batch.carried else []
+    items = streams.carried(spec.system) if chunked(program) or batch.carried else []
     sources = dict.fromkeys([*spec.updates.values(), *(item.source for item in items)])
     found = execution.gradients(
         "train",
@@ -62,7 +62,7 @@ def gradients(program: Program, batch: Batch, step: int) -> StepResult:
     return StepResult(found.loss, grads, new)
 
 
-def _chunked(program: Program) -> bool:
+def chunked(program: Program) -> bool:
     """Whether the fit cuts sequences into chunks."""
     given = program.spec.fit.options if program.spec.fit is not None else ()
     return any(option.name == "bptt" for option in given) or "fit.bptt" in program.settings.options
