@@ -62,8 +62,8 @@ def least(position: Affine, ranges: Ranges = NO_RANGES, shortest: int = 1) -> in
         lo, hi = ranges.get(symbol, (symbol.lo, symbol.hi))
         return least(position.substitute(symbol, lo if coefficient > 0 else hi), ranges, shortest)
     total = position.constant
-    for symbol, coefficient in position.terms:
-        size = symbol.length.size if isinstance(symbol, Index) else symbol.size
+    for end, coefficient in position.terms:
+        size = end.length.size if isinstance(end, Index) else end.size
         if size is not None:
             total += coefficient * size.value
         elif coefficient < 0:
