@@ -140,7 +140,8 @@ class Pipeline:
         graph = self.graph(mode, tuple(dict.fromkeys([*names, unit])), continued)
         b = Builder()
         loss = batch_mean(b, graph.outputs[unit])
-        return Graph(graph.inputs, (*graph.nodes, *b.nodes), {**graph.outputs, LOSS: loss})
+        outputs = {name: graph.outputs[name] for name in names}
+        return Graph(graph.inputs, (*graph.nodes, *b.nodes), {**outputs, LOSS: loss})
 
     def forward(
         self, mode: Mode, names: Sequence[str], *, dense: bool, continued: bool = False

@@ -195,11 +195,13 @@ class NoiseDeclaration(Syntax):
 
 @dataclass(frozen=True)
 class Equation(Syntax):
-    """`h[t] = ...`; with `running`, `running m = mean[batch](x)` (options such as `decay`)."""
+    """`h[t] = ...`, also `h[t] : [H] = ...`; with `running`, `running m = mean[batch](x)` (options such as
+    `decay`)."""
 
     name: str
     subscripts: tuple[Expr, ...]
     value: Expr
+    annotation: TypeExpr | None = None
     running: bool = False
     options: tuple[Option, ...] = ()
 

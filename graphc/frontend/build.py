@@ -16,6 +16,13 @@ Parts = list[Any]
 Kind = TypeVar("Kind")
 
 
+def _shaped(written: ast.TypeExpr | ast.ListLiteral | None) -> ast.TypeExpr | None:
+    """A type that is written as its shape alone is real."""
+    if isinstance(written, ast.ListLiteral):
+        return ast.TypeExpr(written.span, "real", written.items)
+    return written
+
+
 def _all(kind: type[Kind], parts: Parts) -> tuple[Kind, ...]:
     return tuple(part for part in parts if isinstance(part, kind))
 
@@ -135,8 +142,7 @@ class Builder(Transformer_NonRecursive[Token, Any]):
 
     def declarator(self, meta: Meta, parts: Parts) -> ast.Declarator:
         name, subscripts, type_, draw, value = parts
-        if isinstance(type_, ast.ListLiteral):
-            type_ = ast.TypeExpr(type_.span, "real", type_.items)
+        type_ = _shaped(type_)
         if draw is not None and value is not None:
             message = f"`{name}` is both drawn (`~`) and fixed (`=`)"
             label = Label(draw.span, "drawn here")
@@ -169,7 +175,7 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         return ast.LayerDeclaration(self._span(meta), tuple(item for item in items if item is not None))
 
     def _layer_item(self, equation: ast.Equation) -> ast.LayerItem | None:
-        if isinstance(equation.value, ast.Call):
+        if isinstance(equation.value, ast.Call) and equation.annotation is None:
             return ast.LayerItem(equation.span, equation.name, equation.subscripts, equation.value)
         message = f"`{_shortened(equation.value)}` is not an instance of a block"
         self._fault("E127", message, equation.value.span, "as in `layer enc = LSTM(D, H)`")
@@ -202,8 +208,8 @@ class Builder(Transformer_NonRecursive[Token, Any]):
     # ---------------------------------------------------------------------------- equations and the rest
 
     def equation(self, meta: Meta, parts: Parts) -> ast.Equation:
-        name, subscripts, value = parts
-        return ast.Equation(self._span(meta), str(name), subscripts or (), value)
+        name, subscripts, annotation, value = parts
+        return ast.Equation(self._span(meta), str(name), subscripts or (), value, _shaped(annotation))
 
     def running(self, meta: Meta, parts: Parts) -> ast.Equation:
         options = _all(ast.Option, parts)

@@ -338,6 +338,8 @@ def declare_equation(el: Elaborator, equation: ast.Equation, scope: Scope) -> No
             entry = Definition(scope.prefix + name, scope, equation.span, own, scope.outer)
             entry.general = equation.value
             define(scope, name, entry)
+        if equation.annotation is not None:
+            _annotate(entry, equation.annotation, scope)
         if equation.running:
             _declare_running(el, equation, entry)
         return
@@ -346,10 +348,18 @@ def declare_equation(el: Elaborator, equation: ast.Equation, scope: Scope) -> No
         define(scope, name, entry)
     if not isinstance(entry, Definition):
         raise fault("E221", f"`{name}` is defined twice", equation.span)
-    label = equation.span.text.split("=")[0].strip()
+    written = ",".join(p.name if isinstance(p, Index) else str(p) for p in positions)
+    label = f"{name}[{written}]"
     if any(b.positions == positions for b in entry.boundaries):
         raise fault("E221", f"`{label}` is defined twice", equation.span)
     entry.boundaries.append(Boundary(positions, equation.value, equation.span, label))
+
+
+def _annotate(entry: Definition, annotation: ast.TypeExpr, scope: Scope) -> None:
+    """`h[t] : [H] = ...`: what the right side must be, and where a recurrence's shape begins."""
+    dtype, shape, _ = type_of(annotation, scope)
+    entry.annotation = TensorType.of(dtype, (), shape)
+    entry.guess = TensorType.of(dtype, (*entry.own, *entry.outer), shape)
 
 
 def left_side(

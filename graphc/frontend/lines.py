@@ -205,7 +205,7 @@ class _Splitter:
                 return False
             depth += (token.text in ("(", "[")) - (token.text in (")", "]"))
             if depth == 0 and token.text not in (")", "]"):
-                return token.text in ("=", "~=")
+                return token.text in ("=", "~=", ":")
         return False
 
     def _is_forgotten(self, head: Line, token: Token) -> bool:

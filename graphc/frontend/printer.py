@@ -154,7 +154,8 @@ def equation_left(node: ast.Equation) -> str:
     """What stands before the `=` of an equation."""
     options = f"({listed(node.options)})" if node.options else ""
     running = f"running{options} " if node.running else ""
-    return f"{running}{node.name}{brackets(node.subscripts)}"
+    type_ = f" : {part(node.annotation)}" if node.annotation else ""
+    return f"{running}{node.name}{brackets(node.subscripts)}{type_}"
 
 
 def check_left(node: ast.CheckItem) -> str:

@@ -83,6 +83,9 @@ def _bare_expression(place: Place) -> Fault | None:
         or place.bad in COMPARISONS
     ):
         whole = place.words(0, len(place.tokens))
+        if any(token.text == ":" for token in place.tokens[1:]) and place.bad_kind == "end":
+            advice = f"write `param {place.first} : ...`, or `input {place.first} : ...` for data"
+            return "E132", f"`{place.first}` gets a type, but nothing declares it", advice
         advice = f"give it a name, `y = {whole}`, or write `output {whole}`"
         return "E132", f"`{whole}` is a value that nothing takes", advice
     return None

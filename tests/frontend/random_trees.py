@@ -81,9 +81,16 @@ declarators = st.builds(
 calls = expressions.filter(lambda node: isinstance(node, ast.Call)) | st.builds(
     ast.Call, st.just(NOWHERE), name_nodes, tuples(expressions)
 )
-equations = st.builds(ast.Equation, st.just(NOWHERE), fresh, positions, expressions)
+equations = st.builds(ast.Equation, st.just(NOWHERE), fresh, positions, expressions, st.none() | types)
 running = st.builds(
-    ast.Equation, st.just(NOWHERE), names, positions, expressions, st.just(True), options(expressions)
+    ast.Equation,
+    st.just(NOWHERE),
+    names,
+    positions,
+    expressions,
+    st.none() | types,
+    st.just(True),
+    options(expressions),
 )
 defaults = st.none() | expressions
 kinds = st.sampled_from([None, "real", "index", "bool"])
