@@ -285,19 +285,19 @@ class Elaborator:
 
     def _located(self, diagnostic: Diagnostic, definition: Definition) -> Diagnostic:
         """A fault inside a library's text is shown at the place of the user's own that led there."""
-        span = diagnostic.span
-        source = self.spec.file.span.source
-        if span is None or span.source == source:
-            return diagnostic
+        place: Span | None = None
         for instance in self.instances.values():
             if instance.scope is definition.scope:
-                return replace(
-                    diagnostic,
-                    span=instance.span,
-                    note=f"inside `{one_line(instance.span.text)}`, {span.source.name} line {span.line}",
-                    labels=(),
-                )
-        return diagnostic
+                place = instance.span
+        return self.moved(diagnostic, place)
+
+    def moved(self, diagnostic: Diagnostic, place: Span | None) -> Diagnostic:
+        """A fault in a library's text, shown where the user's own text calls it."""
+        span = diagnostic.span
+        if place is None or span is None or span.source == self.spec.file.span.source:
+            return diagnostic
+        note = f"inside `{one_line(place.text)}`, {span.source.name} line {span.line}"
+        return replace(diagnostic, span=place, note=note, labels=())
 
     def _elaborate(self, definition: Definition) -> None:
         if definition.leaf is None:
@@ -397,7 +397,7 @@ class Elaborator:
         if any(BATCH in t.axes for t in known) or (definition.guess and BATCH in definition.guess.axes):
             axes.add(BATCH)
         if definition.annotation is not None:
-            shape = self._annotated(definition, shape)
+            shape, dtype = self._annotated(definition, shape), definition.annotation.dtype
         guess = TensorType.of(dtype, axes, shape)
         if guess != definition.guess or lifted != definition.lifted or own != definition.own:
             self._changed = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -145,9 +145,10 @@ def instance(ex: Expressions, expr: ast.Call, ctx: Context) -> Scope | None:
         if layer.calls > 1 and any(isinstance(s, ast.Equation) and s.running for s in block.body):
             raise fault(
                 "E255",
-                f"`{layer.name}` keeps running statistics and is called twice",
+                f"`{layer.name}` keeps running statistics and is called a second time",
                 expr.span,
-                help="make a second layer; share its weights if need be",
+                labels=[Label(layer.span, f"`{layer.name}` is declared here")],
+                help=f"make a layer for each place: `layer {layer.name}1 = ..., {layer.name}2 = ...`",
             )
         prefix = f"{layer.name}." if layer.calls == 1 else f"{layer.name}#{layer.calls}."
     else:
@@ -159,11 +160,10 @@ def instance(ex: Expressions, expr: ast.Call, ctx: Context) -> Scope | None:
     scope.dims = dims
     faults: list[Diagnostic] = []
     declare_axes(layer.block.body, scope, {}, faults)
-    if faults:
-        raise GraphcError(faults)
     el.instances[(id(expr), id(ctx.scope), id(ctx.env))] = Instance(prefix, signature, scope, expr.span)
     el.keep(expr)
-    _declare_body(el, layer, scope, items, given, ctx)
+    _declare_body(el, layer, scope, items, given, ctx, faults)
+    el.faults += [d for d in (el.moved(d, expr.span) for d in faults) if d not in el.faults]
     return scope
 
 
@@ -313,43 +313,70 @@ def _declare_body(
     items: Sequence[ast.Declarator],
     given: dict[str, ast.Expr],
     ctx: Context,
+    faults: list[Diagnostic],
 ) -> None:
+    """The inputs, equations and outputs of a call. What is wrong with them goes to `faults`."""
+    broken: dict[str, Span] = {}
+
+    def attempt(name: str, span: Span, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except GraphcError as error:
+            faults.extend(error.diagnostics)
+            if all(d.code != "E221" for d in error.diagnostics):
+                broken.setdefault(name, span)
+
     for item in items:
-        axes = tuple(scope.axes[s.id] for s in item.subscripts if isinstance(s, ast.Name) and s.id in scope.axes)
-        definition = Definition(scope.prefix + item.name, scope, item.span, axes, scope.outer)
-        if item.name in given:
-            definition.general, definition.context = given[item.name], _argument_context(item, ctx)
-            definition.span = given[item.name].span
-        else:
-            definition.general = item.value
-        if item.type is not None:
-            dtype, shape, _ = type_of(item.type, scope)
-            definition.annotation = TensorType.of(dtype, (), shape)
-        define(scope, item.name, definition)
+        attempt(item.name, item.span, lambda i=item: _declare_argument(scope, i, given, ctx))
     for statement in layer.block.body:
         match statement:
             case ast.Equation():
-                declare_equation(el, statement, scope)
+                attempt(
+                    statement.name, statement.span, lambda s=statement: declare_equation(el, s, scope)
+                )
             case ast.NoiseDeclaration():
                 for item in grouped(statement.items):
-                    declare_noise(item, scope)
-            case ast.Output():
-                _declare_outputs(statement, scope)
+                    attempt(item.name, item.span, lambda i=item: declare_noise(i, scope))
+    el.break_names(scope, broken)
+    for statement in layer.block.body:
+        if isinstance(statement, ast.Output):
+            _declare_outputs(statement, scope, faults)
     el.adopt(scope)
 
 
-def _declare_outputs(statement: ast.Output, scope: Scope) -> None:
+def _declare_argument(
+    scope: Scope, item: ast.Declarator, given: dict[str, ast.Expr], ctx: Context
+) -> None:
+    axes = tuple(scope.axes[s.id] for s in item.subscripts if isinstance(s, ast.Name) and s.id in scope.axes)
+    definition = Definition(scope.prefix + item.name, scope, item.span, axes, scope.outer)
+    if item.name in given:
+        definition.general, definition.context = given[item.name], _argument_context(item, ctx)
+        definition.span = given[item.name].span
+    else:
+        definition.general = item.value
+    if item.type is not None:
+        dtype, shape, _ = type_of(item.type, scope)
+        definition.annotation = TensorType.of(dtype, (), shape)
+    define(scope, item.name, definition)
+
+
+def _declare_outputs(statement: ast.Output, scope: Scope, faults: list[Diagnostic]) -> None:
     for value in statement.values:
         if isinstance(value, ast.Name) and isinstance(scope.names.get(value.id), Definition):
             scope.outputs[value.id] = value
             continue
         if len(statement.values) > 1:
-            raise fault(
+            text = one_line(value.span.text)
+            named = isinstance(value, ast.Name)
+            faults += fault(
                 "E220",
-                f"output `{one_line(value.span.text)}` is not a name of the block",
+                f"the output `{text}` is not " + ("known in the block" if named else "a name"),
                 value.span,
-                help="give it an equation of its own",
-            )
+                help=nearest(text, scope.names) if named else "give it an equation of its own",
+            ).diagnostics
+            scope.names[text] = Definition(text, scope, value.span, failed=True, broken=True)
+            scope.outputs[text] = value
+            continue
         entry = Definition(f"{scope.prefix}output", scope, value.span, (), scope.outer)
         entry.general = value
         scope.names["@output"] = entry
