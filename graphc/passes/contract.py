@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ops.contraction import CONTRACT
@@ -12,7 +12,7 @@ from graphc.ops.elementwise import ADD, MUL, NEG, SELECT, SUB
 from graphc.ops.indexing import SCATTER_ADD
 from graphc.ops.leaf import constant
 from graphc.ops.summing import REDUCE_SUM
-from graphc.passes.positions import conjuncts, is_positional
+from graphc.passes.masks import conjuncts
 from graphc.passes.rebuild import Scope, rewrite, with_attrs
 from graphc.types import Index
 
@@ -40,6 +40,8 @@ class _Sum:
     dims: tuple[int, ...]
     indices: tuple[Index, ...]
     masks: tuple[Value, ...] = ()
+    budget: int = 100
+    """How many more nodes it may go up: a sum of very many terms is left alone."""
 
 
 def _rule(scope: Scope, node: Node) -> Value | None:
@@ -51,8 +53,9 @@ def _rule(scope: Scope, node: Node) -> Value | None:
 def _pushed(scope: Scope, value: Value, total: _Sum) -> Value | None:
     """The sum of a value, taken further up; None if no product is reached."""
     node = scope.producer(value)
-    if not isinstance(node, Node) or scope.uses(value) > 1:
+    if not isinstance(node, Node) or scope.uses(value) > 1 or not total.budget:
         return None
+    total = replace(total, budget=total.budget - 1)
     if node.op is SELECT:
         return _through_mask(scope, node, total)
     if node.op is REDUCE_SUM:
@@ -64,12 +67,12 @@ def _pushed(scope: Scope, value: Value, total: _Sum) -> Value | None:
 
 def _through_mask(scope: Scope, node: Node, total: _Sum) -> Value | None:
     condition, inside, fill = node.operands
-    if scope.number(fill) != 0 or condition.type.rank or not is_positional(scope, condition):
+    if scope.number(fill) != 0 or condition.type.rank or not scope.is_positional(condition):
         return None
     if inside.type.rank != node.result.type.rank or not set(total.indices) <= set(inside.type.axes):
         return None
     masks = (*total.masks, *conjuncts(scope, condition))
-    return _pushed(scope, inside, _Sum(total.dims, total.indices, masks))
+    return _pushed(scope, inside, replace(total, masks=masks))
 
 
 def _through_sum(scope: Scope, node: Node, total: _Sum) -> Value | None:
@@ -78,7 +81,7 @@ def _through_sum(scope: Scope, node: Node, total: _Sum) -> Value | None:
     kept = [i for i in range(x.type.rank) if i not in node.attrs["dims"]]
     dims = tuple(sorted((*node.attrs["dims"], *(kept[i] for i in total.dims))))
     indices = tuple(i for i in x.type.axes if i in (*node.attrs["indices"], *total.indices))
-    return _pushed(scope, x, _Sum(dims, indices, total.masks))
+    return _pushed(scope, x, replace(total, dims=dims, indices=indices))
 
 
 def _through_terms(scope: Scope, node: Node, total: _Sum) -> Value | None:

@@ -12,74 +12,10 @@ from dataclasses import dataclass, replace
 
 from graphc.ir.builder import Builder
 from graphc.ir.graph import AnyNode, Attrs, Graph, Loop, LoopNode, Node, Value, body_graph
-from graphc.ops.leaf import CONSTANT
-from graphc.ops.summing import BROADCAST, EXPAND
-from graphc.types import Index, TensorType
+from graphc.passes.scope import Scope, uses
+from graphc.types import Index
 
-
-class Scope(Builder):
-    """The nodes of one level of the copy: those of the top, or of the body of a loop.
-
-    Names that rules ask for are values of the copy.
-    """
-
-    def __init__(self, level: Graph, outer: Scope | None = None, node: LoopNode | None = None) -> None:
-        super().__init__((*outer.loops, node.loop.index) if outer and node else ())
-        self.names: dict[Value, Value] = {}
-        self._uses = uses(level)
-        self._producers: dict[Value, AnyNode] = {}
-        self._seen = 0
-        self._captured: dict[Value, AnyNode] = {}
-        if outer and node:
-            inputs, _, _ = node.loop.split(node.loop.body.inputs)
-            for inside, operand in zip(inputs, node.operands, strict=False):
-                producer = outer.producer(operand)
-                if producer and isinstance(producer, Node) and producer.op is CONSTANT:
-                    self._captured[inside] = producer
-
-    def producer(self, value: Value) -> AnyNode | None:
-        """The node of this level that computes a value; a constant's also from outside of a loop."""
-        for node in self.nodes[self._seen :]:
-            self._producers.update((result, node) for result in node.results)
-        self._seen = len(self.nodes)
-        return self._producers.get(value) or self._captured.get(value)
-
-    def insert(self, place: int, node: AnyNode) -> None:
-        """A node in front of those that have been appended since `place`."""
-        self.nodes.insert(place, node)
-        self._producers.update((result, node) for result in node.results)
-
-    def made_by(self, value: Value, *ops: object) -> Node | None:
-        """The node that computes a value, if it is one of these operations."""
-        node = self.producer(value)
-        return node if isinstance(node, Node) and node.op in ops else None
-
-    def number(self, value: Value) -> float | None:
-        """The number that a value is everywhere, if it is a constant of one, however spread."""
-        node = self.made_by(value, CONSTANT, EXPAND, BROADCAST)
-        if node is None:
-            return None
-        if node.op is not CONSTANT:
-            return self.number(node.operands[0])
-        found = node.attrs["value"]
-        return None if isinstance(found, tuple) else found
-
-    def uses(self, value: Value) -> int:
-        """How many operands and outputs of this level a value is, before rules change that."""
-        return self._uses[value]
-
-    def stands_for(self, old: Value, new: Value) -> None:
-        """From here on, `new` instead of `old`."""
-        if new is not old:
-            self.names[old] = new
-            self._uses[new] += self._uses[old]
-
-    def conformed(self, value: Value, type: TensorType) -> Value | None:
-        """A value varying over all indices of a type; None if it is of another type even so."""
-        missing = tuple(index for index in type.axes if index not in value.type.axes)
-        if value.type.with_axes({*value.type.axes, *missing}) != type:
-            return None
-        return self(BROADCAST, value, indices=missing) if missing else value
+__all__ = ["Carry", "Parts", "Scope", "Stack", "changed", "renamed", "rewrite", "uses", "with_attrs"]
 
 
 Rule = Callable[[Scope, Node], "Value | None"]
@@ -127,7 +63,7 @@ def _node(node: Node, scope: Scope, rule: Rule | None) -> None:
     found = rule(scope, node) if rule else None
     found = None if found is None else scope.conformed(found, node.result.type)
     if found is None:
-        del scope.nodes[before:]
+        scope.drop(before)
         scope.nodes.append(node)
         return
     if not found.name and any(found in made.results for made in scope.nodes[before:]):
@@ -149,13 +85,6 @@ def renamed(node: AnyNode, names: Mapping[Value, Value]) -> AnyNode:
     if not any(operand in names for operand in node.operands):
         return node
     return replace(node, operands=tuple(names.get(operand, operand) for operand in node.operands))
-
-
-def uses(graph: Graph) -> Counter[Value]:
-    """How many operands and outputs each value of a level is. Bodies of loops are levels of their own."""
-    count: Counter[Value] = Counter(operand for node in graph.nodes for operand in node.operands)
-    count.update(graph.outputs.values())
-    return count
 
 
 @dataclass(eq=False)

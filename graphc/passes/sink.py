@@ -11,8 +11,8 @@ from graphc.ops.elementwise import SELECT
 from graphc.ops.indexing import SCATTER, SCATTER_ADD
 from graphc.ops.leaf import INSIDE, constant
 from graphc.ops.summing import BROADCAST, EXPAND, REDUCE_SUM
+from graphc.passes.masks import is_masked
 from graphc.passes.motion import can_leave, outside
-from graphc.passes.positions import is_masked, is_positional
 from graphc.passes.rebuild import Parts, Scope, Stack, rewrite
 
 _PRODUCTS = (CONTRACT, CONV, CONV_INPUT_GRADIENT, CONV_FILTER_GRADIENT, SCATTER, SCATTER_ADD)
@@ -58,7 +58,7 @@ class _Sinking:
 
     def _is_given(self, stack: Stack) -> bool:
         return stack not in self.written and (
-            stack.value in self.names or is_positional(self.inner, stack.value)
+            stack.value in self.names or self.inner.is_positional(stack.value)
         )
 
     # What moves.
@@ -113,7 +113,7 @@ class _Sinking:
         """Whether a node is better repeated behind the loop than stacked: masks, and what only spreads."""
         if node.op is SELECT:
             condition, _, fill = node.operands
-            return is_positional(self.inner, condition) and self.inner.number(fill) is not None
+            return self.inner.is_positional(condition) and self.inner.number(fill) is not None
         return node.op is EXPAND or node.op is BROADCAST
 
     # Moving it.
@@ -154,7 +154,7 @@ class _Sinking:
         """A body value for all steps at once."""
         if value not in self.names:
             node = self.inner.producer(value)
-            if isinstance(node, Node) and is_positional(self.inner, value):
+            if isinstance(node, Node) and self.inner.is_positional(value):
                 operands = tuple(self._whole(operand) for operand in node.operands)
                 self.names[value] = outside(self.scope, node, operands, self.parts.index)
             else:

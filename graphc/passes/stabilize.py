@@ -26,7 +26,7 @@ from graphc.ops.movement import FLIP, RESHAPE, SLICE, TRANSPOSE
 from graphc.ops.reduction import REDUCE_MAX
 from graphc.ops.softmax import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 from graphc.ops.summing import BROADCAST, EXPAND, REDUCE_SUM
-from graphc.passes.positions import holds_inside
+from graphc.passes.masks import holds_inside
 from graphc.passes.rebuild import Scope, rewrite, with_attrs
 
 _MOVES = (BROADCAST, EXPAND, RESHAPE, TRANSPOSE, FLIP, SLICE, RENAME, SHIFT, PICK, GATHER)
@@ -79,18 +79,22 @@ class Stabilize:
         return self._through(scope, value, self._log_here) or self._sum_of_exp(scope, value)
 
     def _through(
-        self, scope: Scope, value: Value, function: Callable[[Scope, Value], Value | None]
+        self,
+        scope: Scope,
+        value: Value,
+        function: Callable[[Scope, Value], Value | None],
+        budget: int = 50,
     ) -> Value | None:
         """A function taken before the moves that lead to a value, where it has an answer."""
         found = function(scope, value)
         node = self._maker(scope, value, SELECT, *_MOVES)
-        if found is not None or node is None:
+        if found is not None or node is None or not budget:
             return found
         if node.op is not SELECT:
-            inner = self._through(scope, node.operands[0], function)
+            inner = self._through(scope, node.operands[0], function, budget - 1)
             return None if inner is None else with_attrs(scope, node, inner, *node.operands[1:])
         condition, *branches = node.operands
-        results = [self._through(scope, branch, function) for branch in branches]
+        results = [self._through(scope, branch, function, budget // 2) for branch in branches]
         if function != self._log_here or results == [None, None]:
             return None
         taken = [r or scope(LOG, branch) for r, branch in zip(results, branches, strict=True)]
