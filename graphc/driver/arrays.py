@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from graphc.diagnostics import Diagnostic, GraphcError, fault, nearest
-from graphc.frontend.spec import InputInfo
+from graphc.frontend.arithmetic import one_line
+from graphc.frontend.spec import InputInfo, NonEmpty
 from graphc.ir.op import Array
 from graphc.types import BATCH, Index, TensorType
 
@@ -194,3 +195,19 @@ def masked(array: Array, type_: TensorType, lengths: Mapping[str, Array]) -> Arr
         shape = [len(own), *(-1 if d == place else 1 for d in range(1, array.ndim))]
         array = np.where(inside.reshape(shape), array, np.zeros((), array.dtype))
     return array
+
+
+def check_nonempty(nonempty: Sequence[NonEmpty], fed: Feed) -> None:
+    """Raises E450 where an example's lengths leave a mean or maximum with nothing."""
+    for need in nonempty:
+        steps = np.full(fed.batch, need.steps.constant)
+        for symbol, coefficient in need.steps.terms:
+            steps = steps + coefficient * fed.lengths.get(symbol.name, np.ones(fed.batch, np.int64))
+        bad = np.flatnonzero(steps < 0)
+        if bad.size:
+            lengths = ", ".join(f"{s.name} = {fed.lengths[s.name][bad[0]]}" for s, _ in need.steps.terms)
+            raise fault(
+                "E450",
+                f"`{one_line(need.span.text)}` has nothing to go over in example {bad[0]}, where {lengths}",
+                need.span,
+            )

@@ -13,7 +13,7 @@ import numpy as np
 from graphc.analysis.recurrence import plan
 from graphc.diagnostics import Diagnostic, fault, nearest
 from graphc.driver import streams, training
-from graphc.driver.arrays import Feed, feed
+from graphc.driver.arrays import Feed, check_nonempty, feed
 from graphc.driver.examples import literal, literal_lengths
 from graphc.driver.execution import Execution
 from graphc.driver.parameters import Parameters
@@ -144,7 +144,9 @@ class Program:
             size = max((len(np.atleast_1d(np.asarray(a))) for a in given.values()), default=1)
             given |= literal(own, size)
             lengths = {**literal_lengths(own), **(lengths or {})}
-        return feed(infos, given, lengths, self.real)
+        fed = feed(infos, given, lengths, self.real)
+        check_nonempty(self.spec.nonempty, fed)
+        return fed
 
     # ------------------------------------------------------------------------------------- running
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.driver import streams
-from graphc.driver.arrays import feed
+from graphc.driver.arrays import check_nonempty, feed
 from graphc.driver.examples import literal_lengths
 from graphc.driver.execution import Chunk
 from graphc.frontend.spec import InputInfo
@@ -44,6 +44,7 @@ def gradients(program: Program, batch: Batch, step: int) -> StepResult:
     over = spec.objectives[number].over if spec.objectives else None
     wrt = [name for name in program.trainable if over is None or name in over]
     fed = feed(spec.inputs, batch.arrays, batch.lengths, program.real)
+    check_nonempty(program.spec.nonempty, fed)
     items = streams.carried(spec.system) if chunked(program) or batch.carried else []
     sources = dict.fromkeys([*spec.updates.values(), *(item.source for item in items)])
     found = execution.gradients(

@@ -46,7 +46,7 @@ def call(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
             expr.span,
             help=f"subscripts go into brackets: {head.id}[...]",
         )
-    known = {*ctx.library.functions, *ctx.library.blocks, *builtins.NAMES}
+    known = {*ctx.library.functions, *ctx.library.blocks, *ctx.library.others, *builtins.NAMES}
     known |= {n for n, e in ctx.scope.names.items() if isinstance(e, Layer)}
     raise fault("E220", f"`{head.id}` is not a known function or layer", head.span, help=nearest(head.id, known))
 

@@ -85,7 +85,7 @@ def _no_block(head: ast.Expr, scope: Scope) -> GraphcError:
             head.span,
             help=f"call it as it is, `{text}(x)`",
         )
-    return fault("E220", f"`{text}` is not a known block", head.span, help=nearest(text, scope.library.blocks))
+    return fault("E220", f"`{text}` is not a known block", head.span, help=nearest(text, {*scope.library.blocks, *scope.library.others}))
 
 
 def _bind_parameters(block: ast.BlockDefinition, call: ast.Call, scope: Scope, inner: Scope) -> None:

@@ -1,8 +1,12 @@
-"""Where functions and blocks come from: the standard library and a file's imports."""
+"""Where functions and blocks come from: the standard library and a file's imports.
+
+Of the standard library only the files are parsed whose names a spec uses, directly or through each other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -14,16 +18,43 @@ from graphc.frontend.scope import Library
 Reader = Callable[[ast.String], Source]
 """Gives the text that an import's path names, or raises E243 if that file cannot be read."""
 
+_WORD = re.compile(r"[^\W\d]\w*")
+_DEFINITION = re.compile(r"^(?:block\s+)?([^\W\d]\w*)\s*\(", re.MULTILINE)
+
 
 @cache
-def standard_library() -> Library:
-    """The functions and blocks of `graphc/stdlib/*.nn`."""
-    library = Library()
+def _texts() -> Mapping[str, str]:
     folder = files("graphc") / "stdlib"
-    for entry in sorted(folder.iterdir(), key=lambda item: item.name):
-        if entry.name.endswith(".nn"):
-            text = entry.read_text(encoding="utf-8")
-            library = library.extended(parse(Source(f"stdlib/{entry.name}", text)))
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".nn"))
+    return {name: (folder / name).read_text(encoding="utf-8") for name in names}
+
+
+@cache
+def _index() -> Mapping[str, str]:
+    """The file that defines each name."""
+    return {name: file for file, text in _texts().items() for name in _DEFINITION.findall(text)}
+
+
+@cache
+def _parsed(file: str) -> ast.File:
+    return parse(Source(f"stdlib/{file}", _texts()[file]))
+
+
+def standard_names() -> frozenset[str]:
+    """Every function and block of `graphc/stdlib/*.nn`."""
+    return frozenset(_index())
+
+
+def standard_library(words: Iterable[str] | None = None) -> Library:
+    """The files of the standard library that define any of `words` (all, if None), and what those use."""
+    wanted = standard_names() if words is None else set(words)
+    chosen: set[str] = set()
+    while new := {_index()[word] for word in wanted & standard_names()} - chosen:
+        chosen |= new
+        wanted = {word for file in new for word in _WORD.findall(_texts()[file])}
+    library = Library(others=standard_names())
+    for file in sorted(chosen):
+        library = library.extended(_parsed(file))
     return library
 
 
@@ -32,16 +63,25 @@ def with_imports(file: ast.File, read: Reader) -> Library:
 
     Raises E243 for a file that cannot be read, E244 for imports in a circle, E245 for other statements.
     """
-    return _imported(file, read, standard_library(), [])
+    imported = _opened(file, read, [])
+    words: set[str] = set()
+    for each in (file, *imported):
+        words |= set(_WORD.findall(each.span.source.text))
+    library = standard_library(words)
+    for each in imported:
+        library = library.extended(each)
+    return library
 
 
-def _imported(file: ast.File, read: Reader, library: Library, opened: list[str]) -> Library:
+def _opened(file: ast.File, read: Reader, above: list[str]) -> list[ast.File]:
+    """The imported files, those that others use before them."""
+    found: list[ast.File] = []
     for statement in file.statements:
         if not isinstance(statement, ast.Import):
             continue
         source = read(statement.path)
-        if source.name in opened:
-            circle = " -> ".join([*opened[opened.index(source.name) :], source.name])
+        if source.name in above:
+            circle = " -> ".join([*above[above.index(source.name) :], source.name])
             raise fault("E244", f"imports go in a circle: {circle}", statement.span)
         imported = parse(source)
         for other in imported.statements:
@@ -53,5 +93,5 @@ def _imported(file: ast.File, read: Reader, library: Library, opened: list[str])
                     "an imported file defines functions and blocks only",
                     other.span,
                 )
-        library = _imported(imported, read, library, [*opened, source.name]).extended(imported)
-    return library
+        found += [*_opened(imported, read, [*above, source.name]), imported]
+    return found

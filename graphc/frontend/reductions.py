@@ -11,6 +11,7 @@ from graphc.diagnostics import fault, nearest
 from graphc.frontend import ast, reads
 from graphc.frontend.arguments import expect
 from graphc.frontend.arithmetic import one_line, shape_text
+from graphc.frontend.spec import NonEmpty
 from graphc.frontend.terms import Context, Term
 from graphc.ir.graph import Value
 from graphc.ir.op import Op
@@ -20,7 +21,7 @@ from graphc.ops import softmax as soft
 from graphc.ops.indexing import BROADCAST, RENAME
 from graphc.ops.leaf import CONSTANT, INSIDE
 from graphc.ops.masking import masked
-from graphc.types import BATCH, Affine, Dim, Index
+from graphc.types import BATCH, Affine, Dim, Index, Length
 
 if TYPE_CHECKING:
     from graphc.frontend.expressions import Expressions
@@ -76,6 +77,7 @@ def reduce(ex: Expressions, expr: ast.Call, ctx: Context, name: str) -> Term:
     if name == "mean":
         result = _divided(ex, result, value, bound, places)
     lifted = term.lifted - set(bound)
+    _note_nonempty(ex, bound, kind, expr)
     if kind.keeps:
         for index in bound:
             result, kept = _renamed(ex, result, index)
@@ -115,6 +117,17 @@ def _binders(
                 help=nearest(item.id, known),
             )
     return bound, dims, inner
+
+
+def _note_nonempty(ex: Expressions, bound: Sequence[Index], kind: Kind, expr: ast.Call) -> None:
+    """A mean over a run-time length is checked when the lengths are known."""
+    for index in bound:
+        steps = index.hi - index.lo
+        runtime = all(isinstance(symbol, Length) for symbol, _ in steps.terms)
+        if not kind.empty and index != BATCH and runtime and not steps.is_constant:
+            note = NonEmpty(steps, expr.span)
+            if note not in ex.el.spec.nonempty:
+                ex.el.spec.nonempty.append(note)
 
 
 def _axis(ex: Expressions, name: str, ctx: Context) -> Index | None:

@@ -20,6 +20,8 @@ class Library:
 
     functions: dict[str, list[ast.FunctionDefinition]] = field(default_factory=dict)
     blocks: dict[str, ast.BlockDefinition] = field(default_factory=dict)
+    others: frozenset[str] = frozenset()
+    """Names that could have been used and were not, for suggestions."""
 
     def extended(self, file: ast.File) -> Library:
         """This library with the functions and blocks of `file`, which hide those of the same name."""
@@ -31,7 +33,7 @@ class Library:
                 own.setdefault(statement.name, []).append(statement)
             elif isinstance(statement, ast.BlockDefinition):
                 blocks[statement.name] = statement
-        return Library(functions | own, blocks)
+        return Library(functions | own, blocks, self.others)
 
 
 @dataclass(eq=False)
@@ -156,5 +158,5 @@ class Scope:
     def known(self) -> set[str]:
         """Every name that could have been meant, for suggestions."""
         own = {*self.names, *self.dims, *self.axes, *self.lengths}
-        own |= {*self.library.functions, *self.library.blocks}
+        own |= {*self.library.functions, *self.library.blocks, *self.library.others}
         return own | (self.parent.known() if self.parent else set())

@@ -9,7 +9,7 @@ from graphc.frontend import ast
 from graphc.frontend.scope import Scope
 from graphc.ir.op import Array
 from graphc.ir.system import System
-from graphc.types import Index, TensorType
+from graphc.types import Affine, Index, TensorType
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +81,14 @@ class Metric:
     span: Span
 
 
+@dataclass(frozen=True)
+class NonEmpty:
+    """A mean or maximum over positions that are `steps + 1` in number: at least one for every example."""
+
+    steps: Affine
+    span: Span
+
+
 @dataclass(eq=False)
 class Spec:
     """A file, elaborated for one mode."""
@@ -100,6 +108,8 @@ class Spec:
     data: ast.Settings | None = None
     fit: ast.Settings | None = None
     generate: ast.Generate | None = None
+    nonempty: list[NonEmpty] = field(default_factory=list)
+    """What the lengths of every example must satisfy."""
     names: list[str] = field(default_factory=list)
     """The units that the user can see, in the order of the file."""
 
