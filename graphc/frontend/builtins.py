@@ -6,6 +6,7 @@ Everything else is in `graphc/stdlib/*.nn`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +16,10 @@ from graphc.frontend import ast, draws, reductions, tensors
 from graphc.frontend.arguments import expect
 from graphc.frontend.arithmetic import one_line
 from graphc.frontend.constants import constant_of
+from graphc.frontend.guards import guarded
 from graphc.frontend.probability import check_probability
 from graphc.frontend.terms import Context, Term
+from graphc.ir.graph import Value
 from graphc.ir.op import Array, Op
 from graphc.ops import elementwise as ew
 from graphc.ops.leaf import CONSTANT
@@ -71,8 +74,17 @@ def _where(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
             expr.args[0].span,
             help="compare it: `where(x > 0, a, b)`",
         )
-    yes, no = ex.one_kind([yes, no])
-    return ex.apply(ew.SELECT, ex.aligned([condition, yes, no], expr.span), expr.span)
+    condition, yes, no = ex.aligned([condition, *ex.one_kind([yes, no])], expr.span)
+    if condition.value is not None:
+        otherwise = ex.b(ew.LOGICAL_NOT, condition.value)
+        yes, no = _guarded(ex, yes, condition.value), _guarded(ex, no, otherwise)
+    return ex.apply(ew.SELECT, [condition, yes, no], expr.span)
+
+
+def _guarded(ex: Expressions, branch: Term, taken: Value) -> Term:
+    if branch.value is None:
+        return branch
+    return replace(branch, value=guarded(ex.b, branch.value, taken))
 
 
 def _real(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:

@@ -25,6 +25,7 @@ from graphc.frontend.declarations import (
     grouped,
 )
 from graphc.frontend.expressions import Expressions
+from graphc.frontend.guards import guarded
 from graphc.frontend.instances import Instance, declare_layer
 from graphc.frontend.instances import instance as call_instance
 from graphc.frontend.scope import Boundary, Definition, Layer, Library, Record, Scope
@@ -285,10 +286,11 @@ class Elaborator:
 
     def _located(self, diagnostic: Diagnostic, definition: Definition) -> Diagnostic:
         """A fault inside a library's text is shown at the place of the user's own that led there."""
+        calls = {id(i.scope): (i.span, caller) for (_, caller, _), i in self.instances.items()}
         place: Span | None = None
-        for instance in self.instances.values():
-            if instance.scope is definition.scope:
-                place = instance.span
+        scope = id(definition.scope)
+        while scope in calls and (place is None or place.source != self.spec.file.span.source):
+            place, scope = calls[scope]
         return self.moved(diagnostic, place)
 
     def moved(self, diagnostic: Diagnostic, place: Span | None) -> Diagnostic:
@@ -504,6 +506,7 @@ class Elaborator:
                 here = ex.b(ew.EQUAL, ex.affine(Affine.of(index)), ex.affine(at))
                 condition = here if condition is None else ex.b(ew.LOGICAL_AND, condition, here)
         assert condition is not None
+        value = guarded(ex.b, value, ex.b(ew.LOGICAL_NOT, condition))
         return ex.b(ew.SELECT, condition, held, value)
 
     # ------------------------------------------------------------------------------------- results

@@ -15,7 +15,7 @@ from graphc.ir.graph import Graph, Loop, Node, Value, body_graph
 from graphc.ir.system import READ, Subscript, System, Unit
 from graphc.lower.gather import gather, aside, zeros
 from graphc.ir.builder import Builder
-from graphc.ops.indexing import RENAME
+from graphc.ops.indexing import BROADCAST, RENAME
 from graphc.ops.leaf import INSIDE, INSIDE_STEP, POSITION, STEP
 from graphc.types import Affine, Index, TensorType
 
@@ -84,6 +84,9 @@ class Lowering:
                     index = node.attrs["index"]
                     steps = frozenset(loops & (index.dependencies | {index}))
                     value = builder(INSIDE_STEP if index in loops else INSIDE, index=index, steps=steps)
+                elif node.op is BROADCAST:
+                    rest = tuple(i for i in node.attrs["indices"] if i not in loops)
+                    value = builder(BROADCAST, *operands, indices=rest) if rest else operands[0]
                 else:
                     value = builder(node.op, *operands, called=node.result.name, **node.attrs)
             moved[node.result] = value
