@@ -45,7 +45,7 @@ class Entry(click.Group):
             status = INTERRUPTED
         except GraphcError as error:
             print_error(error)
-            status = WRONG_USAGE if isinstance(error, UsageFault) else FAULT
+            status = WRONG_USAGE if _is_usage(error) else FAULT
         except Exception as error:
             _print_internal(error)
             status = INTERNAL
@@ -60,6 +60,13 @@ class Entry(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return PIPE_CLOSED
         return status
+
+
+def _is_usage(error: GraphcError) -> bool:
+    """A fault of the command line itself, or one that lies in an option given there."""
+    spans = [diagnostic.span for diagnostic in error.diagnostics]
+    in_options = all(span is not None and span.source.name == "--set" for span in spans)
+    return isinstance(error, UsageFault) or in_options
 
 
 def print_error(error: GraphcError) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from graphc.analysis.recurrence import Single, Step, plan
 from graphc.ir.op import Array
 from graphc.types import BATCH
@@ -16,9 +18,12 @@ if TYPE_CHECKING:
 
 
 def trace(program: Program, inputs: Mapping[str, Any] | None) -> Trace:
-    """Run forward and backward in training mode and keep everything."""
-    fed = program.feed(inputs)
-    single = program.single and not inputs
+    """Run forward and backward in training mode and keep everything.
+
+    Inputs that all lack the batch are taken as one example, and shown as one.
+    """
+    given, single = _examples(program, dict(inputs or {}))
+    fed = program.feed(given)
     order = ordered_names(program)
     system = program.spec.system
     execution = program.execution
@@ -38,6 +43,16 @@ def trace(program: Program, inputs: Mapping[str, Any] | None) -> Trace:
         ]
         rows.append(_row(program, name, value, cotangent, summands_))
     return Trace(rows, found.loss, single)
+
+
+def _examples(program: Program, given: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    infos = program.spec.inputs
+    rest = [info for name, info in infos.items() if name not in given]
+    alone = all(info.has_value and not info.batched for info in rest)
+    ranks = {name: len(info.axes) + info.type.rank for name, info in infos.items()}
+    if alone and all(n in infos and np.ndim(array) == ranks[n] for n, array in given.items()):
+        return {name: np.asarray(array)[None] for name, array in given.items()}, True
+    return given, False
 
 
 def ordered_names(program: Program) -> list[str]:
