@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ops.contraction import CONTRACT
 from graphc.ops.convolution import CONV_FILTER_GRADIENT
-from graphc.ops.elementwise import ADD, MUL, NEG, SELECT, SUB
+from graphc.ops.elementwise import ADD, GREATER, MUL, NEG, SELECT, SUB
 from graphc.ops.indexing import SCATTER_ADD
 from graphc.ops.leaf import constant
+from graphc.ops.masking import sum_over
 from graphc.ops.summing import REDUCE_SUM
 from graphc.passes.masks import conjuncts
 from graphc.passes.rebuild import Scope, rewrite, with_attrs
@@ -141,14 +142,26 @@ def _in_order(operands: Sequence[Value]) -> tuple[Index, ...]:
 
 
 def _masked_operands(scope: Scope, node: Node, masks: Sequence[Value]) -> list[Value] | None:
-    """The operands with zero outside; None if some condition holds for no operand alone."""
+    """The operands with zero where they do not count; None if no operand varies with all of a mask."""
     operands = list(node.operands)
     for mask in dict.fromkeys(masks):
         wanted = set(mask.type.axes)
-        fits = [bool(wanted <= set(operand.type.axes)) for operand in operands]
-        if not any(fit and operand.type.dtype == "real" for fit, operand in zip(fits, operands, strict=True)):
+        if not any(_is_real(operand) and wanted <= set(operand.type.axes) for operand in node.operands):
             return None
-        for i, (fit, operand) in enumerate(zip(fits, operands, strict=True)):
-            if fit and operand.type.dtype == "real":
-                operands[i] = scope(SELECT, mask, operand, constant(scope, 0.0))
+        for i, operand in enumerate(node.operands):
+            if _is_real(operand) and not wanted.isdisjoint(operand.type.axes):
+                seen = _seen(scope, mask, operand)
+                operands[i] = scope(SELECT, seen, operands[i], constant(scope, 0.0))
     return operands
+
+
+def _is_real(value: Value) -> bool:
+    return value.type.dtype == "real"
+
+
+def _seen(scope: Scope, mask: Value, operand: Value) -> Value:
+    """Where an operand counts: where the mask holds at any position that the operand does not tell apart."""
+    missing = [index for index in mask.type.axes if index not in operand.type.axes]
+    if not missing:
+        return mask
+    return scope(GREATER, sum_over(scope, mask, missing), constant(scope, 0, "int"))

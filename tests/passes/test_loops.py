@@ -11,7 +11,7 @@ from graphc.ir.builder import Builder
 from graphc.ir.graph import Graph, LoopNode, Node, Value
 from graphc.ops.contraction import CONTRACT, matmul
 from graphc.ops.convolution import CONV
-from graphc.ops.elementwise import ADD, EQUAL, MUL, SELECT, SIGMOID, SUB, TANH
+from graphc.ops.elementwise import ADD, CAST, DIV, EQUAL, MUL, SELECT, SIGMOID, SUB, TANH
 from graphc.ops.indexing import GATHER, RENAME
 from graphc.ops.leaf import LENGTH, PIN, POSITION, STEP, constant
 from graphc.ops.masking import sum_over
@@ -19,7 +19,7 @@ from graphc.ops.summing import BROADCAST, REDUCE_SUM
 from graphc.passes import optimize
 from graphc.passes.dce import Dce
 from graphc.passes.initials import Initials
-from graphc.types import BATCH, Dim, Index, Length, TensorType
+from graphc.types import BATCH, Affine, Dim, Index, Length, TensorType
 from tests.autodiff.recurrences import EXAMPLES
 from tests.loops import Outcome, Step, loop
 from tests.passes.comparing import assert_same, graph, inside, loops, ops
@@ -210,6 +210,31 @@ def test_a_sum_of_large_products_is_a_contraction() -> None:
     assert_same(before, after)
     own = graph(b, weights, values, y=total(b, values))
     assert ops(optimize(own))["contract"] == 0
+
+
+def test_what_is_not_masked_itself_does_not_poison_the_sum() -> None:
+    """Causal attention: the values lack the index t that the mask `u <= t` has; NaN behind the end."""
+    b, earlier = Builder(), Index("u", T.length, Affine(1), Affine.of(T))
+    k, v = real("k", BATCH, T), real("v", BATCH, T, shape=(D,))
+    over, values = (b(RENAME, x, old=T, new=earlier) for x in (k, v))
+    attended = sum_over(b, b(MUL, b(TANH, b(MUL, k, over)), values), (earlier,))
+    before = graph(b, k, v, loss=total(b, attended))
+    after = optimize(before, verify=True)
+    assert ops(after)["contract"] == 1
+    assert_same(before, after)
+    gradients = differentiate(before, "loss", ["k", "v"]).graph
+    assert_same(gradients, optimize(gradients, verify=True))
+
+
+def test_a_factor_of_examples_without_steps_does_not_poison_the_sum() -> None:
+    b, x, w = Builder(), real("x", BATCH, T, shape=(D,)), real("y", BATCH, shape=(H,))
+    count = b(CAST, b(LENGTH, length=T.length), dtype="real")
+    scaled = b(DIV, w, count)
+    outer = b(CONTRACT, scaled, x, labels=(("i",), ("j",), ("i", "j")), indices=())
+    before = graph(b, x, w, y=sum_over(b, outer, (BATCH, T)))
+    after = optimize(before, verify=True)
+    assert ops(after)["reduce_sum"] == 1
+    assert_same(before, after)
 
 
 # Boundaries.
