@@ -28,6 +28,7 @@ from graphc.train.protocol import InputSpec, StepResult
 from graphc.train.trainer import epoch_line
 from graphc.train.trainer import fit as train
 from graphc.view.checks import CheckResult
+from graphc.view.doctor import Diagnosis
 from graphc.view.trace import Trace
 
 DTypeName = Literal["float32", "float64"]
@@ -205,9 +206,14 @@ class Program:
 
     # ------------------------------------------------------------------------------------ training
 
-    def gradients(self, batch: Batch, *, step: int) -> StepResult:
+    @property
+    def objectives(self) -> int:
+        """How many losses take a step on each batch."""
+        return max(1, len(self.spec.objectives))
+
+    def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
         """What the trainer asks for: loss, gradients and new running statistics of a mini-batch."""
-        return training.gradients(self, batch, step)
+        return training.gradients(self, batch, step, objective)
 
     def report(self, batches: Iterable[Batch]) -> dict[str, float]:
         """`loss` and each `report` over all the batches, in evaluation mode."""
@@ -295,6 +301,12 @@ class Program:
         from graphc.driver.checks import check_blocks, check_gradients
 
         return [*check_blocks(self), *(check_gradients(self) if grad else [])]
+
+    def diagnose(self) -> Diagnosis:
+        """What is worth a look before a long training; see `graphc doctor`."""
+        from graphc.driver.doctor import diagnose
+
+        return diagnose(self)
 
     def show(self, stage: str) -> str:
         """The program after a stage of the compiler: ast, ir, grad or unrolled."""

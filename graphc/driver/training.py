@@ -37,11 +37,10 @@ def input_spec(info: InputInfo) -> InputSpec:
     )
 
 
-def gradients(program: Program, batch: Batch, step: int) -> StepResult:
-    """Loss, gradients and new running statistics; with several objectives they take turns by step."""
+def gradients(program: Program, batch: Batch, step: int, objective: int = 0) -> StepResult:
+    """One objective's loss and gradients, and new running statistics."""
     spec, execution = program.spec, program.execution
-    number = (step - 1) % max(1, len(spec.objectives))
-    over = spec.objectives[number].over if spec.objectives else None
+    over = spec.objectives[objective].over if spec.objectives else None
     wrt = [name for name in program.trainable if over is None or name in over]
     fed = feed(spec.inputs, batch.arrays, batch.lengths, program.real)
     check_nonempty(program.spec.nonempty, fed)
@@ -53,7 +52,7 @@ def gradients(program: Program, batch: Batch, step: int) -> StepResult:
         fed,
         execution.run(fed, None, step, batch.example_ids),
         names=[name for name in sources if name in spec.system.units],
-        objective=number,
+        objective=objective,
         chunk=Chunk(batch.carried) if batch.carried else None,
     )
     values = {**found.values, **fed.arrays}
@@ -119,15 +118,24 @@ class Stepper:
         self.state = self.settings.optimizer.start({n: program.params[n] for n in program.trainable})
 
     def step(self, program: Program, batch: Batch) -> float:
-        """Move the parameters; the loss before."""
+        """Move the parameters, each objective on its turn; the first one's loss before."""
         self.steps += 1
-        result = gradients(program, batch, self.steps)
-        found = result.gradients
+        losses: list[float] = []
+        updates: dict[str, Array] = {}
+        for objective in range(program.objectives):
+            result = gradients(program, batch, self.steps, objective)
+            losses.append(result.loss)
+            updates = {**result.updates, **updates}
+            self._move(program, result.gradients)
+        for name, value in updates.items():
+            if name in program.params:
+                program.params[name] = value
+        return losses[0]
+
+    def _move(self, program: Program, found: Mapping[str, Array]) -> None:
         if self.settings.clip is not None:
             found = clip_by_norm(found, self.settings.clip, global_norm(found))
         current = {name: program.params[name] for name in found}
         self.state, moved = self.settings.optimizer.update(self.state, current, found, self.steps)
-        for name, value in {**moved, **result.updates}.items():
-            if name in program.params:
-                program.params[name] = value
-        return result.loss
+        for name, value in moved.items():
+            program.params[name] = value

@@ -74,8 +74,16 @@ class Trainable(Protocol):
         """The names of `params` that the optimizer moves."""
         ...
 
-    def gradients(self, batch: Batch, *, step: int) -> StepResult:
-        """Loss and gradients in training mode; `step` counts from 1 and keys the random draws."""
+    @property
+    def objectives(self) -> int:
+        """How many losses take a step on each batch, one after another."""
+        ...
+
+    def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
+        """One loss and its gradients in training mode, with respect to the parameters that it moves.
+
+        `step` counts batches from 1 and keys the random draws.
+        """
         ...
 
     def report(self, batches: Iterable[Batch]) -> dict[str, float]:

@@ -158,14 +158,24 @@ class _Training:
         return chunks(part, self.settings.batch, self.settings.bptt)
 
     def _step(self, batch: Batch, epoch: int) -> None:
-        settings, step = self.settings, self.history.steps + 1
+        step = self.history.steps + 1
         if not batch.first:
             batch = replace(batch, carried=self.carried)
-        result = self.model.gradients(batch, step=step)
+        updates: dict[str, Array] = {}
+        for objective in range(self.model.objectives):
+            result = self._descend(batch, epoch, step, objective)
+            updates = {**result.updates, **updates}
+        self._keep(updates)
+        self.history.steps = step
+
+    def _descend(self, batch: Batch, epoch: int, step: int, objective: int) -> StepResult:
+        """A step of the optimizer along one loss."""
+        settings = self.settings
+        result = self.model.gradients(batch, step=step, objective=objective)
         if not math.isfinite(result.loss):
             self._assign(self.previous)
             raise self._diverged("E501", f"the loss is {result.loss} at step {step} (epoch {epoch})")
-        gradients = {name: result.gradients[name] for name in self.params}
+        gradients: dict[str, Array] = dict(result.gradients)
         norm = global_norm(gradients)
         if not math.isfinite(norm):
             bad = next((name for name, g in gradients.items() if not np.isfinite(g).all()), "all together")
@@ -180,8 +190,7 @@ class _Training:
                 self.optimizer_state, self.params, gradients, step
             )
         self._assign(self.params | moved)
-        self._keep(result.updates)
-        self.history.steps = step
+        return result
 
     def _assign(self, params: dict[str, Array]) -> None:
         self.previous, self.params = self.params, params

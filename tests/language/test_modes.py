@@ -237,6 +237,8 @@ def test_losses_that_alternate() -> None:
     def sigmoid(v: np.ndarray) -> np.ndarray:
         return 1 / (1 + np.exp(-v))
 
+    trained = graphc.compile(ADVERSARIAL, dtype="float64")
+    trained.fit({"x": x, "z": z}, epochs=3, batch="all")
     for _ in range(3):
         program.step({"x": x, "z": z})
         fake = z @ A.T + shift
@@ -244,9 +246,9 @@ def test_losses_that_alternate() -> None:
         w = w - 0.1 * grad_w
         pull = -sigmoid(-(fake @ w))[:, None] * w
         A, shift = A - 0.1 * np.einsum("bi,bj->ij", pull, z) / 3, shift - 0.1 * pull.mean(0)
-    np.testing.assert_allclose(program.params["w"], w, rtol=1e-12)
-    np.testing.assert_allclose(program.params["make.A"], A, rtol=1e-12)
-    np.testing.assert_allclose(program.params["shift"], shift, rtol=1e-12)
+    for name, value in {"w": w, "make.A": A, "shift": shift}.items():
+        np.testing.assert_allclose(program.params[name], value, rtol=1e-12, err_msg=name)
+        np.testing.assert_allclose(trained.params[name], value, rtol=1e-12, err_msg=name)
 
 
 def test_a_loss_that_no_example_touches() -> None:

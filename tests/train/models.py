@@ -39,6 +39,8 @@ def specs(*items: InputSpec) -> dict[str, InputSpec]:
 class Linear:
     """yhat = w x + b with half the squared error, and the running mean of x beside it."""
 
+    objectives = 1
+
     def __init__(self, size: int, seed: int = 0) -> None:
         self.inputs = specs(spec("x", size), spec("y"))
         rng = np.random.default_rng(seed)
@@ -51,7 +53,7 @@ class Linear:
         self.seen: list[Array] = []
         self.reported: list[Array] = []
 
-    def gradients(self, batch: Batch, *, step: int) -> StepResult:
+    def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
         self.seen.append(batch.example_ids)
         x, y = batch.arrays["x"], batch.arrays["y"]
         error = x @ self.params["w"] + self.params["b"] - y
@@ -72,6 +74,8 @@ class Linear:
 class Scripted:
     """`w` counts the steps, and the losses are given functions of it."""
 
+    objectives = 1
+
     def __init__(
         self,
         validation: Callable[[float], float],
@@ -85,7 +89,7 @@ class Scripted:
         self.on_step: Callable[[int], None] = lambda step: None
         self.reports = 0
 
-    def gradients(self, batch: Batch, *, step: int) -> StepResult:
+    def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
         self.on_step(step)
         w = float(self.params["w"])
         return StepResult(
@@ -101,13 +105,15 @@ class Scripted:
 class Carrying:
     """Adds up a sequence of numbers, carrying the sum from chunk to chunk."""
 
+    objectives = 1
+
     def __init__(self) -> None:
         self.inputs = specs(spec("x", axes=(("t", "T"),)))
         self.params: dict[str, Array] = {"w": np.zeros(())}
         self.trainable = ["w"]
         self.sums: list[list[float]] = []
 
-    def gradients(self, batch: Batch, *, step: int) -> StepResult:
+    def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
         assert bool(batch.carried) is not batch.first
         x = batch.arrays["x"]
         start = batch.carried.get("sum", np.zeros(len(x)))
