@@ -65,7 +65,7 @@ class Entry(click.Group):
 def _is_usage(error: GraphcError) -> bool:
     """A fault of the command line itself, or one that lies in an option given there."""
     spans = [diagnostic.span for diagnostic in error.diagnostics]
-    in_options = all(span is not None and span.source.name == "--set" for span in spans)
+    in_options = all(span is not None and span.source.name in ("--set", "dims") for span in spans)
     return isinstance(error, UsageFault) or in_options
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import cast
 
-from graphc.diagnostics import Diagnostic, GraphcError, Source, fault, nearest
+from graphc.diagnostics import Diagnostic, GraphcError, Source, Span, fault, nearest
 from graphc.driver import storage
 from graphc.driver.pipeline import Pipeline
 from graphc.driver.program import DTypeName, Program, Settings
@@ -76,9 +76,28 @@ def _program(
 ) -> Program:
     settings = Settings(backend, cast(DTypeName, dtype), pipeline.given, seed, root, dict(options))
     program = Program(pipeline, settings, dict(imports))
+    _check_given(program)
     program.analyse()
     program.compile_seconds = time.perf_counter() - started
     return program
+
+
+def _check_given(program: Program) -> None:
+    """Sizes from outside are those of dims, or of axis ends, that the spec has."""
+    scope = program.spec.scope
+    known = {*scope.dims, *scope.lengths}
+    faults = [
+        Diagnostic(
+            "E524",
+            f"the spec has no dim or axis end `{name}`",
+            Span(Source("dims", f"{name}={value}"), 0, len(name)),
+            help=nearest(name, known),
+        )
+        for name, value in program.settings.dims.items()
+        if name not in known
+    ]
+    if faults:
+        raise GraphcError(faults)
 
 
 def _one_of(name: str, value: str, known: Collection[str]) -> None:
