@@ -124,8 +124,13 @@ def fault(
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A help line with the known name closest to `word`, or nothing."""
-    matches = get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
+    """A help line with the known name closest to `word`, or nothing. Case counts for little."""
+    names = sorted(set(known) - {word})
+    alike = [name for name in names if name.lower() == word.lower()]
+    matches = alike or get_close_matches(word, names, n=1, cutoff=0.6)
+    if not matches:
+        lower = {name.lower(): name for name in names}
+        matches = [lower[match] for match in get_close_matches(word.lower(), lower, n=1, cutoff=0.75)]
     return f"did you mean `{matches[0]}`?" if matches else ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.diagnostics import Label, Span, fault
+from graphc.diagnostics import Span, fault
 from graphc.frontend.terms import Term, lifted_of
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Value
@@ -53,7 +53,6 @@ class Arithmetic:
                     found.code,
                     f"`{one_line(span.text)}`: {found.message}",
                     span,
-                    note=", ".join(str(shape_text(v.type)) for v in values),
                     help=found.help,
                 ) from None
 
@@ -135,8 +134,7 @@ class Arithmetic:
                     "E201",
                     f"`{one_line(span.text)}`: shapes differ, {found}",
                     span,
-                    labels=_definitions(terms),
-                    help=_alignment_help(terms[position], target),
+                    help=_alignment_help(term, target),
                 )
             value = self.b(EXPAND, value, shape=target.shape, source=places)
             result.append(Term(value, term.lifted, term.axes))
@@ -156,14 +154,17 @@ def name_alignment(shape: Sequence[Dim], target: Sequence[Dim]) -> tuple[int | N
 
 def _alignment_help(term: Term, target: TensorType) -> str:
     assert term.value is not None
-    sizes = term.value.type.sizes
-    if sizes and sizes == target.sizes[: len(sizes)] and any(d.is_literal for d in target.shape):
-        return "only dims of one name align: name them in both types"
+    own, other = term.value.type.shape, target.shape
+    pairs = [(a, b) for a, b in zip(own, other, strict=False) if not a.agrees(b) and a.value == b.value]
+    if pairs and len(own) == len(other) and term.value.type.sizes == target.sizes:
+        a, b = pairs[0]
+        return (
+            f"`{a.expression}` and `{b.expression}` are different dims, although both are {a.value}: "
+            "use one name if they are one size"
+        )
+    if len(own) < len(other) and any(d.is_literal for d in (*own, *other)):
+        return "a smaller shape is aligned by the names of its dims: write names instead of numbers"
     return ""
-
-
-def _definitions(terms: Sequence[Term]) -> list[Label]:
-    return []
 
 
 def shape_text(type_: TensorType) -> str:
@@ -174,4 +175,16 @@ def shape_text(type_: TensorType) -> str:
 def one_line(text: str, width: int = 60) -> str:
     """The user's words on one line, cut where they are long."""
     flat = " ".join(text.split())
+    if flat.startswith("(") and _closes_at_end(flat):
+        flat = flat[1:-1].strip()
     return flat if len(flat) <= width else flat[: width - 3] + "..."
+
+
+def _closes_at_end(text: str) -> bool:
+    """Whether the bracket that opens a text is the one that ends it."""
+    depth = 0
+    for place, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return place == len(text) - 1
+    return False

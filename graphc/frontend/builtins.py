@@ -35,7 +35,9 @@ Handler = Callable[["Expressions", ast.Call, Context], Term]
 def _unary(op: Op) -> Handler:
     def build(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
         expect(expr, 1)
-        return ex.elementwise(op, [ex.real(ex.term(expr.args[0], ctx))], expr.span)
+        term = ex.term(expr.args[0], ctx)
+        ex.reject_bool(term, expr.args[0])
+        return ex.elementwise(op, [ex.real(term)], expr.span)
 
     return build
 
@@ -43,7 +45,10 @@ def _unary(op: Op) -> Handler:
 def _binary(op: Op) -> Handler:
     def build(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
         expect(expr, 2)
-        terms = [ex.real(term) for term in ex.terms(expr.args, ctx)]
+        terms = ex.terms(expr.args, ctx)
+        for term, argument in zip(terms, expr.args, strict=True):
+            ex.reject_bool(term, argument)
+        terms = [ex.real(term) for term in terms]
         return ex.elementwise(op, terms, expr.span, [one_line(a.span.text) for a in expr.args])
 
     return build

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from graphc.diagnostics import fault, nearest
-from graphc.frontend import ast, builtins, instances, reads
+from graphc.diagnostics import GraphcError, fault, nearest
+from graphc.frontend import ast, builtins, explaining, instances, reads
 from graphc.frontend.arithmetic import one_line
 from graphc.frontend.scope import Definition, Layer, Scope
 from graphc.frontend.terms import UNKNOWN, Closure, Context, Env, Poisoned, Term
@@ -93,7 +93,10 @@ def _function(ex: Expressions, expr: ast.Call, head: ast.Name, ctx: Context) -> 
             ctx.env,
         )
         ex.el.keep_env(expr, ctx, env)
-    return ex.term(function.value, replace(ctx, env=env))
+    try:
+        return ex.term(function.value, replace(ctx, env=env))
+    except GraphcError as error:
+        raise (error if env.open else explaining.at_the_call(ex, error, expr)) from None
 
 
 def _parameters(function: ast.FunctionDefinition, expr: ast.Call, ctx: Context) -> Mapping[str, Closure]:

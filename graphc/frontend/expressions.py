@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from graphc.diagnostics import Diagnostic, GraphcError, Span, fault, nearest
-from graphc.frontend import ast, builtins, calls, reads
+from graphc.frontend import ast, builtins, calls, explaining, reads
 from graphc.frontend.arithmetic import ARITHMETIC, COMPARISONS, LOGIC, Arithmetic, one_line, shape_text
 from graphc.frontend.constants import dim_of
 from graphc.frontend.scope import Definition, Layer, Record, Scope
@@ -42,7 +42,10 @@ class Expressions(Arithmetic):
         if key not in self._memo:
             self._kept.append(expr)
             with self.b.at(expr.span):
-                self._memo[key] = self._term(expr, ctx)
+                try:
+                    self._memo[key] = self._term(expr, ctx)
+                except GraphcError as error:
+                    raise explaining.explained(self, error, expr, ctx) from None
         return self._memo[key]
 
     def terms(self, exprs: Sequence[ast.Expr], ctx: Context) -> list[Term]:
@@ -97,8 +100,21 @@ class Expressions(Arithmetic):
         texts = [one_line(expr.left.span.text), one_line(expr.right.span.text)]
         if expr.op == "@":
             return self.product(terms, expr)
+        for term, operand in zip(terms, (expr.left, expr.right), strict=True):
+            self.reject_bool(term, operand)
         op = ARITHMETIC.get(expr.op) or COMPARISONS[expr.op]
         return self.elementwise(op, terms, expr.span, texts)
+
+    def reject_bool(self, term: Term, expr: ast.Expr) -> None:
+        """Raises E256 for a truth value where a number belongs."""
+        if term.value is not None and term.value.type.dtype == "bool":
+            text = one_line(expr.span.text)
+            raise fault(
+                "E256",
+                f"`{text}` is true or false, where a number belongs",
+                expr.span,
+                help=f"`real({text})` is 1 where it is true, else 0",
+            )
 
     def logic(self, op: ew.Op, exprs: Sequence[ast.Expr], span: Span, ctx: Context) -> Term:
         terms = self.terms(exprs, ctx)
@@ -125,17 +141,26 @@ class Expressions(Arithmetic):
         try:
             value = matmul(self.b, *self.same_indices([left.value, right.value]))
         except TypeFault as found:
-            labels = reads.definition_labels(self, expr.left, expr.right)
             raise fault(
                 found.code,
                 f"`{one_line(expr.span.text)}`: {found.message}",
                 expr.span,
-                note=f"`{one_line(expr.left.span.text)}` is {shape_text(left.value.type)}, "
-                f"`{one_line(expr.right.span.text)}` is {shape_text(right.value.type)}",
-                labels=labels,
-                help=found.help,
+                help=found.help or self._product_help(expr, left.value.type, right.value.type),
             ) from None
         return Term(value, lifted_of(terms))
+
+    def _product_help(self, expr: ast.Binary, left: TensorType, right: TensorType) -> str:
+        """A matrix that takes a state to the next, or one that is only turned."""
+        text = one_line(expr.left.span.text)
+        if left.rank != 2 or not right.rank:
+            return ""
+        head = expr.right.object if isinstance(expr.right, ast.Subscript) else None
+        size = right.shape[0].expression
+        if isinstance(head, ast.Name) and head.id == self.name:
+            return f"a state-to-state matrix is [{size}, {size}]"
+        if left.shape[0].agrees(right.shape[0]) and isinstance(expr.left, ast.Name):
+            return f"`{text}.T @ {one_line(expr.right.span.text)}` fits, if the transpose is meant"
+        return ""
 
     # ------------------------------------------------------------------------------------- names
 

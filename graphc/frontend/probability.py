@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.diagnostics import fault
-from graphc.frontend import ast
+from graphc.frontend import ast, reads
 from graphc.frontend.arithmetic import one_line
+from graphc.frontend.scope import Definition
 from graphc.frontend.terms import Context, Term
 from graphc.ir.graph import Node, Value
 from graphc.ir.system import READ
@@ -29,13 +30,18 @@ def check_probability(ex: Expressions, term: Term, expr: ast.Call, ctx: Context)
     """Raises E257 if the argument is the result of a product, a convolution, or a sum with one."""
     if term.value is None or not _is_logit(ex, ex.b.nodes, term.value, 0):
         return
-    argument = expr.args[0]
-    if isinstance(argument, ast.Name) and ctx.env is not None and argument.id in ctx.env.parameters:
-        argument = ctx.env.parameters[argument.id].expr
+    argument: ast.Expr = expr.args[0]
+    while isinstance(argument, ast.Name) and ctx.env is not None and argument.id in ctx.env.parameters:
+        closure = ctx.env.parameters[argument.id]
+        argument, ctx = closure.expr, ctx.enter(closure)
+    entry = ex.lookup(argument.id, ctx) if isinstance(argument, ast.Name) else None
+    text = "a product, or a sum with one, is any number"
+    labels = reads.definition_label(entry, argument.span, text) if isinstance(entry, Definition) else []
     raise fault(
         "E257",
         f"`{one_line(argument.span.text)}` is a logit, where a probability belongs",
         argument.span,
+        labels=labels,
         help="apply `softmax` (classes) or `sigmoid` (yes or no) to it first",
     )
 

@@ -209,13 +209,7 @@ def subscripted(ex: Expressions, found: Target, expr: ast.Subscript, ctx: Contex
     ex.el.visit(found.definition)
     visible = found_visible(found)
     if len(expr.items) > len(visible):
-        raise fault(
-            "E307",
-            f"`{one_line(expr.span.text)}`: `{one_line(expr.object.span.text)}` has "
-            f"{len(visible)} axes ({', '.join(i.name for i in visible)}), not {len(expr.items)}",
-            expr.span,
-            help="elements of a step go into brackets of their own: `h[t][0]`",
-        )
+        raise _too_many(found.definition, visible, expr)
     places: list[Place] = []
     for item in expr.items:
         if isinstance(item, ast.Slice | ast.Binder):
@@ -235,6 +229,24 @@ def subscripted(ex: Expressions, found: Target, expr: ast.Subscript, ctx: Contex
     return _lifted(ex, found, tuple(places), visible[len(places) :], expr, ctx)
 
 
+def _too_many(definition: Definition, visible: Sequence[Index], expr: ast.Subscript) -> Exception:
+    texts = [one_line(item.span.text) for item in expr.items]
+    name, count = one_line(expr.object.span.text), len(visible)
+    axes = f"one axis, `{visible[0].name}`" if count == 1 else f"{count} axes, {_names(visible)}"
+    split = f"{name}[{', '.join(texts[:count])}][{', '.join(texts[count:])}]"
+    return fault(
+        "E307",
+        f"`{one_line(expr.span.text)}` has {len(texts)} subscripts, `{name}` has {axes}",
+        expr.span,
+        labels=definition_label(definition, expr.span),
+        help=f"elements of a step stand in brackets of their own: `{split}`",
+    )
+
+
+def _names(indices: Sequence[Index]) -> str:
+    return ", ".join(f"`{index.name}`" for index in indices)
+
+
 def _lifted(
     ex: Expressions,
     found: Target,
@@ -248,11 +260,13 @@ def _lifted(
     places: list[Place] = [*found.hidden, *given]
     free = [i for i in missing if not any(_same_axis(i, b) for b in ctx.bound)]
     if len(free) > max(1, ctx.sequences):
-        names = ", ".join(f"`{i.name}`" for i in free)
+        written = ", ".join([*(str(p) for p in given), *(i.name for i in missing)])
         raise fault(
             "E306",
-            f"`{one_line(expr.span.text)}` lacks subscripts for {names}; only one may be missing",
+            f"`{one_line(expr.span.text)}` lacks subscripts for {_names(free)}; only one may be missing",
             expr.span,
+            labels=definition_label(definition, expr.span),
+            help=f"write them out: `{_shown(definition)}[{written}]`",
         )
     for index in missing:
         bound = [b for b in ctx.bound if _same_axis(index, b)]
@@ -269,7 +283,7 @@ def _lifted(
                 f"`{one_line(expr.span.text)}` is a whole sequence over `{index.name}`, "
                 f"and this equation is written for one step",
                 expr.span,
-                labels=[Label(definition.span, f"defined here, with axis `{index.name}`")],
+                labels=definition_label(definition, expr.span, f"defined here, with axis `{index.name}`"),
                 help=f"write `{one_line(expr.span.text)}[{index.name}]` for its step",
             )
         lifted.add(index)
@@ -469,12 +483,7 @@ def _check_ranges(
                 lo, hi = lo.substitute(symbol, other), hi.substitute(symbol, other)
         below, above = least(place - lo, ctx.ranges), least(hi - place, ctx.ranges)
         if not index.is_full and (below is None or below < 0 or above is None or above < 0):
-            raise fault(
-                "E309",
-                f"`{one_line(span.text)}` reads `{definition.name}` at `{index.name} = {place}`, "
-                f"and it exists for {index.name} = {index.lo}..{index.hi} only",
-                span,
-            )
+            raise _beyond(definition, index, place, span)
         held = [b.positions[number - hidden] for b in definition.boundaries if number - hidden in range(len(b.positions))]
         covered = [p for p in held if isinstance(p, Affine)]
         for short, ends, sign in ((below, lo, -1), (above, hi, 1)):
@@ -482,26 +491,103 @@ def _check_ranges(
                 continue
             for step in range(1, min(-short, 64) + 1):
                 if ends + sign * step not in covered:
-                    raise _missing(definition, index, place, ends + sign * step, span)
+                    at = ends + sign * step
+                    help_ = _narrower(index, place, ex.name, ctx) if definition.leaf is not None else ""
+                    raise _missing(definition, number - hidden, index, place, at, span, help_)
 
 
-def _missing(definition: Definition, index: Index, place: Affine, at: Affine, span: Span) -> Exception:
-    name = definition.name.split(".")[-1]
-    if not any(isinstance(symbol, Index) for symbol, _ in place.terms):
+def _beyond(definition: Definition, index: Index, place: Affine, span: Span) -> Exception:
+    at = str(place).replace("'", "")
+    bare_index = len(place.terms) == 1 and abs(place.terms[0][1]) == 1 and not place.constant
+    where = f"for every `{at}`" if bare_index else f"at `{index.name} = {at}`"
+    return fault(
+        "E309",
+        f"`{one_line(span.text)}` is read {where}, and it exists for `{_range_text(index)}` only",
+        span,
+        labels=definition_label(definition, span),
+        help=f"read it for the same part, as in `sum[{_range_text(index)}](...)`" if bare_index else "",
+    )
+
+
+def _range_text(index: Index) -> str:
+    return f"{index.name} = {index.lo}..{index.hi}".replace("'", "")
+
+
+def _missing(
+    definition: Definition, number: int, index: Index, place: Affine, at: Affine, span: Span, narrower: str
+) -> Exception:
+    """A position that does not exist: outside of an axis, before an input's first step, or without an
+    initial value."""
+    runs = f"`{index.name}` runs over {index.lo}..{index.hi}"
+    text = one_line(span.text)
+    # Whole multiples of an index, such as `x[2*t]`, leave the axis sooner or later: no boundary helps.
+    steps = all(abs(c) == 1 for symbol, c in place.terms if isinstance(symbol, Index))
+    if not any(isinstance(symbol, Index) for symbol, _ in place.terms) or not steps:
         return fault(
             "E308",
-            f"`{one_line(span.text)}` is outside the axis: `{index.name}` runs over {index.lo}..{index.hi}",
+            f"`{text}` is outside the axis: {runs}",
             span,
+            labels=definition_label(definition, span),
             help="axes are counted from 1" if place == Affine(0) else "",
+        )
+    others = [p.name for p in definition.visible]
+    others[number] = str(at)
+    missing = f"{_shown(definition)}[{','.join(others)}]"
+    if definition.leaf is not None:
+        return fault(
+            "E308",
+            f"`{text}` reads `{missing}`, which does not exist: {runs}",
+            span,
+            labels=definition_label(definition, span),
+            help=narrower,
         )
     return fault(
         "E304",
-        f"`{one_line(span.text)}` reads `{name}[{at}]`, which has no value: "
-        f"`{index.name}` runs over {index.lo}..{index.hi}",
+        f"`{text}` reads `{missing}`, which has no value: {runs}",
         span,
-        labels=[Label(definition.span, f"`{name}` is defined here")] if definition.span != span else [],
-        help=f"add a boundary equation: {name}[{at}] = 0",
+        labels=definition_label(definition, span),
+        help=f"give it one by a boundary equation: `{missing} = 0`",
     )
+
+
+def _narrower(index: Index, place: Affine, equation: str, ctx: Context) -> str:
+    """How to keep from reading an input before its first or behind its last step."""
+    reader = next((s for s, c in place.terms if isinstance(s, Index) and c == 1), None)
+    if reader is None:
+        return ""
+    shift = place - Affine.of(reader)
+    name = reader.name.rstrip("'")
+    if not shift.is_constant:
+        return ""
+    if reader in ctx.bound:
+        lo, hi = (Affine(1), index.hi - shift) if shift.constant > 0 else (Affine(1) - shift, index.hi)
+        return f"leave that step out: `[{name} = {lo}..{hi}]`"
+    edge = index.hi if shift.constant > 0 else Affine(1)
+    own = equation.split(".")[-1]
+    return f"give that step an equation of its own: `{own}[{edge}] = ...`" if "@" not in own else ""
+
+
+def _shown(definition: Definition) -> str:
+    """The name as it is written inside its block."""
+    return definition.name.split(".")[-1]
+
+
+def definition_label(definition: Definition, place: Span, text: str = "") -> list[Label]:
+    """Where a name comes from, unless that is the very line at fault."""
+    span = definition.span
+    inside = span.source == place.source and span.start <= place.start and place.end <= span.end
+    if inside or span.source != place.source:
+        return []
+    return [Label(left_side(definition), text or f"`{_shown(definition)}` is defined here")]
+
+
+def left_side(definition: Definition) -> Span:
+    """The left side of an equation, or a declaration as a whole."""
+    span = definition.span
+    if definition.leaf is not None or definition.general is None or "=" not in span.text:
+        return span
+    written = span.text.split("=")[0].rstrip()
+    return Span(span.source, span.start, span.start + len(written))
 
 
 def _check_length(definition: Definition, index: Index, place: Affine, span: Span) -> None:
@@ -514,19 +600,12 @@ def _check_length(definition: Definition, index: Index, place: Affine, span: Spa
             continue
         if isinstance(symbol, Length):
             continue
+        name = symbol.name.rstrip("'")
         raise fault(
             "E318",
-            f"`{one_line(span.text)}`: `{symbol.name}` runs to {length}, "
-            f"the axis `{index.name}` of `{definition.name}` to {index.length}",
+            f"`{one_line(span.text)}`: `{name}` runs over 1..{length}, "
+            f"and the axis `{index.name}` of `{_shown(definition)}` over 1..{index.length}",
             span,
+            labels=definition_label(definition, span),
+            help=f"if both are equally long, let them have one end: `axis {name} = 1..{index.length}`",
         )
-
-
-def definition_labels(ex: Expressions, *exprs: ast.Expr) -> list[Label]:
-    """Where the matrices of a faulty product are declared."""
-    labels = []
-    for expr in exprs:
-        entry = ex.el.spec.scope.names.get(expr.id) if isinstance(expr, ast.Name) else None
-        if isinstance(entry, Definition) and entry.leaf is not None:
-            labels.append(Label(entry.span, f"{entry.name} is {shape_text(entry.leaf.type)}"))
-    return labels
