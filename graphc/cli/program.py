@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from graphc.diagnostics import Diagnostic
 from graphc.view.checks import CheckResult
+from graphc.view.doctor import Diagnosis
 from graphc.view.results import Fitted
 from graphc.view.trace import Trace
 
@@ -45,6 +46,8 @@ class Program(Protocol):
     def fit(self, *, progress: Callable[[str], None]) -> Fitted: ...
 
     def checks(self, grad: bool) -> Sequence[CheckResult]: ...
+
+    def diagnose(self) -> Diagnosis: ...
 
     def show(self, stage: str) -> str: ...
 

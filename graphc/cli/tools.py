@@ -71,14 +71,16 @@ def explain(code: str) -> None:
 @json_option
 @compilation("float32")
 def doctor(file: str, as_json: bool, compilation: Compilation) -> None:
-    """Look for what is legal in FILE but probably not meant."""
+    """Look at FILE before a long training: data, loss at the start, gradients, a batch learned by heart."""
+    from graphc.view.doctor import doctor_object, doctor_text
+
     program = compilation.compile(file)
+    print_warnings(program.warnings)
+    diagnosis = program.diagnose()
     if as_json:
         from graphc.view.results import diagnostic_object, dumps
 
         warnings = [diagnostic_object(warning) for warning in program.warnings]
-        click.echo(dumps({"file": file, "warnings": warnings}))
-        return
-    print_warnings(program.warnings)
-    count = len(program.warnings)
-    click.echo(f"{file}: {f'{count} warning' + 's' * (count > 1) if count else 'nothing to complain about'}")
+        click.echo(dumps({**doctor_object(file, diagnosis), "warnings": warnings}))
+    else:
+        click.echo(doctor_text(file, diagnosis))

@@ -17,6 +17,7 @@ from graphc.cli import main
 from graphc.diagnostics import Diagnostic, Source, Span
 from graphc.types import BATCH, Dim, Index, Length, TensorType
 from graphc.view.checks import CheckResult
+from graphc.view.doctor import Diagnosis
 from graphc.view.trace import Trace, TraceRow
 
 SCALAR = TensorType.of("real", [BATCH])
@@ -56,6 +57,7 @@ class FakeProgram:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     warnings: list[Diagnostic] = field(default_factory=list)
     results: list[CheckResult] = field(default_factory=list)
+    diagnosis: Diagnosis = field(default_factory=lambda: Diagnosis("two examples", ()))
     failure: BaseException | None = None
     compile_seconds: float = 0.25
 
@@ -79,6 +81,9 @@ class FakeProgram:
     def checks(self, grad: bool) -> list[CheckResult]:
         self.asked.append(grad)
         return self.results
+
+    def diagnose(self) -> Diagnosis:
+        return self.diagnosis
 
     def show(self, stage: str) -> str:
         return f"stage {stage}"

@@ -10,6 +10,7 @@ import pytest
 from graphc.cli.tools import difference
 from graphc.diagnostics import Source, fault
 from graphc.view.checks import CheckResult
+from graphc.view.doctor import Diagnosis, Finding, ParameterHealth
 from tests.cli.conftest import FakeProgram, invoke, warning
 
 RIGHT = CheckResult("f ~= 0.5", "model.nn:3:3", True, "0.5", "0.5", "0.05")
@@ -99,13 +100,32 @@ def test_a_place_that_cannot_be_written(program: FakeProgram, spec: str, tmp_pat
 
 
 def test_doctor(program: FakeProgram, spec: str) -> None:
-    assert invoke("doctor", spec).stdout == f"{spec}: nothing to complain about\n"
+    assert invoke("doctor", spec).stdout == f"{spec}, on two examples\n\nnothing to complain about\n"
+    finding = Finding("loss", "look", "nan", "look for a logarithm of 0")
+    program.diagnosis = Diagnosis("data", (finding,), (ParameterHealth("W", (2, 3), 1.0, 0.25, 0.5),))
     program.warnings = [warning()]
     result = invoke("doctor", spec)
-    assert result.stdout == f"{spec}: 1 warning\n"
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        f"{spec}, on data",
+        "look  loss  nan",
+        "            look for a logarithm of 0",
+        "",
+        "parameter  shape  norm  gradient's norm  of it zero",
+        "W          2 x 3  1     0.25             50%",
+        "",
+        "1 thing to look at",
+    ]
     assert "warning[W901]" in result.stderr
-    (found,) = json.loads(invoke("doctor", spec, "--json").stdout)["warnings"]
-    assert (found["code"], found["place"]) == ("W901", "model.nn:1:10")
+
+
+def test_doctor_as_json(program: FakeProgram, spec: str) -> None:
+    program.diagnosis = Diagnosis("data", (Finding("loss", "ok", "1"),))
+    program.warnings = [warning()]
+    found = json.loads(invoke("doctor", spec, "--json").stdout)
+    assert (found["file"], found["data"], found["ok"]) == (spec, "data", True)
+    assert found["findings"] == [{"name": "loss", "status": "ok", "text": "1", "advice": ""}]
+    assert (found["warnings"][0]["code"], found["warnings"][0]["place"]) == ("W901", "model.nn:1:10")
 
 
 @pytest.fixture
