@@ -188,6 +188,7 @@ class Expressions(Arithmetic):
                     "E301",
                     f"`{expr.id}` has no value here: it is an axis, and this equation does not run over it",
                     expr.span,
+                    help=f"the number of steps is `{entry.length}`",
                 )
         raise self.unknown_name(expr, ctx)
 
@@ -213,12 +214,28 @@ class Expressions(Arithmetic):
                 "E222",
                 f"`{expr.id}` is a block, not a value",
                 expr.span,
-                help=f"make an instance: layer name = {expr.id}(...)",
+                help=f"make a layer of it, and call that: `layer f = {expr.id}(...)`",
             )
+        if expr.id in ctx.library.functions or expr.id in builtins.NAMES:
+            return fault(
+                "E246",
+                f"`{expr.id}` is a function, and stands here without arguments",
+                expr.span,
+                help=f"call it: `{expr.id}(x)`",
+            )
+        if expr.id == "batch":
+            return fault("E246", "`batch` is the axis over the examples, not a value", expr.span)
+        ends = [i for i in ctx.scope.axes.values() if i.name.upper() == expr.id and i.length.is_fixed]
+        if ends:
+            text = f"the axis `{ends[0].name}` ends at {ends[0].length}"
+            return fault("E220", f"`{expr.id}` is not known", expr.span, help=text)
         known = ctx.scope.known() | set(ctx.vars) | set(builtins.NAMES)
         if ctx.env is not None:
             known |= set(ctx.env.parameters)
-        return fault("E220", f"`{expr.id}` is not known", expr.span, help=nearest(expr.id, known))
+        help_ = nearest(expr.id, known)
+        if ctx.env is not None and not ctx.env.open:
+            help_ = ""
+        return fault("E220", f"`{expr.id}` is not known", expr.span, help=help_)
 
     # --------------------------------------------------------------------------------- subscripts
 
@@ -238,26 +255,35 @@ class Expressions(Arithmetic):
         if len(expr.items) > rank:
             raise fault(
                 "E259",
-                f"`{one_line(expr.span.text)}` has {len(expr.items)} subscripts, "
+                f"`{one_line(expr.span.text)}` has {_counted(len(expr.items), 'subscript')}, "
                 f"`{one_line(expr.object.span.text)}` is {shape_text(term.value.type)}",
                 expr.span,
+                labels=explaining.declared(self, [expr.object], expr.span, ctx),
             )
         place = 0
         for item in expr.items:
             assert term.value is not None
             if isinstance(item, ast.Binder):
-                raise fault("E314", f"a range `{item.span.text}` cannot stand in a subscript", item.span)
+                low, high = item.lo.span.text, item.hi.span.text
+                raise fault(
+                    "E314",
+                    f"`{item.span.text}` is a part of an axis, where elements are picked",
+                    item.span,
+                    help=f"elements are a slice, counted from 0: `{low}:{high}` ends before {high}",
+                )
             if isinstance(item, ast.Slice):
-                term = self.slice(term, item, place, ctx)
+                term = self.slice(term, item, place, ctx, expr)
                 place += 1
                 continue
-            term, kept = self.element(term, item, place, ctx)
+            term, kept = self.element(term, item, place, ctx, expr)
             if term.value is None:
                 return term
             place += kept
         return term
 
-    def slice(self, term: Term, item: ast.Slice, place: int, ctx: Context) -> Term:
+    def slice(
+        self, term: Term, item: ast.Slice, place: int, ctx: Context, whole: ast.Subscript
+    ) -> Term:
         assert term.value is not None
         size = term.value.type.shape[place]
         dims = ctx.scope.all_dims
@@ -266,35 +292,46 @@ class Expressions(Arithmetic):
         if not lo.value <= hi.value <= size.value:
             raise fault(
                 "E258",
-                f"`{item.span.text}` is not a part of 0:{size.value}",
+                f"`{item.span.text}` is {lo.value}:{hi.value}, "
+                + ("which is empty" if lo.value > hi.value else f"not a part of 0:{size.value}"),
                 item.span,
+                labels=explaining.declared(self, [whole.object], whole.span, ctx),
             )
         if lo.value == 0 and hi.value == size.value:
             return term
         value = self.b(SLICE, term.value, dim=place, start=lo.value, stop=hi.value, size=hi - lo)
         return Term(value, term.lifted)
 
-    def element(self, term: Term, item: ast.Expr, place: int, ctx: Context) -> tuple[Term, int]:
+    def element(
+        self, term: Term, item: ast.Expr, place: int, ctx: Context, whole: ast.Subscript
+    ) -> tuple[Term, int]:
         assert term.value is not None
         size = term.value.type.shape[place]
+        labels = explaining.declared(self, [whole.object], whole.span, ctx)
+        name = one_line(whole.object.span.text)
         fixed = reads.position(self, item, ctx)
         if fixed is not None and not fixed.is_constant:
+            rest = ", ".join(dim.expression for dim in term.value.type.shape[1:])
+            table = f"{name}[{item.span.text}] : " + (f"[{rest}]" if rest else "real")
             raise fault(
                 "E314",
                 f"`{item.span.text}` is a position along an axis and cannot pick an element of [{size}]",
                 item.span,
+                labels=labels,
                 help="give the sequence a name of its own, and subscript that"
                 if term.lifted
-                else "declare a table over the axis instead: `param P[t] : [E]`",
+                else f"declare a table over the axis instead: `param {table}`",
             )
         if fixed is not None and fixed.is_constant:
             at = fixed.constant
             if not 0 <= at < size.value:
+                last = f"{name}[{size.expression}-1]" if not size.is_literal else f"{name}[{size.value - 1}]"
                 raise fault(
                     "E258",
-                    f"element `{item.span.text}` is outside 0..{size.value - 1}",
+                    f"`{one_line(whole.span.text)}`: there is no element {at}; they are 0 to {size.value - 1}",
                     item.span,
-                    help="elements are counted from 0" if at == size.value else "",
+                    labels=labels,
+                    help=f"the last one is `{last}`" if at in (-1, size.value) else "",
                 )
             shape = term.value.type.shape
             value = self.b(SLICE, term.value, dim=place, start=at, stop=at + 1, size=Dim.literal(1))
@@ -306,13 +343,33 @@ class Expressions(Arithmetic):
         if index.value.type.dtype != "int":
             raise fault(
                 "E256",
-                f"`{one_line(item.span.text)}` is {index.value.type.dtype}, where an index belongs",
+                f"`{one_line(item.span.text)}` is {index.value.type.dtype}, where a class number belongs",
                 item.span,
-                help="declare it as index(K)",
+                labels=explaining.declared(self, [item], item.span, ctx),
+                help=f"declare it as `index({size.expression})`",
             )
+        self._check_classes(item, size, ctx, whole)
         pair = self.same_indices([term.value, index.value])
         value = self.b(GATHER, *pair, dim=place)
         return Term(value, lifted_of([term, index])), index.value.type.rank
+
+    def _check_classes(self, item: ast.Expr, size: Dim, ctx: Context, whole: ast.Subscript) -> None:
+        """A class number must be an element of what it looks up."""
+        found = reads.target(self, item.object if isinstance(item, ast.Subscript) else item, ctx)
+        classes = found.definition.classes if found is not None else None
+        if found is None or classes is None or classes <= size.value:
+            return
+        name = found.definition.name.split(".")[-1]
+        raise fault(
+            "E258",
+            f"`{one_line(whole.span.text)}`: `{name}` is index({classes}), "
+            f"and `{one_line(whole.object.span.text)}` has elements 0 to {size.value - 1} only",
+            item.span,
+            labels=[
+                *explaining.declared(self, [whole.object], whole.span, ctx),
+                *reads.definition_label(found.definition, item.span),
+            ],
+        )
 
     def field(self, expr: ast.Field, ctx: Context) -> Term:
         target = reads.target(self, expr, ctx)
@@ -321,11 +378,7 @@ class Expressions(Arithmetic):
         if reads.pending(self, expr, ctx):
             return UNKNOWN
         if expr.name != "T":
-            raise fault(
-                "E226",
-                f"`{one_line(expr.object.span.text)}` has no field `{expr.name}`",
-                expr.span,
-            )
+            raise reads.no_field(self, expr, ctx)
         term = self.term(expr.object, ctx)
         if term.value is None:
             return term
@@ -335,6 +388,10 @@ class Expressions(Arithmetic):
                 f"`{one_line(expr.span.text)}`: only a matrix can be transposed with `.T`, "
                 f"this is {shape_text(term.value.type)}",
                 expr.span,
+                labels=explaining.declared(self, [expr.object], expr.span, ctx),
+                help="a vector needs no transpose: `w @ x` is the inner product"
+                if term.value.type.rank == 1
+                else "",
             )
         return Term(self.b(TRANSPOSE, term.value, perm=(1, 0)), term.lifted)
 
@@ -354,3 +411,7 @@ class Expressions(Arithmetic):
         if total is None:
             return self.number(position.constant)
         return total if position.constant == 0 else self.b(ew.ADD, total, self.number(position.constant))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from graphc.analysis.intervals import greatest, least
-from graphc.diagnostics import Label, Span, fault
+from graphc.diagnostics import GraphcError, Label, Span, fault, nearest
 from graphc.frontend import ast, calls
 from graphc.frontend.arithmetic import one_line, shape_text
 from graphc.frontend.declarations import fixed_position
@@ -151,12 +151,35 @@ def _output(ex: Expressions, scope: Scope, name: str, place: ast.Expr) -> Target
             "E226",
             f"`{one_line(place.span.text)}` has no output `{name}`",
             place.span,
-            help="it has " + ", ".join(f"`{n}`" for n in scope.outputs),
+            help=nearest(name, scope.outputs) or "it has " + ", ".join(f"`{n}`" for n in scope.outputs),
         )
     entry = scope.names[name] if name in scope.names else scope.names["@output"]
     assert isinstance(entry, Definition)
     hidden = tuple(Affine.of(index) for index in entry.outer)
     return Target(entry, hidden, entry.visible)
+
+
+def no_field(ex: Expressions, expr: ast.Field, ctx: Context) -> GraphcError:
+    """What a field that does not exist may have been meant for."""
+    text = one_line(expr.object.span.text)
+    layer = _layer(ex, expr.object, ctx)
+    if layer is not None:
+        known = [n for n, e in layer.scope.names.items() if isinstance(e, Definition)]
+        what, help_ = f"the layer `{text}` has no parameter `{expr.name}`", nearest(expr.name, known)
+        if not help_ and known:
+            help_ = "it has " + ", ".join(f"`{name}`" for name in known)
+        return fault("E226", what, expr.span, labels=[Label(layer.span, "declared here")], help=help_)
+    entry = ex.lookup(expr.object.id, ctx) if isinstance(expr.object, ast.Name) else None
+    if isinstance(entry, Definition) and entry.broken:
+        raise Poisoned
+    if isinstance(expr.object, ast.Name) and entry is None and expr.object.id not in ctx.vars:
+        raise ex.unknown_name(expr.object, ctx)
+    return fault(
+        "E226",
+        f"`{text}` has no field `{expr.name}`: fields are the outputs of a layer's call",
+        expr.span,
+        labels=definition_label(entry, expr.span) if isinstance(entry, Definition) else [],
+    )
 
 
 def pending(ex: Expressions, expr: ast.Field, ctx: Context) -> bool:
@@ -176,7 +199,7 @@ def whole(ex: Expressions, entry: Record | Layer, expr: ast.Name, ctx: Context) 
     """A record or a layer where a value belongs: always a fault."""
     if isinstance(entry, Layer):
         raise fault(
-            "E222", f"`{expr.id}` is a layer, not a value", expr.span, help=f"call it: {expr.id}(x)"
+            "E222", f"`{expr.id}` is a layer, not a value", expr.span, help=f"call it: `{expr.id}(x)`"
         )
     block = ex.el.block_of(entry.call, entry.scope)
     assert block is not None
@@ -320,9 +343,9 @@ def position(ex: Expressions, expr: ast.Expr, ctx: Context) -> Affine | None:
             if isinstance(entry, Index):
                 raise fault(
                     "E301",
-                    f"subscript `{name}` is an axis that this equation does not run over",
+                    f"this equation does not run over `{name}`",
                     expr.span,
-                    help=f"give the left side `[{name}]`, or bind it: `sum[{name}](...)`",
+                    help=f"give the left side `[{name}]`, or bind it by a reduction, `sum[{name}](...)`",
                 )
             return fixed_position(expr, ctx.scope) if isinstance(entry, Length) or entry else None
         case ast.Unary(op="-"):
