@@ -64,9 +64,12 @@ class Entry(click.Group):
 
 def _is_usage(error: GraphcError) -> bool:
     """A fault of the command line itself, or one that lies in an option given there."""
-    spans = [diagnostic.span for diagnostic in error.diagnostics]
-    in_options = all(span is not None and span.source.name in ("--set", "dims") for span in spans)
-    return isinstance(error, UsageFault) or in_options
+    return isinstance(error, UsageFault) or all(_in_options(d) for d in error.diagnostics)
+
+
+def _in_options(diagnostic: Diagnostic) -> bool:
+    span = diagnostic.span
+    return diagnostic.code == "E523" or (span is not None and span.source.name in ("--set", "dims"))
 
 
 def print_error(error: GraphcError) -> None:

@@ -33,6 +33,7 @@ class Compilation:
     root: str | None
     dims: Mapping[str, int]
     settings: Mapping[str, str]
+    disabled: tuple[str, ...] = ()
 
     def compile(self, path: str) -> Program:
         import graphc
@@ -45,6 +46,7 @@ class Compilation:
             seed=self.seed,
             root=self.root,
             settings=dict(self.settings),
+            disabled=self.disabled,
         )
 
 
@@ -60,10 +62,12 @@ def compilation(default_dtype: str) -> Callable[[Command], Command]:
             seed: int,
             root: str | None,
             sets: tuple[str, ...],
+            without: tuple[str, ...],
             **rest: Any,
         ) -> Any:
             dims, settings = read_settings(sets)
-            return command(*args, compilation=Compilation(backend, dtype, seed, root, dims, settings), **rest)
+            chosen = Compilation(backend, dtype, seed, root, dims, settings, without)
+            return command(*args, compilation=chosen, **rest)
 
         result: Any = wrapped
         for option in reversed(_options(default_dtype)):
@@ -89,6 +93,12 @@ def _options(default_dtype: str) -> list[Callable[[Any], Any]]:
             "--dtype", type=click.Choice(["float32", "float64"]), default=default_dtype, show_default=True
         ),
         click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, metavar="N"),
+        click.option(
+            "--without",
+            multiple=True,
+            metavar="PASS",
+            help="Leave out a pass of the compiler, such as cse, hoist or stabilize.",
+        ),
         click.option(
             "--root",
             type=click.Path(exists=True, file_okay=False),

@@ -16,6 +16,7 @@ from graphc.frontend import ast
 from graphc.frontend.library import with_imports
 from graphc.frontend.parser import parse as parse_source
 from graphc.frontend.source import read_source
+from graphc.passes import NAMES as PASS_NAMES
 from graphc.train.paths import resolve
 
 BACKENDS = ("auto", "reference")
@@ -45,6 +46,8 @@ def compile(
     started = time.perf_counter()
     _one_of("backend", backend, BACKENDS)
     _one_of("dtype", dtype, DTYPES)
+    for name in disabled:
+        _one_of("pass", name, PASS_NAMES)
     text, folder = _source(source)
     base = Path(root) if root is not None else folder
     given = _sizes(dims or {})
