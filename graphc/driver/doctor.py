@@ -1,25 +1,22 @@
-"""What is worth a look before a long training: the usual recipe for debugging a network, as a program."""
+"""What is worth a look before a long training: the usual recipe for debugging a network."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from graphc.driver.arrays import feed
-from graphc.driver.specimen import Specimen, contradictions, inputs, take
+from graphc.driver.overfitting import late_gradients, overfit
+from graphc.driver.specimen import inputs, take
 from graphc.driver.targets import Target, targets
 from graphc.ir.graph import Node
 from graphc.ir.op import Array, Op
-from graphc.ops import random
 from graphc.ops.elementwise import RELU, SIGMOID, TANH
 from graphc.ops.leaf import PIN
 from graphc.train.data import Batch
-from graphc.train.optimizers import Adam
 from graphc.train.protocol import StepResult
 from graphc.view.doctor import Diagnosis, Finding, ParameterHealth
 
@@ -28,12 +25,6 @@ if TYPE_CHECKING:
 
 BATCH = 64
 FEW = 16
-STEPS = 200
-RATES = (1e-2, 1e-1, 1.0, 1e-3)
-LEARNED = 0.02
-"""The share of the first loss at which there is nothing left to show."""
-SECONDS = 20.0
-"""How long overfitting may take altogether."""
 
 
 def diagnose(program: Program) -> Diagnosis:
@@ -46,7 +37,10 @@ def diagnose(program: Program) -> Diagnosis:
         starts = _starts(program, specimen.batch)
         health = _health(program, starts)
         findings += _losses(program, starts, targets(program.spec))
-        findings += [_alive(health), *_units(program, specimen.batch), _overfit(program, specimen)]
+        findings.append(_alive(health, lambda: late_gradients(program, specimen.batch)))
+        if program.trainable:
+            findings += _units(program, specimen.batch)
+        findings.append(overfit(program, specimen.few))
     else:
         findings.append(Finding("loss", "-", "there is none: no `minimize`, no single scalar `output`"))
     findings += _warnings(program)
@@ -107,16 +101,22 @@ def _norm(array: Array) -> float:
     return float(np.sqrt(np.sum(np.square(array, dtype=np.float64))))
 
 
-def _alive(health: Sequence[ParameterHealth]) -> Finding:
-    """Whether every parameter gets a gradient, and none a far smaller one than the others."""
+def _alive(health: Sequence[ParameterHealth], late: Callable[[], set[str]]) -> Finding:
+    """Whether every parameter gets a gradient, and none a far smaller one than the others.
+
+    `late` finds those that get one after some steps: a layer behind which all weights are zero at first.
+    """
     if not health:
         return Finding("gradients", "-", "no parameters to train")
     broken = [h.name for h in health if not math.isfinite(h.gradient)]
     if broken:
         return Finding("gradients", "look", f"not finite in {_listed(broken)}")
-    dead = [h.name for h in health if h.gradient == 0]
-    if dead:
+    zero = [h.name for h in health if h.gradient == 0]
+    coming = late() if zero else set()
+    if dead := [name for name in zero if name not in coming]:
         return Finding("gradients", "look", f"zero in {_listed(dead)} over this batch")
+    if zero:
+        return Finding("gradients", "ok", f"zero at the first step in {_listed(zero)}, alive after some more")
     sizes = {h.name: h.gradient / math.sqrt(max(1, math.prod(h.shape))) for h in health}
     least, most = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
     text = f"alive in {len(health)} parameter{'' if len(health) == 1 else 's'}"
@@ -183,82 +183,6 @@ def _saturated(name: str, values: Array, op: Op) -> Finding:
     return Finding(
         f"units {name}", "look", text, "gradients vanish there: smaller weights, standardized inputs"
     )
-
-
-# -------------------------------------------------------------------------------------- overfitting
-
-
-@dataclass(frozen=True)
-class _Fall:
-    """How far the loss fell on one batch."""
-
-    rate: float
-    first: float
-    last: float
-    steps: int
-
-    @property
-    def enough(self) -> bool:
-        return self.last <= 0.1 * self.first
-
-
-def _overfit(program: Program, specimen: Specimen) -> Finding:
-    """Can a few examples be learned by heart? If not, something is wrong with the equations."""
-    name = "overfits a batch"
-    if not program.trainable:
-        return Finding(name, "-", "no parameters to train")
-    if len(program.spec.objectives) > 1:
-        return Finding(name, "-", "several losses alternate, and none of them alone has to fall")
-    deadline = time.monotonic() + SECONDS
-    falls: list[_Fall] = []
-    for rate in RATES:
-        if time.monotonic() < deadline:
-            falls.append(_fall(program, specimen.few, rate, deadline))
-            if falls[-1].enough or falls[-1].first <= 0:
-                break
-    best = min(falls, key=lambda fall: fall.last if math.isfinite(fall.last) else math.inf)
-    text = f"{best.first:.4g} to {best.last:.4g} in {best.steps} steps of adam(lr = {best.rate:g})"
-    if best.first <= 0:
-        return Finding(name, "-", f"{text}; a loss below zero has no end to fall to")
-    if best.enough:
-        return Finding(name, "ok", text)
-    return Finding(name, "look", text, _why(program, specimen.few, best))
-
-
-def _fall(program: Program, batch: Batch, rate: float, deadline: float) -> _Fall:
-    copy, rule = program.fresh(), Adam(lr=rate)
-    state = rule.start({name: copy.params[name] for name in copy.trainable})
-    losses: list[float] = []
-    for step in range(1, STEPS + 2):
-        result = copy.gradients(batch, step=step)
-        losses.append(result.loss)
-        over = not math.isfinite(result.loss) or result.loss <= LEARNED * losses[0]
-        if over or time.monotonic() > deadline:
-            break
-        current = {name: copy.params[name] for name in result.gradients}
-        state, moved = rule.update(state, current, result.gradients, step)
-        for name, value in {**moved, **result.updates}.items():
-            if name in copy.params:
-                copy.params[name] = value
-    return _Fall(rate, losses[0], losses[-1], len(losses) - 1)
-
-
-def _why(program: Program, batch: Batch, fall: _Fall) -> str:
-    """The most telling reason that the loss stays up."""
-    if not math.isfinite(fall.last):
-        return "it stops being a number: look for a logarithm or a root of 0, or a division by 0"
-    still = [w.message for w in program.warnings if w.code == "W202"]
-    if still:
-        return "some parameters never move, see below"
-    known = [target for target in targets(program.spec) if target is not None]
-    if known and contradictions(batch, known[0].name):
-        return f"examples with the same inputs have different `{known[0].name}`"
-    graph = program.pipeline.graph("train", (program.pipeline.loss_unit("train"),))
-    if any(isinstance(node, Node) and node.op in random.OPS for node in graph.walk()):
-        return "training draws at random (dropout, noise), which keeps the loss up: try without"
-    if fall.steps < STEPS:
-        return f"there was no time for more steps than these ({SECONDS:g} s)"
-    return "the equations may be too weak for these examples, or a penalty or the noise in them keeps it up"
 
 
 # ----------------------------------------------------------------------------------------- warnings

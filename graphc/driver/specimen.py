@@ -40,6 +40,9 @@ class Specimen:
 def take(program: Program, *, batch: int, few: int) -> Specimen:
     """Examples of the spec's data, or its own, or drawn ones. Raises a fault of the `fit` block."""
     settings = fit_settings(program, {})
+    if not program.spec.inputs:
+        nothing = Batch({})
+        return Specimen("a spec without inputs", nothing, nothing, None)
     fault = ""
     if program.spec.data is not None or program.examples is not None:
         try:
