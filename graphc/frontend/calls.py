@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from graphc.diagnostics import GraphcError, fault, nearest
+from graphc.diagnostics import GraphcError, Label, fault, nearest
 from graphc.frontend import ast, builtins, explaining, instances, reads
 from graphc.frontend.arithmetic import one_line
 from graphc.frontend.scope import Definition, Layer, Scope
@@ -32,23 +32,29 @@ def call(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
         return _function(ex, expr, head, ctx)
     if head.id in builtins.NAMES:
         return builtins.build(ex, expr, head, ctx)
-    if head.id in ctx.library.blocks:
+    if (block := ctx.library.blocks.get(head.id)) is not None:
         raise fault(
             "E222",
             f"`{head.id}` is a block; a call never creates weights",
-            expr.span,
-            help=f"make an instance first: layer name = {one_line(expr.span.text)}",
+            head.span,
+            help=f"make a layer of it, and call that: `layer f = {instances.block_signature(block)}`, `f(x)`",
         )
     if entry is not None or head.id in ctx.vars:
         raise fault(
             "E222",
             f"`{head.id}` is not a function",
-            expr.span,
-            help=f"subscripts go into brackets: {head.id}[...]",
+            head.span,
+            labels=reads.definition_label(entry, expr.span) if isinstance(entry, Definition) else [],
+            help=f"a product is `{head.id} * (...)`, a subscript `{head.id}[...]`",
         )
+    raise unknown(head, ctx)
+
+
+def unknown(head: ast.Name, ctx: Context) -> GraphcError:
+    """A call of a name that nothing defines."""
     known = {*ctx.library.functions, *ctx.library.blocks, *ctx.library.others, *builtins.NAMES}
     known |= {n for n, e in ctx.scope.names.items() if isinstance(e, Layer)}
-    raise fault("E220", f"`{head.id}` is not a known function or layer", head.span, help=nearest(head.id, known))
+    return fault("E220", f"`{head.id}` is not a known function or layer", head.span, help=nearest(head.id, known))
 
 
 def _layer_value(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
@@ -81,8 +87,16 @@ def _function(ex: Expressions, expr: ast.Call, head: ast.Name, ctx: Context) -> 
     function = _overload(ex, expr, head, ctx)
     if function is None:
         return UNKNOWN
-    if ctx.env is not None and ctx.env.expands(function):
-        raise fault("E248", f"function `{head.id}` contains itself", expr.span)
+    chain = ctx.env.chain(function) if ctx.env is not None else []
+    if chain:
+        way = " -> ".join([*chain, head.id]) if len(chain) > 1 else ""
+        raise fault(
+            "E248",
+            f"function `{head.id}` contains itself" + (f": {way}" if way else ""),
+            expr.span,
+            labels=[Label(function.span, f"`{head.id}` is defined here")] if way else [],
+            help="what repeats is written along an axis, with `f[k-1]`",
+        )
     env = ex.el.env_of(expr, ctx)
     if env is None or env.function is not function:
         env = Env(
@@ -126,9 +140,10 @@ def _overload(ex: Expressions, expr: ast.Call, head: ast.Name, ctx: Context) -> 
     fitting = [f for f in overloads if _fits(f, expr)]
     if not fitting:
         shapes = " or ".join(f"`{_signature(f)}`" for f in overloads[:4])
+        count = len(expr.args) + len(expr.options)
         raise fault(
             "E224",
-            f"`{head.id}` is called with {len(expr.args)} arguments; it is {shapes}",
+            f"`{head.id}` is called with {count} argument{'s' * (count != 1)}; it is {shapes}",
             expr.span,
         )
     if len(fitting) == 1 and not any(p.kind for p in fitting[0].parameters):
@@ -162,5 +177,4 @@ def _by_kind(
 
 
 def _signature(function: ast.FunctionDefinition) -> str:
-    parts = [p.name + (f" : {p.kind}" if p.kind else "") for p in function.parameters]
-    return f"{function.name}({', '.join(parts)})"
+    return f"{function.name}({', '.join(map(instances.parameter_text, function.parameters))})"

@@ -418,8 +418,8 @@ class Elaborator:
             return wanted.shape
         raise fault(
             "E237",
-            f"`{definition.name}` is {shape_text(wanted)}, "
-            f"`{one_line(definition.span.text)}` is {shape_text(found)}",
+            f"`{definition.scope.prefix.rstrip('.')}` takes `{definition.name.split('.')[-1]}` : "
+            f"{shape_text(wanted)}, and `{one_line(definition.span.text)}` is {shape_text(found)}",
             definition.span,
         )
 

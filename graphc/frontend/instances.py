@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from graphc.diagnostics import Diagnostic, GraphcError, Label, Span, fault, nearest
-from graphc.frontend import ast, builtins, reads
+from graphc.frontend import ast, builtins, calls, reads
 from graphc.frontend.arithmetic import one_line, shape_text
 from graphc.frontend.constants import constant_of, dim_of
 from graphc.frontend.declarations import (
@@ -188,6 +188,8 @@ def _called(ex: Expressions, expr: ast.Call, ctx: Context) -> tuple[Layer, tuple
     layer = ex.lookup(head.id, ctx)
     if isinstance(layer, Definition | Layer) and layer.broken:
         raise Poisoned
+    if layer is None and head.id not in ctx.vars:
+        raise calls.unknown(head, ctx)
     if not isinstance(layer, Layer):
         raise fault("E222", f"`{one_line(head.span.text)}` is not a layer", head.span)
     own = len(layer.family) - len(ctx.scope.family)
@@ -195,11 +197,14 @@ def _called(ex: Expressions, expr: ast.Call, ctx: Context) -> tuple[Layer, tuple
         names = ", ".join(i.name for i in layer.family[-own:]) if own else ""
         raise fault(
             "E228",
-            f"`{head.id}` is a family over {names}; its call needs a subscript"
+            f"`{head.id}` is a family over `{names}`; its call needs a subscript"
             if own
             else f"`{head.id}` is one layer and takes no subscript",
             expr.function.span,
-            help=f"write `{head.id}[{names}](...)`" if own else "",
+            labels=[Label(layer.span, "declared here")],
+            help=f"write `{head.id}[{names}](...)`"
+            if own
+            else f"for weights of its own at each step declare a family, `layer {head.id}[k] = ...`",
         )
     places = tuple(reads.fixed(ex, item, ctx) for item in items if not isinstance(item, ast.Slice | ast.Binder))
     return layer, ctx.scope.family + places
@@ -261,9 +266,10 @@ def _formal_axes(
         if len(lifted) < len(names):
             raise fault(
                 "E317",
-                f"`{layer.name}` wants a sequence for {wanted}; `{text}` is one step",
+                f"`{layer.name}` takes a whole sequence, {wanted}; `{text}` is one step of it",
                 given[item.name].span,
-                help="pass the name without its subscript",
+                help="pass the name without its subscript, in an equation without this axis: "
+                f"`h = {layer.name}(...)`",
             )
         rest = sorted(lifted, key=lambda i: i.name)
         for name in names:
@@ -272,8 +278,10 @@ def _formal_axes(
             if index not in rest:
                 raise fault(
                     "E318",
-                    f"`{text}` runs over `{rest[0].name}`, another argument of `{layer.name}` over `{index.name}`",
+                    f"`{text}` runs over `{rest[0].name}`, another argument of `{layer.name}` over "
+                    f"`{index.name}`",
                     given[item.name].span,
+                    help="the block has one axis for both: give the two sequences the same axis",
                 )
             rest.remove(index)
             formal[name] = index
@@ -296,9 +304,10 @@ def _formal_dims(
         if unknown and len(names) != value.type.rank:
             raise fault(
                 "E237",
-                f"`{item.name}` is [{', '.join(e.span.text for e in item.type.shape)}], "
+                f"`{layer.name}` takes `{item.name} : {one_line(item.type.span.text)}`, and "
                 f"`{one_line(given[item.name].span.text)}` is {shape_text(value.type)}",
                 given[item.name].span,
+                labels=[Label(layer.span, "declared here")],
             )
         for name, size in zip(names, value.type.shape, strict=False):
             if name in unknown:

@@ -61,11 +61,17 @@ class Env:
     open: bool
     caller: Env | None
 
-    def expands(self, function: ast.FunctionDefinition) -> bool:
-        """Whether `function` is being expanded here already."""
-        if self.function is function:
-            return True
-        return self.caller is not None and self.caller.expands(function)
+    def chain(self, function: ast.FunctionDefinition) -> list[str]:
+        """The functions from an expansion of `function` that goes on here down to this one; empty if there
+        is none."""
+        env: Env | None = self
+        names: list[str] = []
+        while env is not None:
+            names.append(env.function.name)
+            if env.function is function:
+                return names[::-1]
+            env = env.caller
+        return []
 
 
 @dataclass(frozen=True, eq=False)
