@@ -17,7 +17,7 @@ from graphc.diagnostics import Diagnostic, GraphcError, fault
 if TYPE_CHECKING:
     from graphc.cli.program import Program
 
-STAGES = ("ast", "ir", "grad", "unrolled")
+STAGES = ("ast", "params", "ir", "grad", "unrolled")
 
 
 @click.command()

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphc.diagnostics import fault
+from graphc.driver.inventory import parameter_rows
 from graphc.driver.pipeline import LOSS
 from graphc.driver.tracing import ordered_names
 from graphc.frontend.dump import dump_tree
 from graphc.ir.graph import Graph
 from graphc.ir.printer import print_graph
 from graphc.passes.unroll import unroll
+from graphc.view.parameters import parameters_text
 
 if TYPE_CHECKING:
     from graphc.driver.program import Program
@@ -30,9 +32,11 @@ def show(program: Program, stage: str) -> str:
     if stage == "grad":
         made = program.pipeline.gradients("train", program.trainable, dense=True)
         return "\n\n".join(print_graph(executable.graph) for executable, _ in made.parts)
+    if stage == "params":
+        return parameters_text(parameter_rows(program.spec))
     if stage == "unrolled":
         return print_graph(unroll(forward_graph(program), lengths(program)))
-    raise fault("E704", f"unknown stage `{stage}`", help="stages are ast, ir, grad, unrolled")
+    raise fault("E704", f"unknown stage `{stage}`", help="stages are ast, params, ir, grad, unrolled")
 
 
 def forward_graph(program: Program) -> Graph:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from graphc.view.columns import columns
 from graphc.view.numbers import number
 
 Status = Literal["ok", "look", "-"]
@@ -71,8 +72,7 @@ def _table(parameters: Sequence[ParameterHealth]) -> list[str]:
         shape = " x ".join(map(str, health.shape)) or "1"
         norms = number(float(f"{health.value:.3g}")), number(float(f"{health.gradient:.3g}"))
         rows.append((health.name, shape, *norms, f"{health.still:.0%}"))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return columns(rows, right=(2, 3, 4))
 
 
 def doctor_object(file: str, diagnosis: Diagnosis) -> dict[str, Any]:
