@@ -50,7 +50,8 @@ def diagnose(program: Program) -> Diagnosis:
 def _starts(program: Program, batch: Batch) -> list[StepResult]:
     """The first step of each loss, from the initial parameters."""
     fresh = program.fresh()
-    return [fresh.gradients(batch, step=number + 1) for number in range(max(1, len(program.spec.objectives)))]
+    count = max(1, len(program.spec.objectives))
+    return [fresh.gradients(batch, step=1, objective=number) for number in range(count)]
 
 
 # ------------------------------------------------------------------------------- loss and gradients

@@ -39,10 +39,10 @@ class Trial:
         self.state = self.rule.start({name: self.copy.params[name] for name in self.copy.trainable})
         self.steps = 0
 
-    def step(self) -> StepResult:
-        """Move the parameters; loss and gradients before."""
+    def step(self, objective: int = 0) -> StepResult:
+        """Move the parameters of an objective; loss and gradients before."""
         self.steps += 1
-        result = self.copy.gradients(self.batch, step=self.steps)
+        result = self.copy.gradients(self.batch, step=self.steps, objective=objective)
         if math.isfinite(result.loss):
             params = self.copy.params
             current = {name: params[name] for name in result.gradients}
@@ -56,7 +56,8 @@ class Trial:
 def late_gradients(program: Program, batch: Batch) -> set[str]:
     """The parameters that get a gradient within the first few steps."""
     trial = Trial(program, batch, RATES[0])
-    results = [trial.step() for _ in range(LATE * max(1, len(program.spec.objectives)))]
+    count = max(1, len(program.spec.objectives))
+    results = [trial.step(number) for _ in range(LATE) for number in range(count)]
     return {name for result in results for name, gradient in result.gradients.items() if gradient.any()}
 
 

@@ -52,17 +52,18 @@ def take(program: Program, *, batch: int, few: int) -> Specimen:
         else:
             steps = settings.bptt or 1
             origin = "the training data" if program.spec.data is not None else "the spec's own examples"
-            first, second, many = (_some(found, size, steps) for size in (batch, few, _MANY))
+            streams = settings.batch or 1
+            first, second, many = (_some(found, size, streams, steps) for size in (batch, few, _MANY))
             return Specimen(f"{origin}, {_count(first)} at a time", first, second, many)
     arrays = {name: np.asarray(array) for name, array in drawn(program.spec.inputs, 0, few).items()}
     random = Batch(arrays, {}, np.arange(few, dtype=np.uint64))
     return Specimen(f"{few} examples drawn at random", random, random, None, fault)
 
 
-def _some(found: Dataset, size: int, steps: int) -> Batch:
+def _some(found: Dataset, size: int, streams: int, steps: int) -> Batch:
     part = found.train
     if isinstance(part, Stream):
-        return next(chunks(part, size, steps))
+        return next(chunks(part, min(size, streams), steps))
     return next(shuffled_batches(part, size, seed=0, epoch=1))
 
 
@@ -75,15 +76,21 @@ def _count(batch: Batch) -> int:
 
 def inputs(program: Program, specimen: Specimen) -> Iterator[Finding]:
     """Whether real inputs have mean 0 and deviation 1, roughly; whether classes are balanced."""
+    aims = _aims(program)
     for name, info in program.spec.inputs.items():
         values = _valid(program, specimen.many, name) if specimen.many is not None else None
         if values is not None and len(values) >= _ENOUGH:
             if info.classes is not None and not info.axes and not info.type.rank:
                 yield _balance(name, values, info.classes)
             elif info.type.dtype == "real":
-                by = readers(program.spec.system, name)
-                target = all("@" in reader for reader in by)
-                yield _scale(name, values, "target" if target else "input")
+                yield _scale(name, values, "target" if name in aims else "input")
+
+
+def _aims(program: Program) -> set[str]:
+    """The inputs that only losses and reports read, if there are others."""
+    names = list(program.spec.inputs)
+    found = {n for n in names if all("@" in reader for reader in readers(program.spec.system, n))}
+    return found if len(found) < len(names) else set()
 
 
 def _valid(program: Program, many: Batch, name: str) -> Array:

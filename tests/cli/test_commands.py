@@ -112,7 +112,7 @@ def test_doctor(program: FakeProgram, spec: str) -> None:
         "            look for a logarithm of 0",
         "",
         "parameter  shape  norm  gradient's norm  of it zero",
-        "W          2 x 3  1     0.25             50%",
+        "W          2 x 3     1             0.25         50%",
         "",
         "1 thing to look at",
     ]
