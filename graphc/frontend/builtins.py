@@ -116,7 +116,7 @@ def _linspace(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
 def literal(ex: Expressions, expr: ast.Expr, ctx: Context) -> Term:
     """A list: a constant if its parts are, else its parts stacked along a new first dim."""
     try:
-        value = constant_of(expr, ctx.scope.all_dims)
+        value = constant_of(expr, ctx.scope.numbers)
     except GraphcError as error:
         if not isinstance(expr, ast.ListLiteral) or error.diagnostics[0].code != "E235":
             raise

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from graphc.diagnostics import GraphcError, fault, nearest
+from graphc.diagnostics import GraphcError, Span, fault, nearest
 from graphc.frontend import ast
 from graphc.ir.op import Array
 from graphc.types import Dim
 
 LARGEST_DIM = 2**31 - 1
 MOST_ELEMENTS = 2**31
+MOST_CONSTANTS = 10**7
+"""Constants are computed while a spec is compiled, so that they must stay small."""
 
 
 def dim_of(expr: ast.Expr, dims: Mapping[str, Dim]) -> Dim:
@@ -22,12 +25,10 @@ def dim_of(expr: ast.Expr, dims: Mapping[str, Dim]) -> Dim:
     Raises E220 for an unknown name, E231 for what is not a size.
     """
     found = _dim(expr, dims)
-    if not 0 <= found.value <= LARGEST_DIM:
-        raise fault(
-            "E231",
-            f"`{expr.span.text}` is {found.value}; a size is a whole number from 0 to {LARGEST_DIM}",
-            expr.span,
-        )
+    if found.value > LARGEST_DIM:
+        raise fault("E231", f"`{_short(expr)}` is too large for a size: at most {LARGEST_DIM}", expr.span)
+    if found.value < 0:
+        raise fault("E231", f"`{_short(expr)}` is {found.value}, and a size is not negative", expr.span)
     return found
 
 
@@ -35,7 +36,9 @@ def _dim(expr: ast.Expr, dims: Mapping[str, Dim]) -> Dim:
     match expr:
         case ast.Number() if expr.is_integer:
             if len(expr.text) > 18:
-                raise fault("E231", f"`{expr.text[:20]}...` is too large for a size", expr.span)
+                raise fault(
+                    "E231", f"`{_short(expr)}` is too large for a size: at most {LARGEST_DIM}", expr.span
+                )
             return Dim.literal(int(expr.text))
         case ast.Name(id=name):
             if name not in dims:
@@ -56,16 +59,18 @@ def _dim(expr: ast.Expr, dims: Mapping[str, Dim]) -> Dim:
             if right.value == 0 or left.value % right.value:
                 raise fault(
                     "E231",
-                    f"`{expr.span.text}`: {left.value} cannot be divided evenly by {right.value}",
+                    f"`{_short(expr)}`: {left.value} cannot be divided evenly by {right.value}",
                     expr.span,
                 )
             return left // right
     raise fault(
-        "E231", f"`{expr.span.text}` is not a size: whole numbers, dims, `+ - * /` are", expr.span
+        "E231",
+        f"`{_short(expr)}` is not a size: a size is made of whole numbers and dims with `+ - * /`",
+        expr.span,
     )
 
 
-def constant_of(expr: ast.Expr, dims: Mapping[str, Dim]) -> Array:
+def constant_of(expr: ast.Expr, dims: Mapping[str, Dim | float]) -> Array:
     """The float64 array that a literal stands for: numbers, dims, arithmetic, nested lists, `linspace`.
 
     Raises E235 if it is not constant, E234 for a ragged list.
@@ -74,7 +79,8 @@ def constant_of(expr: ast.Expr, dims: Mapping[str, Dim]) -> Array:
         case ast.Number():
             return np.asarray(expr.value)
         case ast.Name(id=name) if name in dims:
-            return np.asarray(float(dims[name].value))
+            known = dims[name]
+            return np.asarray(float(known.value if isinstance(known, Dim) else known))
         case ast.Unary(op="-"):
             return np.asarray(-constant_of(expr.operand, dims))
         case ast.Binary(op=("+" | "-" | "*" | "/" | "^")):
@@ -87,13 +93,40 @@ def constant_of(expr: ast.Expr, dims: Mapping[str, Dim]) -> Array:
                 )
             return np.array(items)
         case ast.Call(function=ast.Name(id="linspace"), args=(lo, hi, shape)) if not expr.options:
-            sizes = _sizes(shape, dims)
+            sizes = _sizes(shape, {n: d for n, d in dims.items() if isinstance(d, Dim)})
             ends = float(constant_of(lo, dims)), float(constant_of(hi, dims))
             return np.linspace(*ends, int(np.prod(sizes))).reshape(sizes)
     raise fault("E235", f"`{_short(expr)}` is not a constant", expr.span)
 
 
-def _arithmetic(expr: ast.Binary, dims: Mapping[str, Dim]) -> Array:
+def number_of(expr: ast.Expr, numbers: Mapping[str, Dim | float]) -> float:
+    """One constant number. Raises E251 if `expr` is something else."""
+    try:
+        found = constant_of(expr, numbers)
+    except GraphcError as error:
+        raise fault(
+            "E251",
+            f"`{_short(expr)}` must be a constant",
+            error.diagnostics[0].span or expr.span,
+        ) from None
+    if found.ndim:
+        raise fault("E251", f"`{_short(expr)}` must be one number, not a list", expr.span)
+    return float(found)
+
+
+def names_in(expr: ast.Expr) -> Iterator[ast.Name]:
+    """The names of an arithmetic expression."""
+    match expr:
+        case ast.Name():
+            yield expr
+        case ast.Binary():
+            yield from names_in(expr.left)
+            yield from names_in(expr.right)
+        case ast.Unary():
+            yield from names_in(expr.operand)
+
+
+def _arithmetic(expr: ast.Binary, dims: Mapping[str, Dim | float]) -> Array:
     left, right = constant_of(expr.left, dims), constant_of(expr.right, dims)
     operations: dict[str, Any] = {
         "+": np.add,
@@ -112,17 +145,18 @@ def _arithmetic(expr: ast.Binary, dims: Mapping[str, Dim]) -> Array:
 def _sizes(expr: ast.Expr, dims: Mapping[str, Dim]) -> tuple[int, ...]:
     items = expr.items if isinstance(expr, ast.ListLiteral) else (expr,)
     sizes = tuple(dim_of(item, dims).value for item in items)
-    if int(np.prod([float(s) for s in sizes])) > MOST_ELEMENTS:
-        raise too_large(expr, sizes)
+    if math.prod(sizes) > MOST_CONSTANTS:
+        raise too_large(expr.span, sizes, MOST_CONSTANTS)
     return sizes
 
 
-def too_large(expr: ast.Syntax, sizes: tuple[int, ...]) -> GraphcError:
+def too_large(span: Span, sizes: Sequence[int], most: int = MOST_ELEMENTS) -> GraphcError:
+    """E253 for a tensor of `sizes`."""
     shape = " x ".join(map(str, sizes))
+    text = " ".join(span.text.split())
+    text = text if len(text) <= 40 else text[:37] + "..."
     return fault(
-        "E253",
-        f"`{expr.span.text[:40]}` would have {shape} elements; at most {MOST_ELEMENTS} are allowed",
-        expr.span,
+        "E253", f"`{text}` would have {shape} elements; at most {most:,} are allowed", span
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from graphc.diagnostics import Diagnostic, GraphcError, Label, Span, fault, nearest
 from graphc.frontend import ast
-from graphc.frontend.constants import MOST_ELEMENTS, constant_of, dim_of, too_large
+from graphc.frontend.constants import MOST_ELEMENTS, constant_of, dim_of, names_in, number_of, too_large
 from graphc.frontend.scope import Boundary, Definition, Layer, Record, Scope
 from graphc.frontend.spec import InputInfo, ParamInfo, StateInfo
 from graphc.ir.op import Array
@@ -27,12 +27,16 @@ def declare_dims(
     statements: Iterable[ast.Statement], scope: Scope, given: dict[str, int], faults: list[Diagnostic]
 ) -> None:
     """Dims may use one another in any order. `given` values (the command line's) win."""
-    items = {
-        item.name: item
-        for statement in statements
-        if isinstance(statement, ast.DimDeclaration)
-        for item in statement.items
-    }
+    items: dict[str, ast.DimItem] = {}
+    for statement in statements:
+        for item in statement.items if isinstance(statement, ast.DimDeclaration) else ():
+            if item.name in RESERVED:
+                faults.append(_reserved(item.name, item.span))
+            elif item.name in items:
+                faults += _twice(item.name, item.span, items[item.name].span).diagnostics
+            else:
+                items[item.name] = item
+                scope.spans[item.name] = item.span
     pending: list[str] = []
 
     def resolve(name: str) -> Dim:
@@ -40,8 +44,15 @@ def declare_dims(
             return scope.dims[name]
         item = items[name]
         if name in pending:
-            circle = " -> ".join([*pending[pending.index(name) :], name])
-            raise fault("E232", f"dims defined in a circle: {circle}", item.span)
+            round_ = pending[pending.index(name) :]
+            scope.unsized.update(round_)
+            raise fault(
+                "E232",
+                f"dims are defined in a circle: {' -> '.join([*round_, name])}",
+                item.span,
+                labels=[Label(items[other].span, f"`{other}`") for other in round_[1:]],
+                help="give one of them a number",
+            )
         pending.append(name)
         try:
             if name in given:
@@ -51,12 +62,14 @@ def declare_dims(
                     "E230",
                     f"dim `{name}` has no value",
                     item.span,
-                    help=f"write `dim {name} = 64`, or give it with --set {name}=64",
+                    help=f"write `dim {name} = 64`, or give it with `--set {name}=64`",
                 )
             else:
-                for used in _names_in(item.value):
+                for used in (name.id for name in names_in(item.value)):
                     if used in items:
                         resolve(used)
+                    if used in scope.unsized:
+                        raise GraphcError(())
                 value = dim_of(item.value, scope.all_dims).value
             if value < 1:
                 raise fault("E231", f"dim `{name}` is {value}; a dim is at least 1", item.span)
@@ -71,17 +84,7 @@ def declare_dims(
         except GraphcError as error:
             faults.extend(d for d in error.diagnostics if d not in faults)
             scope.dims.setdefault(name, Dim.named(name, 1))
-
-
-def _names_in(expr: ast.Expr) -> Iterator[str]:
-    match expr:
-        case ast.Name(id=name):
-            yield name
-        case ast.Binary():
-            yield from _names_in(expr.left)
-            yield from _names_in(expr.right)
-        case ast.Unary():
-            yield from _names_in(expr.operand)
+            scope.unsized.add(name)
 
 
 def declare_axes(
@@ -105,8 +108,9 @@ def _axis(item: ast.AxisItem, scope: Scope, given: dict[str, int]) -> None:
     if not (isinstance(item.lo, ast.Number) and item.lo.text == "1"):
         raise fault("E310", f"axis `{item.name}` starts at `{item.lo.span.text}`; axes start at 1", item.lo.span)
     if item.name in scope.axes or item.name in scope.dims:
-        raise fault("E221", f"`{item.name}` is defined twice", item.span)
+        raise _twice(item.name, item.span, scope.spans.get(item.name))
     _reject_reserved(item.name, item.span)
+    scope.spans[item.name] = item.span
     length: Length
     if isinstance(item.hi, ast.Name) and item.hi.id not in scope.all_dims:
         name = item.hi.id
@@ -129,7 +133,23 @@ def _axis(item: ast.AxisItem, scope: Scope, given: dict[str, int]) -> None:
 
 def _reject_reserved(name: str, span: Span) -> None:
     if name in RESERVED:
-        raise fault("E246", f"`{name}` is a reserved word and cannot be defined", span)
+        raise GraphcError(_reserved(name, span))
+
+
+def _reserved(name: str, span: Span) -> Diagnostic:
+    what = "the axis over the examples" if name == "batch" else "a word of the language"
+    return Diagnostic("E246", f"`{name}` is {what} and cannot be defined", span, help="choose another name")
+
+
+def _twice(name: str, span: Span, first: Span | None) -> GraphcError:
+    labels = [Label(head_of(first), f"`{name}` is first defined here")] if first is not None else []
+    return fault("E221", f"`{name}` is defined twice", head_of(span), labels=labels)
+
+
+def head_of(span: Span) -> Span:
+    """What stands before `=`: the left side of an equation, a name with its type."""
+    head = span.text.split("=")[0].rstrip()
+    return Span(span.source, span.start, span.start + len(head)) if "\n" not in head else span
 
 
 def grouped(items: tuple[ast.Declarator, ...]) -> list[ast.Declarator]:
@@ -153,7 +173,7 @@ def type_of(
     shape = tuple(dim_of(expr, dims) for expr in annotation.shape)
     elements = np.prod([float(dim.value) for dim in shape]) if shape else 1.0
     if elements > MOST_ELEMENTS:
-        raise too_large(annotation, tuple(dim.value for dim in shape))
+        raise too_large(annotation.span, [dim.value for dim in shape])
     if annotation.kind == "index":
         assert annotation.classes is not None
         return "int", shape, dim_of(annotation.classes, dims).value
@@ -165,8 +185,7 @@ def define(scope: Scope, name: str, entry: Definition | Record | Layer) -> None:
     _reject_reserved(name, entry.span)
     if name in scope.names or name in scope.dims or name in scope.axes or name in scope.lengths:
         first = scope.names.get(name)
-        labels = [Label(first.span, f"`{name}` is first defined here")] if first else []
-        raise fault("E221", f"`{name}` is defined twice", entry.span, labels=labels)
+        raise _twice(name, entry.span, first.span if first else scope.spans.get(name))
     scope.names[name] = entry
 
 
@@ -176,16 +195,30 @@ def axes_of(item: ast.Declarator, scope: Scope) -> tuple[Index, ...]:
     for subscript in item.subscripts:
         axis = scope.axis(subscript.id) if isinstance(subscript, ast.Name) else None
         if axis is None:
-            raise fault(
-                "E311",
-                f"`{subscript.span.text}` in `{item.name}[...]` is not an axis",
-                subscript.span,
-                help=nearest(subscript.span.text, scope.axes) or "declare it: axis t = 1..T",
-            )
+            raise _no_axis(subscript, scope)
         if axis in found:
-            raise fault("E325", f"axis `{axis.name}` stands twice in `{item.span.text}`", subscript.span)
+            raise fault(
+                "E325",
+                f"axis `{axis.name}` stands twice in `{item.name}[...]`",
+                subscript.span,
+                help="a second axis of the same length: "
+                f"`axis u = 1..{axis.length}`" if axis.name != "u" else "",
+            )
         found.append(axis)
     return tuple(found)
+
+
+def _no_axis(subscript: ast.Expr, scope: Scope) -> GraphcError:
+    text = subscript.span.text
+    if not isinstance(subscript, ast.Name):
+        help_ = "the brackets of a declaration hold axes: `x[t]`; a shape follows a colon, `x : [3]`"
+    elif text in scope.all_dims:
+        help_ = f"`{text}` is a dim; dims stand in the shape: `x : [{text}]`"
+    else:
+        help_ = nearest(text, scope.axes) or f"declare it: `axis {text} = 1..{text.upper()}`"
+        # Known from here on, so that this is said once.
+        scope.axes.setdefault(text, Index.full(text, Length(text.upper())))
+    return fault("E311", f"`{text}` is not an axis", subscript.span, help=help_)
 
 
 def declare_input(el: Elaborator, item: ast.Declarator, scope: Scope) -> None:
@@ -194,7 +227,12 @@ def declare_input(el: Elaborator, item: ast.Declarator, scope: Scope) -> None:
     examples: tuple[Array, ...] | None = None
     batched = False
     if item.draw is not None:
-        raise fault("E264", f"input `{item.name}` cannot be drawn", item.draw.span, help="use `noise`")
+        raise fault(
+            "E264",
+            f"the input `{item.name}` is data and cannot be drawn",
+            item.draw.span,
+            help=f"what is drawn anew for each example is noise: `noise {item.span.text}`",
+        )
     dtype, shape, classes = type_of(item.type, scope) if item.type else ("real", (), None)
     if item.value is not None:
         examples, batched = _examples(item.value, scope)
@@ -262,13 +300,17 @@ def declare_param(
                 "E233",
                 f"parameter `{item.name}` lies along axis `{axis.name}`, whose end `{axis.length}` is not fixed",
                 item.span,
-                help=f"give the axis a fixed end: `dim {axis.length} = 64` or --set {axis.length}=64",
+                help=f"give the axis a fixed end: `dim {axis.length} = 64`, or `--set {axis.length}=64`",
             )
-    value = None if item.value is None else constant_of(item.value, scope.all_dims)
+    value = None if item.value is None else constant_of(item.value, scope.numbers)
     if item.type is not None:
         dtype, shape, _ = type_of(item.type, scope)
         if dtype != "real":
-            raise fault("E256", f"parameter `{item.name}` must be real", item.type.span)
+            raise fault(
+                "E256",
+                f"parameter `{item.name}` must be real: only real numbers have gradients",
+                item.type.span,
+            )
     elif value is not None:
         shape = tuple(Dim.literal(size) for size in value.shape[len(own) :])
     else:
@@ -280,7 +322,7 @@ def declare_param(
         )
     sizes = tuple(a.length.size.value for a in axes if a.length.size) + tuple(d.value for d in shape)
     if float(np.prod([float(s) for s in sizes])) > MOST_ELEMENTS:
-        raise too_large(item, sizes)
+        raise too_large(item.span, sizes)
     if value is not None:
         value = _filled(item, value, sizes, tuple(d.value for d in shape))
     name = scope.prefix + item.name
@@ -308,7 +350,10 @@ def declare_noise(item: ast.Declarator, scope: Scope) -> None:
     axes = axes_of(item, scope)
     if item.draw is None:
         raise fault(
-            "E264", f"noise `{item.name}` has no distribution", item.span, help="write `~ normal(0, 1)`"
+            "E264",
+            f"the noise `{item.name}` has no distribution",
+            item.span,
+            help=f"write `noise {item.span.text} ~ normal(0, 1)`",
         )
     _, shape, _ = type_of(item.type, scope) if item.type else ("real", (), None)
     annotation = TensorType.of("real", (BATCH, *axes, *scope.outer), shape)
@@ -347,11 +392,12 @@ def declare_equation(el: Elaborator, equation: ast.Equation, scope: Scope) -> No
         entry = Definition(scope.prefix + name, scope, equation.span, (), scope.outer)
         define(scope, name, entry)
     if not isinstance(entry, Definition):
-        raise fault("E221", f"`{name}` is defined twice", equation.span)
+        raise _twice(name, equation.span, entry.span)
     written = ",".join(p.name if isinstance(p, Index) else str(p) for p in positions)
     label = f"{name}[{written}]"
-    if any(b.positions == positions for b in entry.boundaries):
-        raise fault("E221", f"`{label}` is defined twice", equation.span)
+    first = next((b for b in entry.boundaries if b.positions == positions), None)
+    if first is not None:
+        raise _twice(label, equation.span, first.span)
     entry.boundaries.append(Boundary(positions, equation.value, equation.span, label))
 
 
@@ -380,16 +426,20 @@ def left_side(
                 "E312",
                 f"`{subscript.span.text}` on the left side is neither an axis nor a fixed position",
                 subscript.span,
-                help=_left_side_help(subscript, scope),
+                help=_left_side_help(equation.name, subscript, scope),
             )
         positions.append(fixed)
     return tuple(p for p in positions if isinstance(p, Index)), tuple(positions)
 
 
-def _left_side_help(subscript: ast.Expr, scope: Scope) -> str:
+def _left_side_help(name: str, subscript: ast.Expr, scope: Scope) -> str:
     if isinstance(subscript, ast.Name):
-        return nearest(subscript.id, scope.axes) or f"declare it: axis {subscript.id} = 1..T"
-    return "the general equation is written for `t`; shift the right side instead"
+        near = nearest(subscript.id, scope.axes)
+        return near or f"declare it: `axis {subscript.id} = 1..{subscript.id.upper()}`"
+    axis = next((n.id for n in names_in(subscript) if n.id in scope.axes), None)
+    if axis is None:
+        return ""
+    return f"a general equation is written for `{name}[{axis}]`: shift the subscripts of the right side instead"
 
 
 def fixed_position(expr: ast.Expr, scope: Scope) -> Affine | None:
@@ -427,11 +477,12 @@ def _declare_running(el: Elaborator, equation: ast.Equation, entry: Definition) 
                 option.span,
                 help=nearest(option.name, known),
             )
-        values[option.name] = float(constant_of(option.value, entry.scope.all_dims))
+        values[option.name] = number_of(option.value, entry.scope.numbers)
     decay = values["decay"]
     assert decay is not None
     if not 0 <= decay < 1:
-        raise fault("E262", f"`decay` is {decay:g}; it lies in [0, 1)", equation.span)
+        place = next(option.span for option in equation.options if option.name == "decay")
+        raise fault("E262", f"`decay` is {decay:g}; it is at least 0 and less than 1", place)
     placeholder = TensorType("real")
     el.spec.states[entry.name] = StateInfo(
         entry.name, placeholder, decay, values["start"], equation.span

@@ -12,7 +12,7 @@ from graphc.diagnostics import fault, nearest
 from graphc.frontend import ast
 from graphc.frontend.arguments import expect
 from graphc.frontend.arithmetic import one_line, shape_text
-from graphc.frontend.constants import constant_of
+from graphc.frontend.constants import number_of
 from graphc.frontend.terms import UNKNOWN, Context, Term
 from graphc.ir.graph import Value
 from graphc.ops import elementwise as ew
@@ -32,7 +32,7 @@ def noise(
 ) -> Value:
     """The value of `noise eps[t] : [D] ~ normal(0, 1)`."""
     name, args = _distribution(draw)
-    numbers = [float(constant_of(arg, ctx.scope.all_dims)) for arg in args]
+    numbers = [number_of(arg, ctx.scope.numbers) for arg in args]
     if name == "normal":
         mean, deviation = (0.0, 1.0) if not numbers else (0.0, numbers[0])
         if len(numbers) == 2:

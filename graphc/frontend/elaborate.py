@@ -23,11 +23,13 @@ from graphc.frontend.declarations import (
     declare_noise,
     declare_param,
     grouped,
+    head_of,
 )
 from graphc.frontend.expressions import Expressions
 from graphc.frontend.guards import guarded
 from graphc.frontend.instances import Instance, declare_layer
 from graphc.frontend.instances import instance as call_instance
+from graphc.frontend.rounds import Rounds
 from graphc.frontend.scope import Boundary, Definition, Layer, Library, Record, Scope
 from graphc.frontend.spec import Spec, StateInfo
 from graphc.frontend.terms import Context, Env, Poisoned, Term
@@ -41,8 +43,6 @@ from graphc.ops.movement import EXPAND
 from graphc.types import BATCH, Affine, Dim, Index, TensorType
 
 Mode = Literal["train", "eval"]
-
-_ROUNDS = 12
 
 
 def elaborate(
@@ -73,15 +73,14 @@ class Elaborator:
         self._own = {id(f) for f in file.statements}
         self._envs: dict[tuple[int, int, int], Env] = {}
         self._kept: list[object] = []
-        self._visited: set[int] = set()
         self._active: list[Definition] = []
         self._round_faults: list[Diagnostic] = []
-        self._changed = False
+        self.rounds = Rounds(lambda: self.definitions, self._begin)
 
     def run(self) -> Spec:
         self._declare()
         self.adopt(self.spec.scope)
-        self._iterate()
+        self.rounds.run(self._attempt, lambda: bool(self.faults or self._round_faults))
         self._report()
         system = self.spec.system
         system.units = dict(self.units)
@@ -159,8 +158,8 @@ class Elaborator:
                     Diagnostic(
                         "E221",
                         f"`{statement.name}` is defined twice",
-                        statement.span,
-                        labels=(Label(known.span, f"`{statement.name}` is first defined here"),),
+                        head_of(statement.span),
+                        labels=(Label(head_of(known.span), f"`{statement.name}` is first defined here"),),
                     )
                 )
 
@@ -175,7 +174,8 @@ class Elaborator:
                         Diagnostic(
                             "E324",
                             f"`{raise_in.label}` is given, but no general equation for `{entry.name}`",
-                            raise_in.span,
+                            head_of(raise_in.span),
+                            help="if only this one value is meant, give it a name without a subscript",
                         )
                     )
                     entry.failed = entry.broken = True
@@ -185,6 +185,16 @@ class Elaborator:
         """Drop the definitions of a call that is built anew with other indices."""
         gone = {id(e) for e in scope.names.values()}
         self.definitions = [d for d in self.definitions if id(d) not in gone]
+        for definition in scope.names.values():
+            if isinstance(definition, Definition):
+                for unit in self.units_of(definition):
+                    self.units.pop(unit, None)
+        scope.names, scope.outputs = {}, {}
+        self.rounds.changed = True
+
+    def units_of(self, definition: Definition) -> list[str]:
+        """What its equations are called in the system."""
+        return [definition.name, *(boundary_name(definition, b) for b in definition.boundaries)]
 
     # ------------------------------------------------------------------------- layers and functions
 
@@ -253,23 +263,14 @@ class Elaborator:
 
     # ------------------------------------------------------------------------------------ iteration
 
-    def _iterate(self) -> None:
-        for _ in range(_ROUNDS):
-            self.units, self._visited, self._round_faults = {}, set(), []
-            self._changed = False
-            done = 0
-            while done < len(self.definitions):
-                for definition in list(self.definitions):
-                    self.visit(definition)
-                done = len(self.definitions) if len(self._visited) >= len(self.definitions) else done
-            if not self._changed:
-                return
+    def _begin(self) -> None:
+        self.units, self._round_faults = {}, []
 
     def visit(self, definition: Definition) -> None:
         """Elaborate a definition in this round, if that has not begun yet."""
-        if id(definition) in self._visited:
-            return
-        self._visited.add(id(definition))
+        self.rounds.visit(definition, self._attempt)
+
+    def _attempt(self, definition: Definition) -> None:
         self._kept.append(definition)
         if definition.general is None and definition.draw is None and not definition.boundaries:
             return
@@ -402,7 +403,7 @@ class Elaborator:
             shape, dtype = self._annotated(definition, shape), definition.annotation.dtype
         guess = TensorType.of(dtype, axes, shape)
         if guess != definition.guess or lifted != definition.lifted or own != definition.own:
-            self._changed = True
+            self.rounds.changed = True
             definition.guess, definition.lifted, definition.own = guess, lifted, own
 
     def _narrowed(self, definition: Definition, known: list[TensorType]) -> tuple[Index, ...]:
@@ -487,7 +488,7 @@ class Elaborator:
         indices = tuple(
             i for i in (definition.leaf.indices if definition.leaf else definition.indices) if i not in fixed
         )
-        name = f"{definition.name}{boundary.label[boundary.label.index('[') :]}"
+        name = boundary_name(definition, boundary)
         assert term.value is not None
         target = type_.with_axes(set(type_.axes) - fixed)
         value = self.fit(ex, term.value, target, boundary.span)
@@ -525,7 +526,7 @@ class Elaborator:
                         help="give its initial value the shape, or declare a type where it enters",
                     )
                 )
-        if self._changed and not self.faults:
+        if self.rounds.changed and not self.faults:
             loose = next(d for d in self.definitions if d.general is not None)
             self.faults.append(Diagnostic("E239", "shapes do not settle", loose.span))
 
@@ -556,6 +557,11 @@ def _bounded(definition: Definition) -> tuple[Index, ...]:
     count = len(definition.own)
     written = [p for b in definition.boundaries for p in b.positions[count:] if isinstance(p, Index)]
     return tuple(dict.fromkeys(written)) if definition.leaf is None else ()
+
+
+def boundary_name(definition: Definition, boundary: Boundary) -> str:
+    """`h[0]`, or `enc.h[0]` in a block."""
+    return f"{definition.name}{boundary.label[boundary.label.index('[') :]}"
 
 
 def pruned(nodes: Iterable[AnyNode], value: Value) -> tuple[AnyNode, ...]:

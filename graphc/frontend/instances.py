@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from graphc.diagnostics import Diagnostic, GraphcError, Label, Span, fault, nearest
 from graphc.frontend import ast, builtins, calls, reads
 from graphc.frontend.arithmetic import one_line, shape_text
-from graphc.frontend.constants import constant_of, dim_of
+from graphc.frontend.constants import dim_of, names_in, number_of
 from graphc.frontend.declarations import (
     declare_axes,
     declare_dims,
@@ -108,12 +108,20 @@ def _bind_parameters(block: ast.BlockDefinition, call: ast.Call, scope: Scope, i
             "E224", f"`{one_line(call.span.text)}` {what}; the block is `{block_signature(block)}`", call.span
         )
     for name in names:
-        expr, dims = (given[name], scope.all_dims) if name in given else (defaults[name], inner.all_dims)
+        expr, place = (given[name], scope) if name in given else (defaults[name], inner)
+        for used in names_in(expr):
+            if used.id not in place.numbers:
+                raise fault(
+                    "E220",
+                    f"`{used.id}` is not a known dim",
+                    used.span,
+                    help=nearest(used.id, place.numbers),
+                )
         try:
-            inner.dims[name] = dim_of(expr, dims)
+            inner.dims[name] = dim_of(expr, place.all_dims)
         except GraphcError:
             # Not a size: a number such as a dropout rate, known inside the block as a constant.
-            inner.constants[name] = float(constant_of(expr, dims))
+            inner.constants[name] = number_of(expr, place.numbers)
 
 
 def instance(ex: Expressions, expr: ast.Call, ctx: Context) -> Scope | None:
@@ -151,17 +159,19 @@ def instance(ex: Expressions, expr: ast.Call, ctx: Context) -> Scope | None:
                 help=f"make a layer for each place: `layer {layer.name}1 = ..., {layer.name}2 = ...`",
             )
         prefix = f"{layer.name}." if layer.calls == 1 else f"{layer.name}#{layer.calls}."
+        scope = Scope(prefix, layer.scope.library, parent=layer.scope)
+        el.instances[(id(expr), id(ctx.scope), id(ctx.env))] = Instance(prefix, signature, scope, expr.span)
+        el.keep(expr)
     else:
-        prefix = known.prefix
-        el.forget(known.scope)
-    scope = Scope(prefix, layer.scope.library, parent=layer.scope, outer=outer, family=subscripts)
+        # The scope stays the same object, so that the calls inside it are known again.
+        scope, known.signature = known.scope, signature
+        el.forget(scope)
+    scope.outer, scope.family = outer, subscripts
     scope.axes = {name: index for name, index in formal.items()}
     scope.lengths = {name.upper(): index.length for name, index in formal.items()}
     scope.dims = dims
     faults: list[Diagnostic] = []
     declare_axes(layer.block.body, scope, {}, faults)
-    el.instances[(id(expr), id(ctx.scope), id(ctx.env))] = Instance(prefix, signature, scope, expr.span)
-    el.keep(expr)
     _declare_body(el, layer, scope, items, given, ctx, faults)
     el.faults += [d for d in (el.moved(d, expr.span) for d in faults) if d not in el.faults]
     return scope

@@ -375,9 +375,10 @@ def read(
     if definition.failed:
         raise Poisoned
     axes = _axes_at(places)
-    if definition.guess is None or len(places) != len(definition.indices if definition.leaf is None else definition.leaf.indices):
-        return Term(None, frozenset(), frozenset(axes))
     indices = definition.leaf.indices if definition.leaf else definition.indices
+    if definition.guess is None or len(places) != len(indices):
+        number = Value(TensorType.of("real", axes)) if ex.el.rounds.scalars else None
+        return Term(number, frozenset(), frozenset(axes))
     with ex.b.at(span):
         _check_ranges(ex, definition, indices, places, span, ctx)
         value = node(ex, definition.name, definition.guess, indices, places)

@@ -127,6 +127,10 @@ class Scope:
     """In a call of a family's member: its subscripts, which every parameter is read at."""
     names: dict[str, Definition | Record | Layer] = field(default_factory=dict)
     outputs: dict[str, ast.Expr] = field(default_factory=dict)
+    spans: dict[str, Span] = field(default_factory=dict)
+    """Where dims and axes are declared."""
+    unsized: set[str] = field(default_factory=set)
+    """Dims whose value is at fault; they have some value, so that what does not depend on it can be judged."""
 
     def lookup(self, name: str) -> tuple[Definition | Record | Layer, Scope] | None:
         """What `name` means here and the scope that defines it."""
@@ -150,6 +154,11 @@ class Scope:
         if name in self.constants:
             return self.constants[name]
         return self.parent.constant(name) if self.parent else None
+
+    @property
+    def numbers(self) -> dict[str, Dim | float]:
+        """All that has a value when the spec is compiled."""
+        return (self.parent.numbers if self.parent else {}) | self.dims | self.constants
 
     @property
     def all_dims(self) -> dict[str, Dim]:
