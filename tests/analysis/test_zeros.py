@@ -181,3 +181,39 @@ minimize cross_entropy(p, y)
 """
     assert still(text) == {"F", "V"}
     assert still(text.replace("F : [3, 1, 3, 3] = 0", "F : [3, 1, 3, 3] ~ he")) == set()
+
+
+@pytest.mark.parametrize("f", ["relu", "tanh", "gelu"])
+@pytest.mark.parametrize("first", ["= 0", "= 1", "~ he"])
+@pytest.mark.parametrize("second", ["= 0", "= 1", "~ he"])
+@pytest.mark.parametrize("bias", ["= 0", "= 1"])
+def test_nothing_is_said_of_what_moves(f: str, first: str, second: str, bias: str) -> None:
+    params = f"param W1 : [3, 2] {first}, b1 : [3] {bias}, W2 : [2, 3] {second}, b2 : [2] = 0"
+    program = graphc.compile(net(params, f), dtype="float64")
+    before = {name: program.params[name] for name in program.params}
+    program.fit()
+    unmoved = {name for name in before if np.array_equal(before[name], program.params[name])}
+    assert still(net(params, f)) <= unmoved
+
+
+@pytest.mark.parametrize("w", ["= 0", "~ normal(1)"])
+@pytest.mark.parametrize("u", ["= 0", "= 1", "~ orthogonal"])
+@pytest.mark.parametrize("v", ["= 0", "~ normal(1)"])
+@pytest.mark.parametrize("start", [0, 1])
+def test_nothing_is_said_of_what_moves_in_a_recurrence(w: str, u: str, v: str, start: int) -> None:
+    text = f"""
+axis t = 1..T
+input x[t] : [2] = batch([[1, 2], [0, 1]], [[-1, 3], [2, 0]]), y : real = batch(1, -2)
+param W : [3, 2] {w}, U : [3, 3] {u}, v : [3] {v}, c : real = 0
+h[0] = {start}
+h[t] = tanh(W @ x[t] + U @ h[t-1])
+minimize (v @ h[T] + c - y)^2
+fit {{ optimizer = sgd(lr = 0.1), batch = all, epochs = 4 }}
+"""
+    program = graphc.compile(text, dtype="float64")
+    before = {name: program.params[name] for name in program.params}
+    program.fit()
+    unmoved = {name for name in before if np.array_equal(before[name], program.params[name])}
+    assert still(text) <= unmoved
+    if start == 0:
+        assert still(text) == unmoved
