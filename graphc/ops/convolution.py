@@ -184,7 +184,7 @@ def _filter_gradient_samples() -> Iterable[Sample]:
     for x, f, attrs in _samples():
         g = _conv_type((x, f), attrs)
         summed = tuple(index for index in g.axes if index not in f.axes)
-        for indices in {(), summed}:
+        for indices in dict.fromkeys(((), summed)):
             yield Sample((x, g), {"sizes": f.shape[2:], "indices": indices, **attrs})
 
 

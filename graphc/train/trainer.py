@@ -18,7 +18,7 @@ from graphc.diagnostics import Diagnostic, GraphcError, fault
 from graphc.train.batches import chunks, ordered_batches, shuffled_batches
 from graphc.train.data import Array, Batch, Dataset, Part, Stream
 from graphc.train.optimizers import clip_by_norm, global_norm
-from graphc.train.protocol import Trainable
+from graphc.train.protocol import StepResult, Trainable
 from graphc.train.settings import FitSettings
 
 Metrics = dict[str, float]
