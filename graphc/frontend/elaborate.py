@@ -194,7 +194,7 @@ class Elaborator:
 
     def units_of(self, definition: Definition) -> list[str]:
         """What its equations are called in the system."""
-        return [definition.name, *(boundary_name(definition, b) for b in definition.boundaries)]
+        return [definition.name, *(b.unit(definition.name) for b in definition.boundaries)]
 
     # ------------------------------------------------------------------------- layers and functions
 
@@ -488,7 +488,7 @@ class Elaborator:
         indices = tuple(
             i for i in (definition.leaf.indices if definition.leaf else definition.indices) if i not in fixed
         )
-        name = boundary_name(definition, boundary)
+        name = boundary.unit(definition.name)
         assert term.value is not None
         target = type_.with_axes(set(type_.axes) - fixed)
         value = self.fit(ex, term.value, target, boundary.span)
@@ -557,11 +557,6 @@ def _bounded(definition: Definition) -> tuple[Index, ...]:
     count = len(definition.own)
     written = [p for b in definition.boundaries for p in b.positions[count:] if isinstance(p, Index)]
     return tuple(dict.fromkeys(written)) if definition.leaf is None else ()
-
-
-def boundary_name(definition: Definition, boundary: Boundary) -> str:
-    """`h[0]`, or `enc.h[0]` in a block."""
-    return f"{definition.name}{boundary.label[boundary.label.index('[') :]}"
 
 
 def pruned(nodes: Iterable[AnyNode], value: Value) -> tuple[AnyNode, ...]:

@@ -241,7 +241,9 @@ class Expressions(Arithmetic):
 
     def subscript(self, expr: ast.Subscript, ctx: Context) -> Term:
         target = reads.target(self, expr.object, ctx)
-        if target is not None and target.visible:
+        if target is not None:
+            self.el.visit(target.definition)
+        if target is not None and reads.found_visible(target):
             return reads.subscripted(self, target, expr, ctx)
         term = self.term(expr.object, ctx)
         if term.value is None:

@@ -473,7 +473,7 @@ def _boundary(
         conditions.append(ex.b(ew.EQUAL, here, ex.affine(at)))
     rest = indices[hidden + len(boundary.positions) :]
     free += zip(rest, places[len(indices) - len(rest) :], strict=True)
-    unit = f"{definition.name}{boundary.label[boundary.label.index('[') :]}"
+    unit = boundary.unit(definition.name)
     assert definition.guess is not None
     fixed = {i for p, i in zip(boundary.positions, indices[hidden:], strict=False) if isinstance(p, Affine)}
     type_ = definition.guess.with_axes(set(definition.guess.axes) - fixed)

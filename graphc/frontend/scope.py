@@ -45,6 +45,10 @@ class Boundary:
     span: Span
     label: str
 
+    def unit(self, name: str) -> str:
+        """What the equation is called in the system: `h[0]`, or `enc.h[0]` in a block."""
+        return name + self.label[self.label.index("[") :]
+
 
 @dataclass(eq=False)
 class Definition:
