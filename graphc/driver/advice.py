@@ -157,7 +157,8 @@ def _still(
     steps = training_steps(pipeline, chunked=chunked)
     still = never_moving(steps, initial)
     unreached = never_moving(steps, {}) if still else set()
-    constant = [name for name in spec.params if name in still and name in initial]
+    moving = {name for step in steps for name in step.gradients} - still
+    constant = [name for name in spec.params if name in initial and name not in moving]
     for name, info in spec.params.items():
         if name not in still or name in unused:
             continue
@@ -174,7 +175,10 @@ def _still(
         )
 
 
-def _listed(names: Sequence[str]) -> str:
-    """`W1` is, `W1`, `b1` and `W2` are."""
-    *first, last = [f"`{name}`" for name in names]
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    """`W1` is; `W1`, `b1` and `W2` are; of many the first few."""
+    shown = [f"`{name}`" for name in names]
+    if len(shown) > most:
+        shown = [*shown[: most - 1], f"{len(shown) - most + 1} more"]
+    *first, last = shown
     return f"{', '.join(first)} and {last} are" if first else f"{last} is"

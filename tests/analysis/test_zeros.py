@@ -80,6 +80,22 @@ def test_frozen_parameters_are_meant_to_stay() -> None:
     }
 
 
+def test_what_a_frozen_zero_holds() -> None:
+    text = "input x : [2]\nparam v : [2]\nfrozen param w : real = 0\nparam c : real\n"
+    text += "minimize w * sum(v * x) + c\n"
+    assert still(text) == {"v"}
+    assert first(text).note == "its gradient is zero as long as `w` is as at the start"
+
+
+def test_of_many_the_first_are_named() -> None:
+    names = ["W1", "b1", "W2", "W3", "b3"]
+    params = ", ".join(f"{name} : real = 0" for name in names)
+    text = f"input x : real\nparam {params}\nminimize W3 * relu(W2 * relu(W1 * x + b1) + b3)\n"
+    assert (
+        first(text).note == "its gradient is zero as long as `W1`, `b1`, `W2` and 2 more are as at the start"
+    )
+
+
 def test_no_way_to_the_loss() -> None:
     text = "input x : [2]\nparam v : [2], w : [2], u : [2]\nreport sum(u * x)\n"
     text += "minimize sum(w * x) + stop_gradient(sum(v * x)) + real(argmax(v))\n"
