@@ -205,7 +205,7 @@ class Pipeline:
 
 
 def left_out(graph: Graph) -> set[str]:
-    """The names that a stable rewrite passes by on the way to the loss: `p` of `log(p)` with `p = softmax(z)`.
+    """The names that a stable rewrite passes by on the way to the loss: `p` of `log(p)`, `p = softmax(z)`.
 
     Their cotangents have to be computed by the equations as they are written.
     """

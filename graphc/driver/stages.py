@@ -8,7 +8,6 @@ import numpy as np
 
 from graphc.diagnostics import fault
 from graphc.driver.inventory import parameter_rows
-from graphc.driver.pipeline import LOSS
 from graphc.driver.tracing import ordered_names
 from graphc.frontend.dump import dump_tree
 from graphc.ir.graph import Graph
@@ -25,17 +24,18 @@ UNROLLED = 3
 
 def show(program: Program, stage: str) -> str:
     """The program after a stage."""
+    file = program.pipeline.file.span.source.name
     if stage == "ast":
         return dump_tree(program.pipeline.file)
     if stage == "ir":
-        return print_graph(forward_graph(program))
+        return print_graph(forward_graph(program), file=file)
     if stage == "grad":
         made = program.pipeline.gradients("train", program.trainable, dense=True)
-        return "\n\n".join(print_graph(executable.graph) for executable, _ in made.parts)
+        return "\n\n".join(print_graph(executable.graph, file=file) for executable, _ in made.parts)
     if stage == "params":
         return parameters_text(parameter_rows(program.spec))
     if stage == "unrolled":
-        return print_graph(unroll(forward_graph(program), lengths(program)))
+        return print_graph(unroll(forward_graph(program), lengths(program)), file=file)
     raise fault("E704", f"unknown stage `{stage}`", help="stages are ast, params, ir, grad, unrolled")
 
 
@@ -64,10 +64,12 @@ def lengths(program: Program) -> dict[str, int]:
 
 
 def drawing(program: Program) -> str:
-    """The forward graph as DOT text."""
+    """The forward graph as DOT text: simplified, with all names of the spec, for inputs of one length."""
     from graphc.view.dot import dot
 
-    graph = forward_graph(program)
-    loss = LOSS if LOSS in graph.outputs else None
-    title = program.pipeline.file.span.source.name
-    return dot(graph, title=title, parameters=list(program.spec.params), loss=loss)
+    pipeline, names = program.pipeline, ordered_names(program)
+    loss = pipeline.loss_unit("train") if pipeline.has_loss("train") else None
+    wanted = list(dict.fromkeys([*names, *([loss] if loss else [])]))
+    graph = pipeline.optimized(pipeline.graph("train", wanted), keep=frozenset(names), dense=True)
+    title = pipeline.file.span.source.name
+    return dot(graph, title=title, parameters=list(program.spec.params), loss=loss, file=title)

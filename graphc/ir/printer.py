@@ -21,16 +21,17 @@ _WIDEST_TEXT = 60
 _MOST_ITEMS = 12
 
 
-def print_graph(graph: Graph, title: str = "") -> str:
-    """The whole graph, loops indented."""
+def print_graph(graph: Graph, title: str = "", file: str = "") -> str:
+    """The whole graph, loops indented. Lines of other sources than `file` are named with their source."""
     lines = [f"graph {title}"] if title else []
-    return "\n".join([*lines, *_Printer().graph(graph)])
+    return "\n".join([*lines, *_Printer(file).graph(graph)])
 
 
 class _Printer:
     """The names given so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: str) -> None:
+        self.file = file
         self.names: dict[Value, str] = {}
         self.numbers = count(1)
 
@@ -60,7 +61,7 @@ class _Printer:
             shown = [(key, node.attrs[key]) for key in sorted(node.attrs) if not _is_empty(node.attrs[key])]
             attrs = "".join(f"; {key} = {_attribute(key, value)}" for key, value in shown)
             head = f"{self.define(node.result)} = {call}{attrs} : {node.result.type}"
-            yield head + _remark(node.result.name, node.span)
+            yield head + self.remark(node.result.name, node.span)
 
     def loop(self, node: LoopNode) -> Iterator[str]:
         loop = node.loop
@@ -69,7 +70,7 @@ class _Printer:
         yield f"{results} = {opening}" if results else opening
         yield from (f"    {line}" for line in self.body(node))
         types = ", ".join(str(value.type) for value in node.results)
-        yield f"}} : {types}{_remark('', node.span)}"
+        yield f"}} : {types}{self.remark('', node.span)}"
 
     def body(self, node: LoopNode) -> Iterator[str]:
         loop = node.loop
@@ -81,28 +82,34 @@ class _Printer:
                 source = (
                     f"{self.name(operand)} at {loop.index.name}" if kind == "sequence" else self.name(operand)
                 )
-                yield f"{kind} {own} = {source} : {value.type}{_remark(value.name, None)}"
+                yield f"{kind} {own} = {source} : {value.type}{self.remark(value.name, None)}"
         for value, stack in zip(_histories(loop), loop.histories, strict=True):
-            yield f"history {self.define(value)} = stack {stack} : {value.type}{_remark(value.name, None)}"
+            remark = self.remark(value.name, None)
+            yield f"history {self.define(value)} = stack {stack} : {value.type}{remark}"
         yield from self.nodes(loop.body.nodes)
         for value, after in zip(inputs[2], loop.body_outputs, strict=False):
             yield f"next {self.name(value)} = {self.name(after)}"
         for number, value in enumerate(loop.body_outputs[loop.carries :]):
             yield f"stack {number} = {self.name(value)}"
 
+    def remark(self, name: str, span: Span | None) -> str:
+        parts = [name] if name else []
+        if span is not None:
+            text = " ".join(span.text.split())
+            shown = text if len(text) <= _WIDEST_TEXT else text[: _WIDEST_TEXT - 3] + "..."
+            parts.append(f"{place(span, self.file)}: {shown}")
+        return f"   # {'; '.join(parts)}" if parts else ""
+
+
+def place(span: Span, file: str = "") -> str:
+    """`line 3`, or `stdlib/losses.nn line 3` for a span that is not in `file`."""
+    source = span.source.name
+    return f"line {span.line}" if file in ("", source) else f"{source} line {span.line}"
+
 
 def _histories(loop: Loop) -> tuple[Value, ...]:
     inputs = loop.body.inputs
     return inputs[len(inputs) - len(loop.histories) :]
-
-
-def _remark(name: str, span: Span | None) -> str:
-    parts = [name] if name else []
-    if span is not None:
-        text = " ".join(span.text.split())
-        shown = text if len(text) <= _WIDEST_TEXT else text[: _WIDEST_TEXT - 3] + "..."
-        parts.append(f"line {span.line}: {shown}")
-    return f"   # {'; '.join(parts)}" if parts else ""
 
 
 def _is_empty(value: Any) -> bool:

@@ -81,5 +81,3 @@ class System:
 
     def type(self, name: str) -> TensorType:
         return self.units[name].value.type if name in self.units else self.leaves[name].type
-
-

@@ -26,6 +26,16 @@ def verify(graph: Graph) -> None:
     _Verifier().graph(graph, (), "graph")
 
 
+class _Place:
+    """A node in a message: its text is made when a message needs it."""
+
+    def __init__(self, node: AnyNode) -> None:
+        self.node = node
+
+    def __str__(self) -> str:
+        return describe(self.node)
+
+
 class _Verifier:
     """The values that have been defined anywhere so far."""
 
@@ -37,9 +47,10 @@ class _Verifier:
         for value in graph.inputs:
             self._define(value, known, loops, f"{place}, input {value.name}".rstrip())
         for node in graph.nodes:
-            here = describe(node)
+            here = _Place(node)
             for operand in node.operands:
-                _require(operand in known, here, f"operand {operand} is not defined here")
+                if operand not in known:
+                    _require(False, here, f"operand {operand} is not defined here")
             if isinstance(node, LoopNode):
                 self._loop(node, loops, here)
             else:
@@ -49,14 +60,15 @@ class _Verifier:
         for name, value in graph.outputs.items():
             _require(value in known, place, f"output {name} is not defined here")
 
-    def _define(self, value: Value, known: set[Value], loops: tuple[Index, ...], here: str) -> None:
-        _require(value not in self.defined, here, f"{value} is defined twice")
-        for index in loops:
-            _require(index not in value.type.axes, here, f"{value} varies over the index of its loop")
+    def _define(self, value: Value, known: set[Value], loops: tuple[Index, ...], here: object) -> None:
+        if value in self.defined:
+            _require(False, here, f"{value} is defined twice")
+        if any(index in value.type.axes for index in loops):
+            _require(False, here, f"{value} varies over the index of its loop")
         self.defined.add(value)
         known.add(value)
 
-    def _loop(self, node: LoopNode, loops: tuple[Index, ...], here: str) -> None:
+    def _loop(self, node: LoopNode, loops: tuple[Index, ...], here: object) -> None:
         loop, index = node.loop, node.loop.index
         _require(index not in loops, here, f"a loop over {index} inside a loop over {index}")
         count = loop.constants + loop.sequences + loop.carries
@@ -83,7 +95,7 @@ class _Verifier:
         self.graph(loop.body, (*loops, index), f"body of {here}")
 
 
-def _check_node(node: Node, loops: tuple[Index, ...], here: str) -> None:
+def _check_node(node: Node, loops: tuple[Index, ...], here: object) -> None:
     try:
         hash(tuple(node.attrs.items()))
     except TypeError as error:
@@ -98,7 +110,7 @@ def _check_node(node: Node, loops: tuple[Index, ...], here: str) -> None:
         _require(index in loops, here, f"stands outside a loop over {index}")
 
 
-def _check_histories(node: LoopNode, here: str) -> None:
+def _check_histories(node: LoopNode, here: object) -> None:
     loop = node.loop
     views = loop.body.inputs[len(loop.body.inputs) - len(loop.histories) :]
     for number, view in zip(loop.histories, views, strict=True):
@@ -114,13 +126,14 @@ def _stacked(type: TensorType, index: Index) -> TensorType:
     return type.with_axes({*type.axes, index})
 
 
-def _require_type(found: TensorType, wanted: TensorType, here: str, what: str) -> None:
+def _require_type(found: TensorType, wanted: TensorType, here: object, what: str) -> None:
     # A literal dim may stand for a named one: substituting equals must not make a graph ill formed.
     same = found.dtype == wanted.dtype and found.axes == wanted.axes and found.same_shape(wanted)
-    _require(same, here, f"{what} is {found}, not {wanted}")
+    if not same:
+        _require(False, here, f"{what} is {found}, not {wanted}")
 
 
-def _require(holds: bool, here: str, message: str) -> None:
+def _require(holds: bool, here: object, message: str) -> None:
     if not holds:
         raise VerificationFault(f"{here}: {message}")
 

@@ -140,10 +140,11 @@ class Lowering:
 
     def carry(self, name: str, lag: int, level: Level) -> Value:
         assert level.step is not None
+        sign = "+" if level.step.reverse else "-"
         for k in range(1, lag + 1):
             if (name, k) not in level.carries:
                 type_ = self._sliced(self.system.type(name), level)
-                level.carries[name, k] = Value(type_, f"{name}[{level.step.index.name}-{k}]")
+                level.carries[name, k] = Value(type_, f"{name}[{level.step.index.name}{sign}{k}]")
         return level.carries[name, lag]
 
     def history(self, name: str, level: Level) -> Value:

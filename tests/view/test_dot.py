@@ -20,45 +20,46 @@ def no_samples() -> Iterable[Sample]:
 
 ADD = Op("add", lambda types, attrs: types[0], non_differentiable, lambda *_: np.zeros(()), no_samples)
 
-PLAIN = """\
-digraph "sum \\"a\\"" {
+HEAD = """\
   rankdir=BT;
+  graph [fontname="sans-serif"];
+  edge [fontname="sans-serif"];
   node [shape=box, fontname="sans-serif"];
-  v0 [label="input x\\nreal [batch]", shape=ellipse];
+"""
+
+PLAIN = f"""\
+digraph "sum \\"a\\"" {{
+{HEAD}  v0 [label="input x\\nreal [batch]", shape=ellipse];
   v1 [label="param w\\nreal [batch]", shape=note];
-  v2 [label="add\\nreal [batch]"];
-  v3 [label="f = add\\nreal [batch]", shape=octagon];
+  v2 [label="+\\nreal [batch]", penwidth=2.5, tooltip="a fork: 3 uses"];
+  v3 [label="f = +\\nreal [batch]", shape=octagon];
   o1 [label="twice", shape=plaintext];
   v0 -> v2;
   v1 -> v2;
   v2 -> v3;
   v2 -> v3;
   v2 -> o1;
-}
+}}
 """
 
-LOOP = """\
-digraph "graph" {
-  rankdir=BT;
-  node [shape=box, fontname="sans-serif"];
-  v0 [label="input x\\nreal [batch, t]", shape=ellipse];
+LOOP = f"""\
+digraph "graph" {{
+{HEAD}  v0 [label="input x\\nreal [batch, t]", shape=ellipse];
   v1 [label="input h0\\nreal [batch]", shape=ellipse];
-  subgraph cluster_0 {
+  subgraph cluster_0 {{
     label="loop over t, from the last to the first";
-    v2 [label="each x\\nreal [batch]", shape=ellipse];
-    v3 [label="carry h\\nreal [batch]", shape=ellipse];
-    v4 [label="h = add\\nreal [batch]"];
-  }
+    v2 [label="h[t+1]\\nreal [batch]", shape=ellipse];
+    v3 [label="h = +\\nreal [batch]", penwidth=2.5, tooltip="a fork: 3 uses"];
+  }}
   o0 [label="last", shape=plaintext];
   o1 [label="all", shape=plaintext];
-  v2 -> v4;
-  v3 -> v4;
-  v0 -> v2;
-  v1 -> v3;
-  v4 -> v3 [label="h", style=dashed, constraint=false];
-  v4 -> o0 [label="after the loop"];
-  v4 -> o1 [label="all t"];
-}
+  v1 -> v2 [label="begins with"];
+  v0 -> v3 [label="at t"];
+  v2 -> v3;
+  v3 -> v2 [label="1 step ahead", style=dashed, constraint=false];
+  v3 -> o0 [label="first t"];
+  v3 -> o1 [label="all t"];
+}}
 """
 
 
@@ -66,16 +67,16 @@ def test_a_plain_graph() -> None:
     x, w = Value(SCALAR, "x"), Value(SCALAR, "w")
     build = Builder()
     total = build(ADD, x, w)
-    loss = build(ADD, total, total, name="f")
+    loss = build(ADD, total, total, called="f")
     graph = Graph((x, w), tuple(build.nodes), {"f": loss, "twice": total})
     drawn = dot(graph, title='sum "a"', parameters={"w"}, loss="f")
     assert drawn == PLAIN
 
 
 def test_a_loop_is_a_frame_with_a_back_edge() -> None:
-    step, carry = Value(SCALAR, "x"), Value(SCALAR, "h")
+    step, carry = Value(SCALAR, "x"), Value(SCALAR, "h[t+1]")
     inside = Builder()
-    after = inside(ADD, step, carry, name="h")
+    after = inside(ADD, step, carry, called="h")
     body = body_graph((step, carry), tuple(inside.nodes), (after, after))
     loop = Loop(TIME, reverse=True, body=body, constants=0, sequences=1, carries=1)
     x, start = Value(SCALAR.with_axes([BATCH, TIME]), "x"), Value(SCALAR, "h0")
