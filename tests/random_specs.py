@@ -61,7 +61,7 @@ class Name:
     shape: Shape
 
 
-def random_spec(seed: int, equations: int = 7) -> str:
+def random_spec(seed: int, equations: int = 5) -> str:
     """The text of a spec with a loss and about so many equations."""
     return _Writer(np.random.default_rng(seed)).spec(equations)
 
@@ -133,7 +133,15 @@ class _Writer:
     # Equations.
 
     def _plain(self) -> None:
-        options: tuple[tuple[str, ...], ...] = ((), ("t",), ("u",), ("k",), ("t", "u"), ("t", "r"), ("k", "t"))
+        options: tuple[tuple[str, ...], ...] = (
+            (),
+            ("t",),
+            ("u",),
+            ("k",),
+            ("t", "u"),
+            ("t", "r"),
+            ("k", "t"),
+        )
         axes = options[int(self.random.integers(len(options)))]
         name = self._new(axes, self._shape())
         left = f"{name.text}[{','.join(axes)}]" if axes else name.text
@@ -217,7 +225,7 @@ class _Writer:
         self._add(
             name,
             f"{n}[{first}] = {self.expr(rest, ('D',), 1)}",
-            f"{n}[{at}] = {n}[{before}] + 0.3 * tanh(A @ {n}[{before}] + P[k] * {self.expr(rest, ('D',), 1)})",
+            f"{n}[{at}] = {n}[{before}] + 0.3 * tanh(A @ {n}[{before}] + P[k] * {added})",
         )
 
     # Expressions.

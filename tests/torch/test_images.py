@@ -8,6 +8,7 @@ import pytest
 import graphc
 
 torch = pytest.importorskip("torch")
+torch.set_num_threads(1)
 
 SPEC = """
 dim C = 2, N = 7, M = 9, K = 3, K2 = 4

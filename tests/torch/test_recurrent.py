@@ -11,6 +11,7 @@ import graphc
 from graphc.driver.program import Program
 
 torch = pytest.importorskip("torch")
+torch.set_num_threads(1)
 
 D, H, B, T = 3, 4, 5, 6
 LENGTHS = np.array([6, 1, 4, 2, 5])

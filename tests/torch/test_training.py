@@ -11,6 +11,7 @@ import pytest
 import graphc
 
 torch = pytest.importorskip("torch")
+torch.set_num_threads(1)
 datasets = pytest.importorskip("sklearn.datasets")
 
 SPEC = Path(__file__).parents[2] / "specs" / "digits_mlp.nn"
