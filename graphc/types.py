@@ -121,7 +121,6 @@ class Length:
         return self.name
 
 
-
 @dataclass(frozen=True)
 class Affine:
     """A position: `constant + sum of coefficient * symbol`, symbols being lengths and indices."""
@@ -207,8 +206,10 @@ class Index:
     def dependencies(self) -> frozenset[Index]:
         """The indices that the range itself varies with: `batch` for a run-time length, `t` for `1..t`."""
         found: set[Index] = set()
-        if self.name != BATCH_NAME and not self.length.is_fixed and (
-            any(isinstance(s, Length) for bound in (self.lo, self.hi) for s, _ in bound.terms)
+        if (
+            self.name != BATCH_NAME
+            and not self.length.is_fixed
+            and (any(isinstance(s, Length) for bound in (self.lo, self.hi) for s, _ in bound.terms))
         ):
             found.add(BATCH)
         for bound in (self.lo, self.hi):
@@ -227,9 +228,7 @@ BATCH = Index.full(BATCH_NAME, Length(BATCH_NAME))
 
 def sort_indices(indices: Iterable[Index]) -> tuple[Index, ...]:
     """The canonical order of a value's indices, the same for every value: batch first, then by name."""
-    return tuple(
-        sorted(set(indices), key=lambda i: (i.name != BATCH_NAME, i.name, str(i.lo), str(i.hi)))
-    )
+    return tuple(sorted(set(indices), key=lambda i: (i.name != BATCH_NAME, i.name, str(i.lo), str(i.hi))))
 
 
 @dataclass(frozen=True)

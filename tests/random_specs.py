@@ -221,10 +221,10 @@ class _Writer:
         name, rest = self._new(axes, ("D",)), axes[1:]
         at = ",".join(("k", *rest))
         before, first = ",".join(("k-1", *rest)), ",".join(("0", *rest))
-        n = name.text
+        n, begin, added = name.text, self.expr(rest, ("D",), 1), self.expr(rest, ("D",), 1)
         self._add(
             name,
-            f"{n}[{first}] = {self.expr(rest, ('D',), 1)}",
+            f"{n}[{first}] = {begin}",
             f"{n}[{at}] = {n}[{before}] + 0.3 * tanh(A @ {n}[{before}] + P[k] * {added})",
         )
 

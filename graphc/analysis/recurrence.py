@@ -8,6 +8,7 @@ planned in the same way.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -154,7 +155,7 @@ def _causality_fault(
         forth = [read for read, gap in gaps if gap.hi is None or gap.hi > 0]
         if back and forth:
             return _mixed(index, back[0], forth[0], graph, generating)
-    cycle = shortest_cycle(graph)
+    cycle = shortest_cycle(_same_step(system, graph, looped))
     spans = [read.node.span for read in cycle if read.node.span]
     chain = " -> ".join([*(_shown(read.reader) for read in cycle), _shown(cycle[0].reader)])
     return fault(
@@ -189,6 +190,18 @@ def _mixed(index: Index, lead: Read, lag: Read, graph: nx.MultiDiGraph, generati
     )
 
 
+def _same_step(system: System, graph: nx.MultiDiGraph, looped: frozenset[Index]) -> nx.MultiDiGraph:
+    """The graph without reads of another step, if there is a cycle without them."""
+    rest = nx.MultiDiGraph()
+    rest.add_nodes_from(graph)
+    for a, b, data in graph.edges(data=True):
+        both = set(system.units[a].indices) & set(system.units[b].indices) - looped
+        gaps = [data["read"].distance(system, index) for index in both]
+        if not any(gap.strictly_forward or gap.strictly_backward for gap in gaps):
+            rest.add_edge(a, b, **data)
+    return graph if nx.is_directed_acyclic_graph(rest) else rest
+
+
 def shortest_cycle(graph: nx.MultiDiGraph) -> Sequence[Read]:
     """A shortest cycle's reads, each read by the reader of the next one's unit."""
     best: list[Read] = []
@@ -200,7 +213,7 @@ def shortest_cycle(graph: nx.MultiDiGraph) -> Sequence[Read]:
         except nx.NetworkXNoPath:
             continue
         if not best or len(path) < len(best):
-            reads = [graph.get_edge_data(p, q)[0]["read"] for p, q in zip(path, path[1:], strict=False)]
+            reads = [graph.get_edge_data(p, q)[0]["read"] for p, q in itertools.pairwise(path)]
             best = [data["read"], *reads]
     return [*reversed(best)]
 

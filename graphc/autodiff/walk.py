@@ -129,6 +129,6 @@ def owners(nodes: Sequence[AnyNode]) -> dict[Value, str]:
             continue
         name = node.attrs["name"] if node.op is PIN else found.get(node.result)
         if name is not None:
-            found |= {operand: name for operand in node.operands}
+            found |= dict.fromkeys(node.operands, name)
             found[node.result] = name
     return found

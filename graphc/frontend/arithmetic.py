@@ -118,7 +118,7 @@ class Arithmetic:
             return list(terms)
         target = max(shaped, key=lambda v: v.type.rank).type
         result = []
-        for position, term in enumerate(terms):
+        for term in terms:
             value = term.value
             if value is None or value.type.rank == 0 or value.type.same_shape(target):
                 result.append(term)

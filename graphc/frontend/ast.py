@@ -85,9 +85,7 @@ class Unary(Syntax):
     operand: Expr
 
 
-BinaryOp = Literal[
-    "+", "-", "*", "/", "@", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or"
-]
+BinaryOp = Literal["+", "-", "*", "/", "@", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or"]
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ class Option(Syntax):
 
 @dataclass(frozen=True)
 class Call(Syntax):
-    """`f(x, y, rate = 0.5)`; `function` is a `Name`, a `Field`, or a `Subscript` of one (`sum[t]`, `res[k]`)."""
+    """`f(x, y, rate = 0.5)`; `function` is a `Name`, a `Field`, or one with a `Subscript` (`sum[t]`)."""
 
     function: Expr
     args: tuple[Expr, ...]

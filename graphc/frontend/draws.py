@@ -91,9 +91,7 @@ def _drawn(
     places = [ex.b(POSITION, index=i) for i in sorted(axes - {BATCH}, key=lambda i: i.name)]
     operands = [parameter] if parameter is not None else []
     stream = ex.name if ex.draws == 1 else f"{ex.name}/{ex.draws}"
-    return ex.b(
-        _OPS[name], *operands, *places, stream=stream, shape=shape, per_example=BATCH in axes
-    )
+    return ex.b(_OPS[name], *operands, *places, stream=stream, shape=shape, per_example=BATCH in axes)
 
 
 def _like(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
@@ -151,9 +149,7 @@ def _sample(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
     axes = set(value.type.axes)
     places = [ex.b(POSITION, index=i) for i in sorted(axes - {BATCH}, key=lambda i: i.name)]
     stream = ex.name if ex.draws == 1 else f"{ex.name}/{ex.draws}"
-    result = ex.b(
-        random.CATEGORICAL, value, *places, stream=stream, shape=(), per_example=BATCH in axes
-    )
+    result = ex.b(random.CATEGORICAL, value, *places, stream=stream, shape=(), per_example=BATCH in axes)
     return Term(result, p.lifted)
 
 

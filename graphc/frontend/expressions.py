@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from graphc.diagnostics import Diagnostic, GraphcError, Span, fault, nearest
@@ -13,12 +14,12 @@ from graphc.frontend.scope import Definition, Layer, Record, Scope
 from graphc.frontend.terms import UNKNOWN, Context, Poisoned, Term, lifted_of
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Value
+from graphc.ir.op import Op, TypeFault
 from graphc.ops import elementwise as ew
 from graphc.ops.contraction import matmul
 from graphc.ops.indexing import GATHER
 from graphc.ops.leaf import LENGTH, POSITION
 from graphc.ops.movement import RESHAPE, SLICE, TRANSPOSE
-from graphc.ir.op import TypeFault
 from graphc.types import Affine, Dim, Index, Length, TensorType
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Expressions(Arithmetic):
 
     def terms(self, exprs: Sequence[ast.Expr], ctx: Context) -> list[Term]:
         """All of them, so that the faults of each are reported together."""
-        return self.each([lambda e=e: self.term(e, ctx) for e in exprs])
+        return self.each([partial(self.term, expr, ctx) for expr in exprs])
 
     def each(self, actions: Sequence[Callable[[], Term]]) -> list[Term]:
         found: list[Term] = []
@@ -116,7 +117,7 @@ class Expressions(Arithmetic):
                 help=f"`real({text})` is 1 where it is true, else 0",
             )
 
-    def logic(self, op: ew.Op, exprs: Sequence[ast.Expr], span: Span, ctx: Context) -> Term:
+    def logic(self, op: Op, exprs: Sequence[ast.Expr], span: Span, ctx: Context) -> Term:
         terms = self.terms(exprs, ctx)
         for term, expr in zip(terms, exprs, strict=True):
             if term.value is not None and term.value.type.dtype != "bool":
@@ -283,9 +284,7 @@ class Expressions(Arithmetic):
             place += kept
         return term
 
-    def slice(
-        self, term: Term, item: ast.Slice, place: int, ctx: Context, whole: ast.Subscript
-    ) -> Term:
+    def slice(self, term: Term, item: ast.Slice, place: int, ctx: Context, whole: ast.Subscript) -> Term:
         assert term.value is not None
         size = term.value.type.shape[place]
         dims = ctx.scope.all_dims
@@ -330,7 +329,8 @@ class Expressions(Arithmetic):
                 last = f"{name}[{size.expression}-1]" if not size.is_literal else f"{name}[{size.value - 1}]"
                 raise fault(
                     "E258",
-                    f"`{one_line(whole.span.text)}`: there is no element {at}; they are 0 to {size.value - 1}",
+                    f"`{one_line(whole.span.text)}`: there is no element {at}; "
+                    f"they are 0 to {size.value - 1}",
                     item.span,
                     labels=labels,
                     help=f"the last one is `{last}`" if at in (-1, size.value) else "",

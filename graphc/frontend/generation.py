@@ -1,7 +1,7 @@
 """`generate`: the spec rewritten so that what it predicts becomes its own input.
 
-The equations of the block take the place of the drawn input's data. `prompt` becomes an input of the run, of the same
-type, together with its length: as long as it lasts it is the value, whatever the equations say.
+The equations of the block take the place of the drawn input's data. `prompt` becomes an input of the run, of
+the same type, together with its length: as long as it lasts it is the value, whatever the equations say.
 """
 
 from __future__ import annotations
@@ -75,9 +75,7 @@ def _ends(block: ast.Generate, dims: Mapping[str, Dim]) -> tuple[dict[str, int],
     return ends, stop
 
 
-def _check_ends(
-    file: ast.File, drawn: list[ast.Declarator], ends: Mapping[str, int], span: Span
-) -> None:
+def _check_ends(file: ast.File, drawn: list[ast.Declarator], ends: Mapping[str, int], span: Span) -> None:
     axes = {i.name: i for s in file.statements if isinstance(s, ast.AxisDeclaration) for i in s.items}
     known = {i.hi.id for i in axes.values() if isinstance(i.hi, ast.Name)}
     dims = {i.name for s in file.statements if isinstance(s, ast.DimDeclaration) for i in s.items}
@@ -125,7 +123,9 @@ def _rewritten(
     source = inputs[prompted]
     span = block.span
     prompt = replace(source, name=PROMPT, value=None)
-    length = ast.Declarator(span, PROMPT_LENGTH, (), ast.TypeExpr(span, "index", (), _number(span, 2**31 - 1)))
+    length = ast.Declarator(
+        span, PROMPT_LENGTH, (), ast.TypeExpr(span, "index", (), _number(span, 2**31 - 1))
+    )
     statements.append(ast.InputDeclaration(span, (prompt, length)))
     statements += [_equation(equation, prompted) for equation in block.body]
     return ast.File(file.span, tuple(statements))

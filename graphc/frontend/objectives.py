@@ -19,18 +19,18 @@ def declare(el: Elaborator) -> None:
     """Hidden definitions for every expression that is asked for, under names with an `@`."""
     scope = el.spec.scope
     minimized = [s for s in el.spec.file.statements if isinstance(s, ast.Minimize)]
-    for number, statement in enumerate(minimized):
-        if len(minimized) > 1 and not statement.over:
+    for number, loss in enumerate(minimized):
+        if len(minimized) > 1 and not loss.over:
             el.faults.append(
                 Diagnostic(
                     "E240",
                     "with several `minimize`, each says which parameters it moves",
-                    statement.span,
+                    loss.span,
                     help="write `minimize ... over W1, enc`",
                 )
             )
-        unit = _hidden(el, f"loss@{number}", statement.value)
-        el.spec.objectives.append(Objective(unit, _over(el, statement), statement.value.span))
+        unit = _hidden(el, f"loss@{number}", loss.value)
+        el.spec.objectives.append(Objective(unit, _over(el, loss), loss.value.span))
     for statement in el.spec.file.statements:
         match statement:
             case ast.Report():
@@ -105,9 +105,7 @@ def _over(el: Elaborator, statement: ast.Minimize) -> tuple[str, ...] | None:
         elif text in el.spec.params:
             found.append(text)
         else:
-            el.faults.append(
-                fault("E220", f"`{text}` is not a parameter or layer", name.span).diagnostics[0]
-            )
+            el.faults.append(fault("E220", f"`{text}` is not a parameter or layer", name.span).diagnostics[0])
     return tuple(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from graphc.diagnostics import fault
@@ -9,7 +10,7 @@ from graphc.frontend import ast, reads
 from graphc.frontend.arithmetic import one_line
 from graphc.frontend.scope import Definition
 from graphc.frontend.terms import Context, Term
-from graphc.ir.graph import Node, Value
+from graphc.ir.graph import AnyNode, Node, Value
 from graphc.ir.system import READ
 from graphc.ops import elementwise as ew
 from graphc.ops.contraction import CONTRACT
@@ -46,13 +47,13 @@ def check_probability(ex: Expressions, term: Term, expr: ast.Call, ctx: Context)
     )
 
 
-def _is_logit(ex: Expressions, nodes: list[object], value: Value, depth: int) -> bool:
+def _is_logit(ex: Expressions, nodes: Sequence[AnyNode], value: Value, depth: int) -> bool:
     node = next((n for n in nodes if isinstance(n, Node) and n.result is value), None)
     if node is None or depth > 50:
         return False
     if node.op is READ:
         unit = ex.el.units.get(node.attrs["unit"])
-        return unit is not None and _is_logit(ex, list(unit.nodes), unit.value, depth + 1)
+        return unit is not None and _is_logit(ex, unit.nodes, unit.value, depth + 1)
     if node.op in _LINEAR:
         return True
     if node.op in _SUMS:

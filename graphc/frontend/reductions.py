@@ -67,7 +67,10 @@ def reduce(ex: Expressions, expr: ast.Call, ctx: Context, name: str) -> Term:
     value = term.value
     assert value is not None
     for index in bound:
-        if index not in value.type.axes:
+        if index not in value.type.axes and index == BATCH and ex.el.rounds.excuse():
+            # In a recurrence whose initial value is the same for all examples this is found out later.
+            value = ex.b(BROADCAST, value, indices=(BATCH,))
+        elif index not in value.type.axes:
             _reject_missing(index, expr, ctx)
     places = _dims(value, dims, items, expr, kind, name)
     if not bound and not places:
@@ -138,7 +141,7 @@ def _axis(ex: Expressions, name: str, ctx: Context) -> Index | None:
 
 
 def fresh(axis: Index, lo: Affine, hi: Affine, ctx: Context) -> Index:
-    """A bound index over `axis`. Its name is primed, so that it is never taken for the index of an equation."""
+    """A bound index over `axis`. Its name is primed, so that it is never the index of an equation."""
     name = axis.name + "'"
     taken = {index.name for index in ctx.active}
     while name in taken:
@@ -158,7 +161,9 @@ def _range(ex: Expressions, item: ast.Binder, ctx: Context, kind: Kind) -> Index
     lo, hi = reads.position(ex, item.lo, ctx), reads.position(ex, item.hi, ctx)
     if lo is None or hi is None:
         wrong = item.lo if lo is None else item.hi
-        raise fault("E319", f"`{one_line(wrong.span.text)}` is not a position along `{item.name}`", wrong.span)
+        raise fault(
+            "E319", f"`{one_line(wrong.span.text)}` is not a position along `{item.name}`", wrong.span
+        )
     end = Affine.of(axis.length)
     below, above = least(lo - 1, ctx.ranges), least(end - hi, ctx.ranges)
     if below is None or below < 0 or above is None or above < 0:
@@ -204,7 +209,8 @@ def _dims(
                 "E261",
                 f"`{name}` of {shape_text(value.type)}: it works along one dim",
                 expr.span,
-                help="name it: " + " or ".join(f"{name}[{d.expression}](...)" for d in shape if not d.is_literal)
+                help="name it: "
+                + " or ".join(f"{name}[{d.expression}](...)" for d in shape if not d.is_literal)
                 if len(shape) > 1
                 else f"for a sequence name the axis: {name}[t](...)",
             )

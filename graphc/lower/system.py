@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from graphc.analysis.recurrence import Recurrence, Single, Step, plan
 from graphc.diagnostics import fault
+from graphc.ir.builder import Builder
 from graphc.ir.graph import Graph, Loop, Node, Value, body_graph
 from graphc.ir.system import READ, Subscript, System, Unit
-from graphc.lower.gather import gather, aside, zeros
-from graphc.ir.builder import Builder
+from graphc.lower.gather import aside, gather, zeros
 from graphc.ops.indexing import BROADCAST, RENAME
 from graphc.ops.leaf import INSIDE, INSIDE_STEP, POSITION, STEP
 from graphc.types import Affine, Index, TensorType
@@ -196,7 +196,12 @@ class Lowering:
         self._complete_carries(body)
         carried = list(body.carries)
         stacked = [name for name in self.system.units if name in body.available]
-        inputs = (*body.constants.values(), *body.sequences.values(), *body.carries.values(), *body.histories.values())
+        inputs = (
+            *body.constants.values(),
+            *body.sequences.values(),
+            *body.carries.values(),
+            *body.histories.values(),
+        )
         following = [
             body.available[name] if lag == 1 else body.carries[name, lag - 1] for name, lag in carried
         ]

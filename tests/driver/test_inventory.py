@@ -26,6 +26,7 @@ def test_a_gru_with_biases() -> None:
     text = """
 dim D = 3, H = 5
 param Wz, Wr, Wk : [H, D], Uz, Ur, Uk : [H, H], bz, br, bk : [H] = 0
+y = 2
 """
     assert lines(text)[-1] == ["all", str(3 * (5 * 3 + 25 + 5)), "3*D*H", "+", "3*H^2", "+", "3*H"]
 
@@ -38,6 +39,7 @@ input x : [D]
 param W : [K, D], b : [K] = 0.5, w : [2] = [1, 2], v : [D], s : real = 3
 frozen param P[k] : [D, D] ~ normal(0.1)
 layer out = Dense(D, K)
+y = x
 """
     assert graphc.compile(text).show("params").splitlines() == [
         "parameter  shape          numbers  formula                      begins as",

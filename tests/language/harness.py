@@ -67,7 +67,8 @@ def drawn(case: Case, program: Program, extra: int = 0, garbage: float | None = 
     found: dict[str, Array] = {}
     for name, info in program.spec.inputs.items():
         ends = [
-            max(case.lengths[a.length.name]) if a.length.size is None else a.length.size.value for a in info.axes
+            max(case.lengths[a.length.name]) if a.length.size is None else a.length.size.value
+            for a in info.axes
         ]
         shape = (case.batch, *ends, *info.type.sizes)
         if info.classes is not None:
@@ -145,7 +146,9 @@ def real_inputs(program: Program) -> list[str]:
     return [name for name, info in program.spec.inputs.items() if info.type.dtype == "real"]
 
 
-def check_gradients(case: Case, program: Program, inputs: Mapping[str, Array], tolerance: float = 2e-8) -> None:
+def check_gradients(
+    case: Case, program: Program, inputs: Mapping[str, Array], tolerance: float = 2e-8
+) -> None:
     """Gradients of all parameters and real inputs, along random directions and at single elements."""
     wrt = [*program.params, *real_inputs(program)]
     loss, gradients = program.value_and_grad(inputs, wrt=wrt, mode="eval", lengths=given_lengths(case))
@@ -160,7 +163,9 @@ def check_gradients(case: Case, program: Program, inputs: Mapping[str, Array], t
             def moved(by: float, name: str = name, direction: Array = direction) -> float:
                 if name in program.params:
                     key = name.replace(".", "_")
-                    return loss_of(case, program, Names({**params, key: params[key] + by * direction}), inputs)
+                    return loss_of(
+                        case, program, Names({**params, key: params[key] + by * direction}), inputs
+                    )
                 return loss_of(case, program, params, {**inputs, name: inputs[name] + by * direction})
 
             expected = (8 * (moved(STEP) - moved(-STEP)) - (moved(2 * STEP) - moved(-2 * STEP))) / (12 * STEP)
@@ -178,7 +183,9 @@ def _directions(shape: tuple[int, ...], generator: np.random.Generator) -> list[
     return found
 
 
-def everything(case: Case, program: Program, inputs: Mapping[str, Array], lengths: Numbers) -> dict[str, Array]:
+def everything(
+    case: Case, program: Program, inputs: Mapping[str, Array], lengths: Numbers
+) -> dict[str, Array]:
     """All values, the loss and all gradients."""
     wrt = [*program.params, *real_inputs(program)]
     loss, gradients = program.value_and_grad(inputs, wrt=wrt, mode="eval", lengths=lengths)
@@ -221,7 +228,7 @@ def check_unrolled(case: Case, program: Program, length: int = 4) -> None:
     wrt = [*program.params, *real_inputs(program)]
     names = [n for n in program.spec.names if n in program.spec.system.units]
     rolled = program.pipeline.with_loss("eval", names, 0, False)
-    flat = unroll(rolled, {name: length for name in case.lengths})
+    flat = unroll(rolled, dict.fromkeys(case.lengths, length))
     given = {**fed.arrays}
     for name, info in program.spec.params.items():
         given[name] = to_canonical(np.asarray(program.params[name]), info.type, info.axes)

@@ -17,8 +17,17 @@ from graphc.driver.program import Program
 from graphc.frontend.formatter import format_source
 from graphc.ir.op import Array
 from graphc.passes import NAMES
-from tests.language.harness import Case, check_alone, check_padding, check_unrolled, compiled, drawn
-from tests.language.harness import everything, given_lengths, real_inputs
+from tests.language.harness import (
+    Case,
+    check_alone,
+    check_padding,
+    check_unrolled,
+    compiled,
+    drawn,
+    everything,
+    given_lengths,
+    real_inputs,
+)
 from tests.random_specs import random_spec
 
 FIRST = int(os.environ.get("GRAPHC_RANDOM_SPECS_FROM", "0"))
@@ -56,7 +65,8 @@ def check_slopes(case: Case, program: Program, inputs: dict[str, Array]) -> None
         direction = generator.standard_normal(base.shape)
         step = 1e-4
         near, far = (
-            loss({name: base + n * step * direction}) - loss({name: base - n * step * direction}) for n in (1, 2)
+            loss({name: base + n * step * direction}) - loss({name: base - n * step * direction})
+            for n in (1, 2)
         )
         expected = (8 * near - far) / (12 * step)
         found = float(np.sum(gradients[name] * direction))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc
 from tests.language.harness import Case, check
 
 
@@ -141,7 +142,8 @@ axis t = 1..T, u = 1..T
 input x[t] : [H]
 param M, V : [H, H], w : [H]
 h[1] = tanh(x[1])
-h[t] = tanh(x[t] + V @ (sum[u = 1..t-1](exp(h[u] @ (M @ x[t])) * h[u]) / sum[u = 1..t-1](exp(h[u] @ (M @ x[t])))))
+h[t] = tanh(x[t] + V @ (sum[u = 1..t-1](exp(h[u] @ (M @ x[t])) * h[u])
+                        / sum[u = 1..t-1](exp(h[u] @ (M @ x[t])))))
 minimize sum(h[T] * w)
 """
 
@@ -283,3 +285,65 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_recurrence(name: str) -> None:
     check(CASES[name])
+
+
+INNER = """
+axis t = 1..3, u = 1..3
+input x[t], y[u]
+a[1,1] = 7 * x[1]
+a[1,u] = 10 * y[u]
+a[t,1] = x[t]
+a[t,u] = a[t-1,u] * 0.5 + y[u] + x[t] * a[t,u-1]
+minimize sum[t,u](a[t,u])
+"""
+
+
+def inner(p: Any, e: Any) -> dict[str, Any]:
+    a = np.zeros((3, 3))
+    for t in range(3):
+        for u in range(3):
+            if t == 0 or u == 0:
+                a[t, u] = 10 * e.y[u] if u else e.x[t]
+                a[t, u] = 7 * e.x[0] if t == u == 0 else a[t, u]
+            else:
+                a[t, u] = a[t - 1, u] * 0.5 + e.y[u] + e.x[t] * a[t, u - 1]
+    return {"a": a, "loss": a.sum()}
+
+
+def test_a_corner_goes_before_an_edge() -> None:
+    check(Case(INNER, inner))
+
+
+COMPANY = """
+axis t = 1..T
+input x[t]
+param w : real
+h[0] = 0
+h[t] = tanh(h[t-1] + x[t]) - w * mean[batch](h[t-1])
+minimize sum[t](h[t])^2
+"""
+
+
+def test_examples_meet_inside_a_recurrence() -> None:
+    """Those that still have the step: the others take no part."""
+    program = graphc.compile(COMPANY, dtype="float64")
+    program.params["w"] = 0.5
+    x, own = np.array([[0.3, 0.2, 0.5], [0.1, 9, 9], [1.0, -1.0, 9]]), np.array([3, 1, 2])
+
+    def loss(x: np.ndarray, w: float) -> float:
+        h, total = np.zeros(3), np.zeros(3)
+        for t in range(3):
+            here = own > t
+            h = np.where(here, np.tanh(h + x[:, t]) - w * h[here].mean(), h)
+            total += np.where(here, h, 0)
+        return float(np.mean(total**2))
+
+    found, gradients = program.value_and_grad({"x": x}, wrt=["x", "w"], lengths={"T": own})
+    np.testing.assert_allclose(found, loss(x, 0.5), rtol=1e-13)
+    slope = (loss(x, 0.5 + 1e-6) - loss(x, 0.5 - 1e-6)) / 2e-6
+    np.testing.assert_allclose(gradients["w"], slope, rtol=1e-8)
+    for place in np.ndindex(3, 3):
+        step = np.zeros((3, 3))
+        step[place] = 1e-6
+        slope = (loss(x + step, 0.5) - loss(x - step, 0.5)) / 2e-6
+        np.testing.assert_allclose(gradients["x"][place], slope, atol=1e-8)
