@@ -107,6 +107,7 @@ def _function(ex: Expressions, expr: ast.Call, head: ast.Name, ctx: Context) -> 
             ctx.env,
         )
         ex.el.keep_env(expr, ctx, env)
+        ex.el.expand(f"`{head.id}`", expr.span)
     try:
         return ex.term(function.value, replace(ctx, env=env))
     except GraphcError as error:

@@ -15,6 +15,8 @@ from graphc.types import Dim
 
 LARGEST_DIM = 2**31 - 1
 MOST_ELEMENTS = 2**31
+MOST_TERMS = 1000
+"""Products of sums of dims multiply out."""
 MOST_CONSTANTS = 10**7
 """Constants are computed while a spec is compiled, so that they must stay small."""
 
@@ -50,6 +52,8 @@ def _dim(expr: ast.Expr, dims: Mapping[str, Dim]) -> Dim:
             return Dim.literal(0) - _dim(expr.operand, dims)
         case ast.Binary(op=("+" | "-" | "*" | "/")):
             left, right = _dim(expr.left, dims), _dim(expr.right, dims)
+            if len(left.terms) * len(right.terms) > MOST_TERMS:
+                raise fault("E231", f"`{_short(expr)}` has too many terms for a size", expr.span)
             if expr.op == "+":
                 return left + right
             if expr.op == "-":

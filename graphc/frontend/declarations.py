@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
@@ -106,7 +107,9 @@ def declare_axes(
 
 def _axis(item: ast.AxisItem, scope: Scope, given: dict[str, int]) -> None:
     if not (isinstance(item.lo, ast.Number) and item.lo.text == "1"):
-        raise fault("E310", f"axis `{item.name}` starts at `{item.lo.span.text}`; axes start at 1", item.lo.span)
+        raise fault(
+            "E310", f"axis `{item.name}` starts at `{item.lo.span.text}`; axes start at 1", item.lo.span
+        )
     if item.name in scope.axes or item.name in scope.dims:
         raise _twice(item.name, item.span, scope.spans.get(item.name))
     _reject_reserved(item.name, item.span)
@@ -201,8 +204,9 @@ def axes_of(item: ast.Declarator, scope: Scope) -> tuple[Index, ...]:
                 "E325",
                 f"axis `{axis.name}` stands twice in `{item.name}[...]`",
                 subscript.span,
-                help="a second axis of the same length: "
-                f"`axis u = 1..{axis.length}`" if axis.name != "u" else "",
+                help=f"a second axis of the same length: `axis u = 1..{axis.length}`"
+                if axis.name != "u"
+                else "",
             )
         found.append(axis)
     return tuple(found)
@@ -236,6 +240,13 @@ def declare_input(el: Elaborator, item: ast.Declarator, scope: Scope) -> None:
     dtype, shape, classes = type_of(item.type, scope) if item.type else ("real", (), None)
     if item.value is not None:
         examples, batched = _examples(item.value, scope)
+        ends = [axis.length.size for axis in axes]
+        if all(end is not None for end in ends) and item.type is not None:
+            sizes = [end.value for end in ends if end is not None] + [dim.value for dim in shape]
+            if math.prod(sizes) > MOST_ELEMENTS:
+                raise too_large(item.span, sizes)
+            # A single number fills any shape.
+            examples = tuple(np.broadcast_to(e, sizes) if e.ndim == 0 else e for e in examples)
         if item.type is None:
             shape = tuple(Dim.literal(size) for size in examples[0].shape[len(axes) :])
         for example in examples:
@@ -245,18 +256,28 @@ def declare_input(el: Elaborator, item: ast.Declarator, scope: Scope) -> None:
     definition = Definition(item.name, scope, item.span, own=axes, leaf=leaf, guess=type_, classes=classes)
     define(scope, item.name, definition)
     el.spec.system.leaves[item.name] = leaf
-    el.spec.inputs[item.name] = InputInfo(
-        item.name, type_, axes, classes, item.span, examples, batched
-    )
+    el.spec.inputs[item.name] = InputInfo(item.name, type_, axes, classes, item.span, examples, batched)
 
 
 def _examples(expr: ast.Expr, scope: Scope) -> tuple[tuple[Array, ...], bool]:
-    dims = scope.all_dims
     if isinstance(expr, ast.Call) and isinstance(expr.function, ast.Name) and expr.function.id == "batch":
         if not expr.args:
             raise fault("E224", "`batch()` needs at least one example", expr.span)
-        return tuple(constant_of(arg, dims) for arg in expr.args), True
-    return (constant_of(expr, dims),), False
+        return tuple(finite(arg, scope) for arg in expr.args), True
+    return (finite(expr, scope),), False
+
+
+def finite(expr: ast.Expr, scope: Scope) -> Array:
+    """A constant. Raises E252 if it is infinite, or no number at all (0/0)."""
+    value = constant_of(expr, scope.numbers)
+    if not np.isfinite(value).all():
+        raise fault(
+            "E252",
+            f"`{' '.join(expr.span.text.split())[:40]}` is not a finite number",
+            expr.span,
+            help="a quotient by zero or a power without measure, most likely",
+        )
+    return value
 
 
 def _check_example(
@@ -283,7 +304,8 @@ def _check_example(
         if bad.size:
             raise fault(
                 "E236",
-                f"`{item.name}` is index({classes}): whole numbers from 0 to {classes - 1}; found {bad.flat[0]:g}",
+                f"`{item.name}` is index({classes}): whole numbers from 0 to {classes - 1}; "
+                f"found {bad.flat[0]:g}",
                 item.value.span,
             )
 
@@ -298,11 +320,12 @@ def declare_param(
         if axis.length.size is None:
             raise fault(
                 "E233",
-                f"parameter `{item.name}` lies along axis `{axis.name}`, whose end `{axis.length}` is not fixed",
+                f"parameter `{item.name}` lies along axis `{axis.name}`, "
+                f"whose end `{axis.length}` is not fixed",
                 item.span,
                 help=f"give the axis a fixed end: `dim {axis.length} = 64`, or `--set {axis.length}=64`",
             )
-    value = None if item.value is None else constant_of(item.value, scope.numbers)
+    value = None if item.value is None else finite(item.value, scope)
     if item.type is not None:
         dtype, shape, _ = type_of(item.type, scope)
         if dtype != "real":
@@ -377,7 +400,12 @@ def declare_equation(el: Elaborator, equation: ast.Equation, scope: Scope) -> No
             assert isinstance(equation.value, ast.Call)
             define(scope, name, Record(name, own, equation.value, scope, equation.span))
             return
-        if isinstance(entry, Definition) and entry.leaf is None and entry.general is None and entry.boundaries:
+        if (
+            isinstance(entry, Definition)
+            and entry.leaf is None
+            and entry.general is None
+            and entry.boundaries
+        ):
             entry.general, entry.own, entry.span = equation.value, own, equation.span
         else:
             entry = Definition(scope.prefix + name, scope, equation.span, own, scope.outer)
@@ -408,9 +436,7 @@ def _annotate(entry: Definition, annotation: ast.TypeExpr, scope: Scope) -> None
     entry.guess = TensorType.of(dtype, (*entry.own, *entry.outer), shape)
 
 
-def left_side(
-    equation: ast.Equation, scope: Scope
-) -> tuple[tuple[Index, ...], tuple[Affine | Index, ...]]:
+def left_side(equation: ast.Equation, scope: Scope) -> tuple[tuple[Index, ...], tuple[Affine | Index, ...]]:
     """The indices of a left side, and for each place its index or its fixed position."""
     positions: list[Affine | Index] = []
     for subscript in equation.subscripts:
@@ -439,7 +465,9 @@ def _left_side_help(name: str, subscript: ast.Expr, scope: Scope) -> str:
     axis = next((n.id for n in names_in(subscript) if n.id in scope.axes), None)
     if axis is None:
         return ""
-    return f"a general equation is written for `{name}[{axis}]`: shift the subscripts of the right side instead"
+    return (
+        f"a general equation is written for `{name}[{axis}]`: shift the subscripts of the right side instead"
+    )
 
 
 def fixed_position(expr: ast.Expr, scope: Scope) -> Affine | None:
@@ -484,6 +512,4 @@ def _declare_running(el: Elaborator, equation: ast.Equation, entry: Definition) 
         place = next(option.span for option in equation.options if option.name == "decay")
         raise fault("E262", f"`decay` is {decay:g}; it is at least 0 and less than 1", place)
     placeholder = TensorType("real")
-    el.spec.states[entry.name] = StateInfo(
-        entry.name, placeholder, decay, values["start"], equation.span
-    )
+    el.spec.states[entry.name] = StateInfo(entry.name, placeholder, decay, values["start"], equation.span)

@@ -7,13 +7,16 @@ it has the other operand's type); the last round has all types and is the one wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
+from graphc.analysis.recurrence import plan
 from graphc.diagnostics import Diagnostic, GraphcError, Label, Span, fault
 from graphc.frontend import ast, draws, objectives, reads
 from graphc.frontend.arithmetic import name_alignment, one_line, shape_text
+from graphc.frontend.constants import MOST_ELEMENTS, too_large
 from graphc.frontend.declarations import (
     axes_of,
     declare_axes,
@@ -44,6 +47,9 @@ from graphc.types import BATCH, Affine, Dim, Index, TensorType
 
 Mode = Literal["train", "eval"]
 
+MOST_EXPANSIONS = 50_000
+"""Calls of functions and blocks that one file may expand to."""
+
 
 def elaborate(
     file: ast.File, library: Library, *, mode: Mode = "eval", given: Mapping[str, int] | None = None
@@ -73,6 +79,8 @@ class Elaborator:
         self._own = {id(f) for f in file.statements}
         self._envs: dict[tuple[int, int, int], Env] = {}
         self._kept: list[object] = []
+        self._adopted: set[int] = set()
+        self.expansions = 0
         self._active: list[Definition] = []
         self._round_faults: list[Diagnostic] = []
         self.rounds = Rounds(lambda: self.definitions, self._begin)
@@ -87,9 +95,22 @@ class Elaborator:
         self.spec.names = [d.name for d in self.definitions if "@" not in d.name]
         self._states()
         objectives.check_scalars(self)
+        if not self.units and not self.faults:
+            self.faults.append(nothing_to_compute(self.spec))
         if self.faults:
-            raise GraphcError(_in_order(self.faults))
+            raise GraphcError(_in_order(self._independent()))
         return self.spec
+
+    def _independent(self) -> list[Diagnostic]:
+        """All faults but those that may only come from a dim without a proper value; and with them the faults
+        of causality among the equations that have none of their own."""
+        if self.spec.scope.unsized:
+            return [d for d in self.faults if d.code not in _OF_SIZES]
+        try:
+            plan(self.spec.system, self.spec.system.units)
+        except GraphcError as error:
+            return [*self.faults, *(d for d in error.diagnostics if d not in self.faults)]
+        return self.faults
 
     # ------------------------------------------------------------------------------- declarations
 
@@ -166,7 +187,9 @@ class Elaborator:
     def adopt(self, scope: Scope) -> None:
         """Take over the definitions of a new scope; each needs a general equation."""
         for entry in scope.names.values():
-            if isinstance(entry, Definition) and entry not in self.definitions:
+            if isinstance(entry, Definition) and id(entry) not in self._adopted:
+                self._adopted.add(id(entry))
+                self._kept.append(entry)
                 without = entry.leaf is None and entry.general is None and entry.draw is None
                 if without and entry.boundaries and not entry.broken:
                     raise_in = entry.boundaries[0]
@@ -257,6 +280,21 @@ class Elaborator:
         self._envs[id(expr), id(ctx.scope), id(ctx.env)] = env
         self.keep(expr)
 
+    def expand(self, what: str, span: Span) -> None:
+        """Count an expansion of a function or a block.
+
+        Raises E249 where a short text would grow without end: f(f(f(x))) with each f using its argument twice
+        doubles at each level.
+        """
+        self.expansions += 1
+        if self.expansions > MOST_EXPANSIONS:
+            raise fault(
+                "E249",
+                f"{what}: the calls of this file expand to more than {MOST_EXPANSIONS:,}",
+                span,
+                help="a function or block that calls another one twice doubles it at each level",
+            )
+
     def keep(self, node: object) -> None:
         """Identities are keys; what is keyed must not be collected."""
         self._kept.append(node)
@@ -280,6 +318,8 @@ class Elaborator:
         try:
             self._elaborate(definition)
         except GraphcError as error:
+            if self.expansions > MOST_EXPANSIONS:
+                raise GraphcError(error.diagnostics[0]) from None
             definition.failed = True
             self._round_faults += [self._located(d, definition) for d in error.diagnostics]
         except Poisoned:
@@ -287,10 +327,13 @@ class Elaborator:
 
     def _located(self, diagnostic: Diagnostic, definition: Definition) -> Diagnostic:
         """A fault inside a library's text is shown at the place of the user's own that led there."""
+        source = self.spec.file.span.source
+        if diagnostic.span is None or diagnostic.span.source == source:
+            return diagnostic
         calls = {id(i.scope): (i.span, caller) for (_, caller, _), i in self.instances.items()}
         place: Span | None = None
         scope = id(definition.scope)
-        while scope in calls and (place is None or place.source != self.spec.file.span.source):
+        while scope in calls and (place is None or place.source != source):
             place, scope = calls[scope]
         return self.moved(diagnostic, place)
 
@@ -302,12 +345,23 @@ class Elaborator:
         note = f"inside `{one_line(place.text)}`, {span.source.name} line {span.line}"
         return replace(diagnostic, span=place, note=note, labels=())
 
+    def _check_sizes(self, built: Iterable[tuple[Expressions, Term]]) -> None:
+        """Raises E253 for a value that no memory could hold, wherever it comes up in an equation."""
+        for ex, _ in built:
+            for node in ex.b.nodes:
+                for result in node.results:
+                    fixed = [i.length.size.value for i in result.type.axes if i.length.size is not None]
+                    sizes = [*fixed, *result.type.sizes]
+                    if sizes and math.prod(sizes) > MOST_ELEMENTS:
+                        raise too_large(node.span or self.spec.file.span, sizes)
+
     def _elaborate(self, definition: Definition) -> None:
         if definition.leaf is None:
             general, lifted = self._general(definition)
         else:
             general, lifted = None, ()
         boundary_values = [self._boundary(definition, b) for b in definition.boundaries]
+        self._check_sizes([*([general] if general else []), *boundary_values])
         if definition.leaf is None:
             self._settle(definition, general, boundary_values, lifted)
         self._emit(definition, general, boundary_values)
@@ -448,7 +502,8 @@ class Elaborator:
         ex, term = general
         assert term.value is not None
         value = self.fit(ex, term.value, type_, definition.span)
-        for boundary, unit in inside:
+        # A corner (`a[1,1]`) goes before an edge (`a[1,t]`).
+        for boundary, unit in sorted(inside, key=lambda pair: pair[0].fixed):
             value = self._overlay(ex, definition, boundary, unit, value)
         value = ex.b(PIN, value, name=definition.name)
         nodes = pruned(ex.b.nodes, value)
@@ -557,6 +612,29 @@ def _bounded(definition: Definition) -> tuple[Index, ...]:
     count = len(definition.own)
     written = [p for b in definition.boundaries for p in b.positions[count:] if isinstance(p, Index)]
     return tuple(dict.fromkeys(written)) if definition.leaf is None else ()
+
+
+_OF_SIZES = frozenset(
+    {"E201", "E203", "E205", "E206", "E207", "E208", "E234", "E236", "E237", "E253", "E254", "E258", "E304"}
+    | {"E308", "E319"}
+)
+"""Codes of faults that the value of a dim can cause or hide."""
+
+
+def nothing_to_compute(spec: Spec) -> Diagnostic:
+    """E247, with what such a file may be for."""
+    defines = any(
+        isinstance(s, ast.FunctionDefinition | ast.BlockDefinition) for s in spec.file.statements
+    )
+    first = spec.file.statements[0].span if spec.file.statements else spec.file.span
+    return Diagnostic(
+        "E247",
+        "nothing is computed here: the file has no equation",
+        Span(first.source, first.start, min(first.end, first.start + 1)) if not first.text else first,
+        help="functions and blocks are for other files: `import` this one there"
+        if defines
+        else "add one, such as `y = W @ x`",
+    )
 
 
 def pruned(nodes: Iterable[AnyNode], value: Value) -> tuple[AnyNode, ...]:

@@ -46,6 +46,7 @@ def declare_layer(el: Elaborator, item: ast.LayerItem, scope: Scope, family: tup
     if not isinstance(head, ast.Name) or head.id not in scope.library.blocks:
         raise _no_block(head, scope)
     block = scope.library.blocks[head.id]
+    el.expand(f"`{block.name}`", item.span)
     chain = el.chain(block, scope) if scope.parent is None else []
     if chain:
         way = " -> ".join([*chain, block.name]) if len(chain) > 1 else ""

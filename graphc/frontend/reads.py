@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from graphc.analysis.intervals import greatest, least
 from graphc.diagnostics import GraphcError, Label, Span, fault, nearest
 from graphc.frontend import ast, calls
-from graphc.frontend.arithmetic import one_line, shape_text
+from graphc.frontend.arithmetic import one_line
 from graphc.frontend.declarations import fixed_position
 from graphc.frontend.scope import Boundary, Definition, Layer, Record, Scope
 from graphc.frontend.terms import Context, Poisoned, Term
@@ -245,9 +245,7 @@ def subscripted(ex: Expressions, found: Target, expr: ast.Subscript, ctx: Contex
         if term.value is None:
             return Term(None)
         if term.value.type.dtype != "int" or term.value.type.rank:
-            raise fault(
-                "E312", f"`{one_line(item.span.text)}` is not a position along an axis", item.span
-            )
+            raise fault("E312", f"`{one_line(item.span.text)}` is not a position along an axis", item.span)
         places.append(term.value)
     return _lifted(ex, found, tuple(places), visible[len(places) :], expr, ctx)
 
@@ -368,9 +366,7 @@ def position(ex: Expressions, expr: ast.Expr, ctx: Context) -> Affine | None:
     return None
 
 
-def read(
-    ex: Expressions, definition: Definition, places: Sequence[Place], span: Span, ctx: Context
-) -> Term:
+def read(ex: Expressions, definition: Definition, places: Sequence[Place], span: Span, ctx: Context) -> Term:
     """The value at `places`: the general equation's, or a boundary's where one holds."""
     if definition.failed:
         raise Poisoned
@@ -384,13 +380,9 @@ def read(
         value = node(ex, definition.name, definition.guess, indices, places)
         hidden = len(indices) - len(definition.visible) if definition.leaf is None else 0
         # A corner, with more fixed positions, stands before the edges that it lies on.
-        for boundary in sorted(definition.boundaries, key=_fixed_count):
+        for boundary in sorted(definition.boundaries, key=lambda b: b.fixed):
             value = _boundary(ex, definition, boundary, hidden, indices, places, value, ctx)
     return Term(value)
-
-
-def _fixed_count(boundary: Boundary) -> int:
-    return sum(isinstance(p, Affine) for p in boundary.positions)
 
 
 def _axes_at(places: Sequence[Place]) -> set[Index]:
@@ -412,9 +404,7 @@ def node(
 ) -> Value:
     """A `read` node: the unit's type with its indices replaced by those of the places."""
     operands = tuple(place for place in places if isinstance(place, Value))
-    subscripts = tuple(
-        place if isinstance(place, Affine) else operands.index(place) for place in places
-    )
+    subscripts = tuple(place if isinstance(place, Affine) else operands.index(place) for place in places)
     axes = (set(type_.axes) - set(indices)) | _axes_at(places)
     result = Value(TensorType.of(type_.dtype, axes, type_.shape), unit)
     attrs = {"unit": unit, "subscripts": subscripts, "type": result.type}
@@ -508,16 +498,20 @@ def _check_ranges(
         below, above = least(place - lo, ctx.ranges), least(hi - place, ctx.ranges)
         if not index.is_full and (below is None or below < 0 or above is None or above < 0):
             raise _beyond(definition, index, place, span)
-        held = [b.positions[number - hidden] for b in definition.boundaries if number - hidden in range(len(b.positions))]
+        held = [
+            b.positions[number - hidden]
+            for b in definition.boundaries
+            if number - hidden in range(len(b.positions))
+        ]
         covered = [p for p in held if isinstance(p, Affine)]
         for short, ends, sign in ((below, lo, -1), (above, hi, 1)):
             if short is None or short >= 0:
                 continue
             for step in range(1, min(-short, 64) + 1):
-                if ends + sign * step not in covered:
-                    at = ends + sign * step
+                beyond = ends + sign * step
+                if beyond not in covered:
                     help_ = _narrower(index, place, ex.name, ctx) if definition.leaf is not None else ""
-                    raise _missing(definition, number - hidden, index, place, at, span, help_)
+                    raise _missing(definition, number - hidden, index, place, beyond, span, help_)
 
 
 def _beyond(definition: Definition, index: Index, place: Affine, span: Span) -> Exception:

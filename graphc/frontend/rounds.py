@@ -29,8 +29,16 @@ class Rounds:
         self.changed = False
         self.scalars = False
         """Whether a value of unknown shape is taken for a number: the last resort, see `run`."""
+        self.lenient = True
+        """Whether a fault that a later round may clear away is passed over."""
+        self._excused = False
         self._visited: set[int] = set()
         self._depth = 0
+
+    def excuse(self) -> bool:
+        """Whether to go on for now, although something does not fit what is known yet."""
+        self._excused |= self.lenient
+        return self.lenient
 
     def run(self, attempt: Callable[[Definition], None], faulty: Callable[[], bool]) -> None:
         """Rounds until nothing changes.
@@ -51,6 +59,13 @@ class Rounds:
         self._until_settled(attempt)
 
     def _until_settled(self, attempt: Callable[[Definition], None]) -> None:
+        self.lenient, self._excused = True, False
+        self._settle(attempt)
+        if self._excused:
+            self.lenient = False
+            self._settle(attempt)
+
+    def _settle(self, attempt: Callable[[Definition], None]) -> None:
         for _ in range(_ROUNDS):
             self._visited, self.changed = set(), False
             self.begin()

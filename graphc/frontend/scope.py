@@ -45,6 +45,11 @@ class Boundary:
     span: Span
     label: str
 
+    @property
+    def fixed(self) -> int:
+        """How many of its positions are fixed."""
+        return sum(isinstance(p, Affine) for p in self.positions)
+
     def unit(self, name: str) -> str:
         """What the equation is called in the system: `h[0]`, or `enc.h[0]` in a block."""
         return name + self.label[self.label.index("[") :]
@@ -134,7 +139,7 @@ class Scope:
     spans: dict[str, Span] = field(default_factory=dict)
     """Where dims and axes are declared."""
     unsized: set[str] = field(default_factory=set)
-    """Dims whose value is at fault; they have some value, so that what does not depend on it can be judged."""
+    """Dims whose value is at fault; they have some value, so that what does not need it can be judged."""
 
     def lookup(self, name: str) -> tuple[Definition | Record | Layer, Scope] | None:
         """What `name` means here and the scope that defines it."""

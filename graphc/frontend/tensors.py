@@ -9,7 +9,7 @@ from graphc.diagnostics import fault
 from graphc.frontend import ast
 from graphc.frontend.arguments import expect
 from graphc.frontend.arithmetic import one_line, shape_text
-from graphc.frontend.constants import dim_of
+from graphc.frontend.constants import MOST_CONSTANTS, dim_of, too_large
 from graphc.frontend.terms import UNKNOWN, Context, Term, lifted_of
 from graphc.ops import elementwise as ew
 from graphc.ops.contraction import CONTRACT
@@ -38,6 +38,15 @@ def _joined(ex: Expressions, expr: ast.Call, ctx: Context, op: Op) -> Term:
     if any(term.value is None for term in terms):
         return Term(None, lifted_of(terms), frozenset().union(*(t.indices for t in terms)))
     attrs = {"dim": whole(expr, "dim", ctx, 0)} if op is CONCAT else {}
+    for term, argument in zip(terms, expr.args, strict=True):
+        if op is CONCAT and term.value is not None and term.value.type.rank <= attrs["dim"]:
+            raise fault(
+                "E208",
+                f"`{one_line(argument.span.text)}` is {shape_text(term.value.type)}, "
+                f"and has no dim {attrs['dim']} to be joined along",
+                argument.span,
+                help="single numbers are put side by side by `stack` or `[a, b]`" if not term.value.type.rank else "",
+            )
     return ex.apply(op, terms, expr.span, **attrs)
 
 
@@ -109,6 +118,8 @@ def _cumsum(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
             "E261", f"`cumsum` of {shape_text(term.value.type)}: it takes a vector", expr.span
         )
     (dim,) = term.value.type.shape
+    if dim.value**2 > MOST_CONSTANTS:
+        raise too_large(expr.span, (dim.value, dim.value), MOST_CONSTANTS)
     rows = tuple(tuple(float(j <= i) for j in range(dim.value)) for i in range(dim.value))
     triangle = ex.b(CONSTANT, value=rows, dtype="real", shape=(dim, dim))
     labels = (("i", "j"), ("j",), ("i",))
