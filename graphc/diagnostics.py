@@ -123,9 +123,15 @@ def fault(
     return GraphcError(Diagnostic(code, message, span, note, tuple(labels), help))
 
 
+_MANY = 1000
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A help line with the known name closest to `word`, or nothing. Case counts for little."""
     names = sorted(set(known) - {word})
+    if len(names) > _MANY:
+        # A comparison with each of thousands of names would take longer than compiling them.
+        names = [n for n in names if abs(len(n) - len(word)) < 2 and n[:1].lower() == word[:1].lower()][:_MANY]
     alike = [name for name in names if name.lower() == word.lower()]
     matches = alike or get_close_matches(word, names, n=1, cutoff=0.6)
     if not matches:

@@ -78,7 +78,10 @@ def _program(
     started: float,
 ) -> Program:
     settings = Settings(backend, cast(DTypeName, dtype), pipeline.given, seed, root, dict(options))
-    program = Program(pipeline, settings, dict(imports))
+    try:
+        program = Program(pipeline, settings, dict(imports))
+    except MemoryError:
+        raise fault("E253", "the parameters do not fit into the memory of this machine") from None
     _check_given(program)
     program.analyse()
     program.compile_seconds = time.perf_counter() - started

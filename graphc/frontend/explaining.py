@@ -16,7 +16,7 @@ from graphc.types import TensorType
 if TYPE_CHECKING:
     from graphc.frontend.expressions import Expressions
 
-_OF_SHAPES = frozenset({"E201", "E202", "E203", "E204", "E205", "E206", "E207", "E208", "E209", "E253"})
+_OF_SHAPES = frozenset({"E201", "E202", "E203", "E204", "E205", "E206", "E207", "E208", "E253"})
 _OF_ARGUMENTS = _OF_SHAPES | {"E256", "E258", "E259", "E260", "E261", "E263", "E315"}
 
 

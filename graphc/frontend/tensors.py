@@ -9,7 +9,7 @@ from graphc.diagnostics import fault
 from graphc.frontend import ast
 from graphc.frontend.arguments import expect
 from graphc.frontend.arithmetic import one_line, shape_text
-from graphc.frontend.constants import MOST_CONSTANTS, dim_of, too_large
+from graphc.frontend.constants import MOST_CONSTANTS, dim_of, names_in, too_large
 from graphc.frontend.terms import UNKNOWN, Context, Term, lifted_of
 from graphc.ops import elementwise as ew
 from graphc.ops.contraction import CONTRACT
@@ -45,7 +45,9 @@ def _joined(ex: Expressions, expr: ast.Call, ctx: Context, op: Op) -> Term:
                 f"`{one_line(argument.span.text)}` is {shape_text(term.value.type)}, "
                 f"and has no dim {attrs['dim']} to be joined along",
                 argument.span,
-                help="single numbers are put side by side by `stack` or `[a, b]`" if not term.value.type.rank else "",
+                help="single numbers are put side by side by `stack` or `[a, b]`"
+                if not term.value.type.rank
+                else "",
             )
     return ex.apply(op, terms, expr.span, **attrs)
 
@@ -114,9 +116,7 @@ def _cumsum(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
     if term.value is None:
         return UNKNOWN
     if term.value.type.rank != 1:
-        raise fault(
-            "E261", f"`cumsum` of {shape_text(term.value.type)}: it takes a vector", expr.span
-        )
+        raise fault("E261", f"`cumsum` of {shape_text(term.value.type)}: it takes a vector", expr.span)
     (dim,) = term.value.type.shape
     if dim.value**2 > MOST_CONSTANTS:
         raise too_large(expr.span, (dim.value, dim.value), MOST_CONSTANTS)
@@ -158,9 +158,9 @@ def _conv(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
         CONV,
         [x, w],
         expr.span,
-        stride=whole_list(expr, "stride", ctx, 1, spatial),
+        stride=whole_list(expr, "stride", ctx, 1, spatial, positive=True),
         pad=tuple((p, p) for p in whole_list(expr, "pad", ctx, 0, spatial)),
-        dilation=whole_list(expr, "dilation", ctx, 1, spatial),
+        dilation=whole_list(expr, "dilation", ctx, 1, spatial, positive=True),
     )
     if "bias" in options:
         bias = ex.real(ex.term(options["bias"], ctx))
@@ -194,8 +194,8 @@ def _pool(op: Op) -> Callable[[Expressions, ast.Call, Context], Term]:
                 "pooling needs channels first: [C, N, M]",
                 expr.span,
             )
-        window = _wholes(expr.args[1], ctx, spatial)
-        stride = whole_list(expr, "stride", ctx, None, spatial) or window
+        window = _wholes(expr.args[1], ctx, spatial, positive=True)
+        stride = whole_list(expr, "stride", ctx, None, spatial, positive=True) or window
         pad = tuple((p, p) for p in whole_list(expr, "pad", ctx, 0, spatial))
         return ex.apply(op, [x], expr.span, window=window, stride=stride, pad=pad)
 
@@ -217,22 +217,37 @@ def whole(expr: ast.Call, name: str, ctx: Context, default: int) -> int:
     """A whole-number option."""
     for option in expr.options:
         if option.name == name:
-            return dim_of(option.value, ctx.scope.all_dims).value
+            return _whole(option.value, ctx)
     return default
 
 
 def whole_list(
-    expr: ast.Call, name: str, ctx: Context, default: int | None, count: int
+    expr: ast.Call, name: str, ctx: Context, default: int | None, count: int, *, positive: bool = False
 ) -> tuple[int, ...]:
     """An option that is one whole number for all spatial dims, or a list of them."""
     for option in expr.options:
         if option.name == name:
-            return _wholes(option.value, ctx, count)
+            return _wholes(option.value, ctx, count, positive=positive)
     return () if default is None else (default,) * count
 
 
-def _wholes(expr: ast.Expr, ctx: Context, count: int) -> tuple[int, ...]:
-    values = tuple(dim_of(e, ctx.scope.all_dims).value for e in _items(expr))
+def _whole(expr: ast.Expr, ctx: Context) -> int:
+    """A whole number that is known when the spec is compiled. Raises E251 for a name that has a value later."""
+    for used in names_in(expr):
+        if used.id not in ctx.scope.all_dims and ctx.scope.lookup(used.id) is not None:
+            raise fault(
+                "E251",
+                f"`{used.id}` has a value only when the network runs, and this must be a constant",
+                used.span,
+                help="write a number, a dim, or a parameter of the block",
+            )
+    return dim_of(expr, ctx.scope.all_dims).value
+
+
+def _wholes(expr: ast.Expr, ctx: Context, count: int, *, positive: bool = False) -> tuple[int, ...]:
+    values = tuple(_whole(e, ctx) for e in _items(expr))
+    if positive and min(values, default=1) < 1:
+        raise fault("E262", f"`{one_line(expr.span.text)}` is less than 1", expr.span)
     if len(values) == 1:
         values *= count
     if len(values) != count:
