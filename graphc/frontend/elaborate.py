@@ -14,26 +14,20 @@ from typing import Literal
 
 from graphc.analysis.recurrence import plan
 from graphc.diagnostics import Diagnostic, GraphcError, Label, Span, fault
-from graphc.frontend import ast, draws, objectives, reads
+from graphc.frontend import ast, draws, objectives, ranges, reads
 from graphc.frontend.arithmetic import name_alignment, one_line, shape_text
 from graphc.frontend.constants import MOST_ELEMENTS, too_large
-from graphc.frontend.declarations import (
-    axes_of,
-    declare_axes,
-    declare_dims,
-    declare_equation,
-    declare_input,
-    declare_noise,
-    declare_param,
-    grouped,
-    head_of,
-)
+from graphc.frontend.declarations import declare_input, declare_noise, declare_param
+from graphc.frontend.equations import declare_equation
 from graphc.frontend.expressions import Expressions
 from graphc.frontend.guards import guarded
-from graphc.frontend.instances import Instance, declare_layer
+from graphc.frontend.instances import Instance
 from graphc.frontend.instances import instance as call_instance
+from graphc.frontend.layers import declare_layer
+from graphc.frontend.names import grouped, head_of
 from graphc.frontend.rounds import Rounds
 from graphc.frontend.scope import Boundary, Definition, Layer, Library, Record, Scope
+from graphc.frontend.sizes import axes_of, declare_axes, declare_dims
 from graphc.frontend.spec import Spec, StateInfo
 from graphc.frontend.terms import Context, Env, Poisoned, Term
 from graphc.ir.builder import Builder
@@ -249,7 +243,9 @@ class Elaborator:
         return call_instance(ex, record.call, Context(record.scope, vars_, active))
 
     def block_library(self, block: ast.BlockDefinition, library: Library) -> Library:
-        return self.library if id(block) in self._own else library if library is not self.library else self.base
+        return (
+            self.library if id(block) in self._own else library if library is not self.library else self.base
+        )
 
     def outer_dims(self, block: ast.BlockDefinition) -> dict[str, Dim]:
         """A block of the file itself sees the file's dims; one of a library sees its own only."""
@@ -405,7 +401,9 @@ class Elaborator:
         assert definition.general is not None
         ctx = definition.context or self.context(definition, definition.own)
         term = ex.term(definition.general, ctx)
-        lifted = tuple(sorted(term.lifted - set(definition.own) - set(definition.outer), key=lambda i: i.name))
+        lifted = tuple(
+            sorted(term.lifted - set(definition.own) - set(definition.outer), key=lambda i: i.name)
+        )
         if definition.context is None and term.value is not None:
             self._check_axes(definition, term, lifted)
         return (ex, term), lifted
@@ -424,7 +422,9 @@ class Elaborator:
     def _boundary(self, definition: Definition, boundary: Boundary) -> tuple[Expressions, Term]:
         free = [p for p in boundary.positions if isinstance(p, Index)]
         ex = Expressions(self, Builder(), f"{definition.name}[{boundary.label}]")
-        return ex, ex.term(boundary.value, self.context(definition, ()) if not free else self._free(definition, free))
+        return ex, ex.term(
+            boundary.value, self.context(definition, ()) if not free else self._free(definition, free)
+        )
 
     def _free(self, definition: Definition, free: list[Index]) -> Context:
         ctx = self.context(definition, ())
@@ -480,6 +480,21 @@ class Elaborator:
 
     # ------------------------------------------------------------------------------------- units
 
+    def _check_places(self, definition: Definition) -> None:
+        """Raises E325 unless a boundary equation has a subscript for each axis of its name."""
+        own = definition.leaf.indices if definition.leaf else definition.visible
+        for boundary in definition.boundaries:
+            if len(boundary.positions) != len(own) and definition.guess is not None:
+                names = ",".join(index.name for index in own)
+                name = definition.name.split(".")[-1]
+                raise fault(
+                    "E325",
+                    f"`{boundary.label}` has {len(boundary.positions)} of the {len(own)} axes of `{name}`",
+                    head_of(boundary.span),
+                    labels=ranges.definition_label(definition, boundary.span),
+                    help=f"all equations of a name have the same axes: `{name}[{names}]`",
+                )
+
     def _emit(
         self,
         definition: Definition,
@@ -490,6 +505,7 @@ class Elaborator:
         type_ = definition.guess
         if type_ is None or any(term.value is None for _, term in boundaries):
             return
+        self._check_places(definition)
         outside = reads.outside_boundaries(definition)
         inside: list[tuple[Boundary, Unit]] = []
         for boundary, (ex, term) in zip(definition.boundaries, boundaries, strict=True):
@@ -536,9 +552,7 @@ class Elaborator:
     ) -> Unit:
         visible = definition.leaf.indices if definition.leaf else definition.visible
         fixed = {
-            index
-            for p, index in zip(boundary.positions, visible, strict=False)
-            if isinstance(p, Affine)
+            index for p, index in zip(boundary.positions, visible, strict=False) if isinstance(p, Affine)
         }
         indices = tuple(
             i for i in (definition.leaf.indices if definition.leaf else definition.indices) if i not in fixed
@@ -623,9 +637,7 @@ _OF_SIZES = frozenset(
 
 def nothing_to_compute(spec: Spec) -> Diagnostic:
     """E247, with what such a file may be for."""
-    defines = any(
-        isinstance(s, ast.FunctionDefinition | ast.BlockDefinition) for s in spec.file.statements
-    )
+    defines = any(isinstance(s, ast.FunctionDefinition | ast.BlockDefinition) for s in spec.file.statements)
     first = spec.file.statements[0].span if spec.file.statements else spec.file.span
     return Diagnostic(
         "E247",
@@ -651,4 +663,3 @@ def pruned(nodes: Iterable[AnyNode], value: Value) -> tuple[AnyNode, ...]:
 def _in_order(faults: list[Diagnostic]) -> list[Diagnostic]:
     unique = list(dict.fromkeys(faults))
     return sorted(unique, key=lambda d: d.span.start if d.span else -1)
-
