@@ -1,0 +1,96 @@
+"""The command line with the real compiler behind it: what other programs read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graphc
+from tests.cli.conftest import invoke
+
+SPECS = Path(graphc.__file__).parents[1] / "specs"
+
+
+def test_json_without_fit() -> None:
+    result = invoke("run", str(SPECS / "sigmoid.nn"), "--json", "--dtype", "float64")
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert list(found) == ["values", "gradients", "loss"]
+    names = {"x", "w", "t0", "t1", "t01", "t012", "nt", "e", "denom", "f"}
+    assert set(found["values"]) == names
+    assert set(found["gradients"]) == names
+    assert found["loss"] == pytest.approx(0.9525741, abs=5e-8)
+    # The spec gives one example: nothing has a batch axis.
+    assert found["values"]["x"] == [-1, -2]
+    np.testing.assert_allclose(found["gradients"]["w"], [-0.04517666, -0.09035332, 0.04517666], rtol=1e-6)
+
+
+def test_json_of_a_recurrence() -> None:
+    result = invoke("run", str(SPECS / "elman.nn"), "--json")
+    found = json.loads(result.stdout)
+    assert np.shape(found["values"]["h"]) == (3, 2)
+    assert np.shape(found["gradients"]["h"]) == (3, 2)
+    assert np.shape(found["gradients"]["U"]) == (2, 2)
+
+
+def test_json_with_fit() -> None:
+    pytest.importorskip("sklearn")
+    result = invoke("run", str(SPECS / "digits_mlp.nn"), "--json", "--set", "fit.epochs=2", "--set", "H=16")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert list(found) == ["metrics", "epochs", "run_dir", "compile_seconds", "train_seconds"]
+    assert set(found["metrics"]) == {"train", "validation", "test"}
+    assert set(found["metrics"]["test"]) == {"loss", "accuracy"}
+    assert found["epochs"] == 2
+    assert result.stderr.count("epoch ") == 2
+
+
+def test_inputs_from_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "a.nn").write_text("input x : [2]\ny = x[0] * x[1]\noutput y\n", encoding="utf-8")
+    found = json.loads(invoke("run", str(tmp_path / "a.nn"), "--json", "--input", "x=[3,4]").stdout)
+    assert found["values"]["y"] == 12
+    assert found["gradients"]["x"] == [4, 3]
+    np.save(tmp_path / "x.npy", np.array([[3.0, 4], [5, 6]]))
+    found = json.loads(
+        invoke("run", str(tmp_path / "a.nn"), "--json", "--input", f"x={tmp_path / 'x.npy'}").stdout
+    )
+    assert found["values"]["y"] == [12, 30]
+    assert found["loss"] == 21
+
+
+def test_every_spec_is_right() -> None:
+    result = invoke("check", str(SPECS))
+    assert result.exit_code == 0, result.stdout + result.stderr
+    count = len(list(SPECS.glob("*.nn")))
+    assert f"{count} of {count} files are right" in result.stdout
+
+
+def test_a_check_that_fails(tmp_path: Path) -> None:
+    file = tmp_path / "a.nn"
+    file.write_text("input x = 2\ny = x^2\noutput y\ncheck {\n  y ~= 4.1\n}\n", encoding="utf-8")
+    result = invoke("check", str(file))
+    assert result.exit_code == 1
+    assert "expected  4.1" in result.stdout
+    assert "found     4" in result.stdout
+
+
+def test_faults_end_with_1_and_nothing_on_stdout(tmp_path: Path) -> None:
+    file = tmp_path / "a.nn"
+    file.write_text("input x = 2\ny = x * z\noutput y\n", encoding="utf-8")
+    result = invoke("run", str(file), "--json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"{file}:2:9" in result.stderr
+
+
+def test_fmt_leaves_the_shipped_specs_alone() -> None:
+    assert invoke("fmt", "--check", *map(str, sorted(SPECS.glob("*.nn")))).exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["run", "check", "show", "draw", "fmt", "explain", "doctor"])
+def test_every_command_has_a_help(command: str) -> None:
+    result = invoke(command, "--help")
+    assert result.exit_code == 0
+    assert f"Usage: graphc {command} [OPTIONS]" in result.stdout
