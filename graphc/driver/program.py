@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,7 @@ from graphc.driver.pipeline import Pipeline
 from graphc.driver.reports import report
 from graphc.driver.training import Stepper, input_spec
 from graphc.frontend.elaborate import Mode
-from graphc.frontend.spec import Spec
+from graphc.frontend.spec import InputInfo, Spec
 from graphc.ir.op import Array
 from graphc.train.data import Batch, Dataset
 from graphc.train.protocol import InputSpec, StepResult
@@ -136,10 +136,20 @@ class Program:
         """Whether the spec itself gives the one example."""
         return all(info.has_value and not info.batched for info in self.spec.inputs.values())
 
-    def feed(self, inputs: Mapping[str, Any] | None, lengths: Mapping[str, Any] | None = None) -> Feed:
-        """Checked inputs, ready to run; the spec's own values stand in for inputs that are not given."""
+    def feed(
+        self,
+        inputs: Mapping[str, Any] | None,
+        lengths: Mapping[str, Any] | None = None,
+        needed: Collection[str] | None = None,
+    ) -> Feed:
+        """Checked inputs, ready to run; the spec's own values stand in for inputs that are not given.
+
+        Of inputs without a value only the `needed` ones have to be given (None: all).
+        """
         given = dict(inputs or {})
         infos = self.spec.inputs
+        if needed is not None:
+            infos = _without_idle(infos, {*needed, *given})
         own = {name: info for name, info in infos.items() if name not in given and info.has_value}
         if own:
             size = max((len(np.atleast_1d(np.asarray(a))) for a in given.values()), default=1)
@@ -160,13 +170,14 @@ class Program:
         seed: int | None = None,
         lengths: Mapping[str, Any] | None = None,
     ) -> dict[str, Array]:
-        """Values by name; all names of the spec unless `names` says which.
+        """Values by name: those in `names`, from the inputs that these need, or all names of the spec.
 
         `mode` "train" draws dropout masks and noise and takes a batch's own statistics; "eval" does not.
         """
         _check_mode(mode)
         wanted = self._wanted(names)
-        fed = self.feed(inputs, lengths)
+        needed = None if names is None else {v.name for v in self.pipeline.graph(mode, wanted).inputs}
+        fed = self.feed(inputs, lengths, needed)
         values = self.execution.values(mode, wanted, fed, self.execution.run(fed, seed))
         system = self.pipeline.system(mode)
         return {name: self.execution.shown(name, values[name], system, fed) for name in wanted}
@@ -319,6 +330,16 @@ class Program:
         from graphc.driver.stages import drawing
 
         return drawing(self)
+
+
+def _without_idle(infos: Mapping[str, InputInfo], needed: Collection[str]) -> dict[str, InputInfo]:
+    """The inputs that are needed, for their values or because nothing else says how long an axis is."""
+    kept = {name for name, info in infos.items() if name in needed or info.has_value}
+    known = {axis.length for name in kept for axis in infos[name].axes}
+    for name, info in infos.items():
+        if any(not axis.length.is_fixed and axis.length not in known for axis in info.axes):
+            kept.add(name)
+    return {name: info for name, info in infos.items() if name in kept}
 
 
 def _check_mode(mode: str) -> None:

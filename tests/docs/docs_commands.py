@@ -5,7 +5,8 @@ with `$ ` are commands (a line ending in a backslash goes on in the next), what 
 command without output lines may print anything. In expected output, a line `...` stands for any lines, and
 `...` inside a line for any characters. A command must end with status 0, or with the one that a comment
 `<!-- exit: 1 -->` right above the block says. A comment `<!-- stderr -->` there says that the output shown is
-that of both streams. The blocks of a document run one after another in one copy of the repository.
+that of both streams. A fenced block right below `<!-- file: NAME -->` is written into a file of that name. The
+blocks of a document run one after another in one copy of the repository.
 
 `python tests/docs/docs_commands.py [--update] [FILE...]` does the same outside of pytest; `--update` writes
 the output that it saw into the documents, in the place of the output that differs.
@@ -27,7 +28,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SECONDS = 300
 
 _BLOCK = re.compile(
-    r"(?P<comments>(?:^<!--[^\n]*-->\n)*)^```console\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"(?P<comments>(?:^<!--[^\n]*-->\n)*)^```(?P<kind>[a-z]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 
 
@@ -61,6 +62,13 @@ def commands(text: str) -> list[Command]:
     """The commands of a document in their order."""
     found: list[Command] = []
     for block in _BLOCK.finditer(text):
+        file = re.search(r"<!--\s*file:\s*(\S+)\s*-->", block["comments"])
+        if file is not None:
+            line = text.count("\n", 0, block.start("body"))
+            found.append(Command(line, f"cat > {file[1]} <<'END OF FILE'\n{block['body']}END OF FILE"))
+            continue
+        if block["kind"] != "console":
+            continue
         status = re.search(r"<!--\s*exit:\s*(\d+)\s*-->", block["comments"])
         both = re.search(r"<!--\s*stderr\s*-->", block["comments"]) is not None
         first = text.count("\n", 0, block.start("body")) + 1

@@ -44,6 +44,13 @@ def test_commands_are_found_with_their_output() -> None:
     assert (third.text, third.status, third.both_streams) == ("exit 3", 3, True)
 
 
+def test_a_block_can_be_a_file(tmp_path: Path) -> None:
+    text = _document("<!-- file: a.py -->", "```python", "$ print('a')", "```", "```python", "no", "```")
+    (command,) = runner.commands(text)
+    assert runner.execute(command, tmp_path, "/usr/bin:/bin").status == 0
+    assert (tmp_path / "a.py").read_text(encoding="utf-8") == "$ print('a')\n"
+
+
 def test_a_block_begins_with_a_command() -> None:
     with pytest.raises(runner.Different, match="line 2: a console block begins with a command"):
         runner.commands(_document("```console", "output", "```"))

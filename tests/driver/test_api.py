@@ -149,6 +149,24 @@ def test_names_choose() -> None:
     assert list(program.forward(inputs, names=["m"])) == ["m"]
 
 
+def test_a_prediction_needs_no_target() -> None:
+    program = graphc.compile("input x, y\nparam w = 3\nyhat = w * x\nminimize mse(yhat, y)\n")
+    assert program.forward({"x": [2.0]}, names=["yhat"])["yhat"].tolist() == [6]
+    with pytest.raises(GraphcError, match="E441"):
+        program.forward({"x": [2.0]})
+    with pytest.raises(GraphcError, match="E440"):
+        program.forward({"x": [2.0], "z": [1.0]}, names=["yhat"])
+    with pytest.raises(GraphcError, match="E441"):
+        program.forward({"y": [2.0]}, names=["yhat"])
+
+
+def test_a_sequence_that_only_says_how_long_is_asked_for() -> None:
+    program = graphc.compile("axis t = 1..T\ninput s[t] : real\nn[t] = 2 * t\nm = sum[t](s[t])\n")
+    assert program.forward({"s": np.zeros((1, 3))}, names=["n"])["n"].ravel().tolist() == [2, 4, 6]
+    with pytest.raises(GraphcError, match="E441"):
+        program.forward({}, names=["n"])
+
+
 def test_ragged_lengths() -> None:
     program, inputs = attention()
     lengths = {"T": [5, 2, 1], "U": [4, 4, 4]}
