@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graphc.diagnostics import GraphcError, Label, fault, nearest
-from graphc.frontend import ast, builtins, explaining, instances, reads
+from graphc.frontend import ast, builtins, explaining, instances, layers, ranges, reads, targets
 from graphc.frontend.arithmetic import one_line
 from graphc.frontend.scope import Definition, Layer, Scope
 from graphc.frontend.terms import UNKNOWN, Closure, Context, Env, Poisoned, Term
@@ -20,9 +20,7 @@ def call(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
     """Whatever `f(...)`, `enc(...)`, `res[k](...)` or `sum[t](...)` stands for."""
     head = expr.function.object if isinstance(expr.function, ast.Subscript) else expr.function
     if not isinstance(head, ast.Name):
-        raise fault(
-            "E222", f"`{one_line(expr.function.span.text)}` cannot be called", expr.function.span
-        )
+        raise fault("E222", f"`{one_line(expr.function.span.text)}` cannot be called", expr.function.span)
     entry = ex.lookup(head.id, ctx)
     if isinstance(entry, Definition | Layer) and entry.broken:
         raise Poisoned
@@ -37,14 +35,14 @@ def call(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
             "E222",
             f"`{head.id}` is a block; a call never creates weights",
             head.span,
-            help=f"make a layer of it, and call that: `layer f = {instances.block_signature(block)}`, `f(x)`",
+            help=f"make a layer of it, and call that: `layer f = {layers.block_signature(block)}`, `f(x)`",
         )
     if entry is not None or head.id in ctx.vars:
         raise fault(
             "E222",
             f"`{head.id}` is not a function",
             head.span,
-            labels=reads.definition_label(entry, expr.span) if isinstance(entry, Definition) else [],
+            labels=ranges.definition_label(entry, expr.span) if isinstance(entry, Definition) else [],
             help=f"a product is `{head.id} * (...)`, a subscript `{head.id}[...]`",
         )
     raise unknown(head, ctx)
@@ -54,7 +52,9 @@ def unknown(head: ast.Name, ctx: Context) -> GraphcError:
     """A call of a name that nothing defines."""
     known = {*ctx.library.functions, *ctx.library.blocks, *ctx.library.others, *builtins.NAMES}
     known |= {n for n, e in ctx.scope.names.items() if isinstance(e, Layer)}
-    return fault("E220", f"`{head.id}` is not a known function or layer", head.span, help=nearest(head.id, known))
+    return fault(
+        "E220", f"`{head.id}` is not a known function or layer", head.span, help=nearest(head.id, known)
+    )
 
 
 def _layer_value(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
@@ -71,8 +71,8 @@ def _layer_value(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
         )
     (name,) = scope.outputs
     entry = scope.names[name] if name in scope.names else scope.names["@output"]
-    assert isinstance(entry, reads.Definition)
-    return reads.bare(ex, entry, expr, ctx, reads.of_definition(entry, ctx))
+    assert isinstance(entry, Definition)
+    return reads.bare(ex, entry, expr, ctx, targets.of_definition(entry, ctx))
 
 
 def instance(ex: Expressions, expr: ast.Call, ctx: Context) -> Scope | None:
@@ -178,4 +178,4 @@ def _by_kind(
 
 
 def _signature(function: ast.FunctionDefinition) -> str:
-    return f"{function.name}({', '.join(map(instances.parameter_text, function.parameters))})"
+    return f"{function.name}({', '.join(map(layers.parameter_text, function.parameters))})"

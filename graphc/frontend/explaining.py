@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graphc.diagnostics import Diagnostic, GraphcError, Label, Span
-from graphc.frontend import ast, reads
+from graphc.frontend import ast, ranges
 from graphc.frontend.arithmetic import one_line, shape_text
 from graphc.frontend.scope import Definition
 from graphc.frontend.terms import Context, Poisoned
@@ -82,6 +82,6 @@ def declared(ex: Expressions, exprs: Sequence[ast.Expr], place: Span, ctx: Conte
         entry = ex.lookup(expr.id, ctx) if isinstance(expr, ast.Name) else None
         if isinstance(entry, Definition) and entry.guess is not None:
             text = f"{entry.name.split('.')[-1]} is {shape_text(entry.guess)}"
-            found = reads.definition_label(entry, place, text)
+            found = ranges.definition_label(entry, place, text)
             labels += [label for label in found if label not in labels]
     return labels

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from graphc.diagnostics import Diagnostic, GraphcError, Span, fault, nearest
-from graphc.frontend import ast, builtins, calls, explaining, reads
+from graphc.frontend import ast, builtins, calls, explaining, positions, ranges, reads, targets
 from graphc.frontend.arithmetic import ARITHMETIC, COMPARISONS, LOGIC, Arithmetic, one_line, shape_text
 from graphc.frontend.constants import dim_of
 from graphc.frontend.scope import Definition, Layer, Record, Scope
@@ -177,7 +177,7 @@ class Expressions(Arithmetic):
             case Definition():
                 return reads.bare(self, entry, expr, ctx)
             case Record() | Layer():
-                return reads.whole(self, entry, expr, ctx)
+                return targets.whole(self, entry, expr, ctx)
             case Length():
                 return self.length(entry)
             case Dim():
@@ -241,10 +241,10 @@ class Expressions(Arithmetic):
     # --------------------------------------------------------------------------------- subscripts
 
     def subscript(self, expr: ast.Subscript, ctx: Context) -> Term:
-        target = reads.target(self, expr.object, ctx)
+        target = targets.target(self, expr.object, ctx)
         if target is not None:
             self.el.visit(target.definition)
-        if target is not None and reads.found_visible(target):
+        if target is not None and targets.found_visible(target):
             return reads.subscripted(self, target, expr, ctx)
         term = self.term(expr.object, ctx)
         if term.value is None:
@@ -310,7 +310,7 @@ class Expressions(Arithmetic):
         size = term.value.type.shape[place]
         labels = explaining.declared(self, [whole.object], whole.span, ctx)
         name = one_line(whole.object.span.text)
-        fixed = reads.position(self, item, ctx)
+        fixed = positions.position(self, item, ctx)
         if fixed is not None and not fixed.is_constant:
             rest = ", ".join(dim.expression for dim in term.value.type.shape[1:])
             table = f"{name}[{item.span.text}] : " + (f"[{rest}]" if rest else "real")
@@ -357,7 +357,7 @@ class Expressions(Arithmetic):
 
     def _check_classes(self, item: ast.Expr, size: Dim, ctx: Context, whole: ast.Subscript) -> None:
         """A class number must be an element of what it looks up."""
-        found = reads.target(self, item.object if isinstance(item, ast.Subscript) else item, ctx)
+        found = targets.target(self, item.object if isinstance(item, ast.Subscript) else item, ctx)
         classes = found.definition.classes if found is not None else None
         if found is None or classes is None or classes <= size.value:
             return
@@ -369,18 +369,18 @@ class Expressions(Arithmetic):
             item.span,
             labels=[
                 *explaining.declared(self, [whole.object], whole.span, ctx),
-                *reads.definition_label(found.definition, item.span),
+                *ranges.definition_label(found.definition, item.span),
             ],
         )
 
     def field(self, expr: ast.Field, ctx: Context) -> Term:
-        target = reads.target(self, expr, ctx)
+        target = targets.target(self, expr, ctx)
         if target is not None:
             return reads.bare(self, target.definition, expr, ctx, target)
-        if reads.pending(self, expr, ctx):
+        if targets.pending(self, expr, ctx):
             return UNKNOWN
         if expr.name != "T":
-            raise reads.no_field(self, expr, ctx)
+            raise targets.no_field(self, expr, ctx)
         term = self.term(expr.object, ctx)
         if term.value is None:
             return term

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from graphc.diagnostics import Diagnostic, GraphcError, Span, nearest
 from graphc.frontend import ast
 from graphc.frontend.constants import dim_of
-from graphc.frontend.declarations import grouped
+from graphc.frontend.names import grouped
 from graphc.types import Dim
 
 PROMPT = "prompt"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from graphc.diagnostics import fault
-from graphc.frontend import ast, reads
+from graphc.frontend import ast, ranges
 from graphc.frontend.arithmetic import one_line
 from graphc.frontend.scope import Definition
 from graphc.frontend.terms import Context, Term
@@ -37,7 +37,7 @@ def check_probability(ex: Expressions, term: Term, expr: ast.Call, ctx: Context)
         argument, ctx = closure.expr, ctx.enter(closure)
     entry = ex.lookup(argument.id, ctx) if isinstance(argument, ast.Name) else None
     text = "a product, or a sum with one, is any number"
-    labels = reads.definition_label(entry, argument.span, text) if isinstance(entry, Definition) else []
+    labels = ranges.definition_label(entry, argument.span, text) if isinstance(entry, Definition) else []
     raise fault(
         "E257",
         f"`{one_line(argument.span.text)}` is a logit, where a probability belongs",

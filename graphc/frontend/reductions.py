@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from graphc.analysis.intervals import least
 from graphc.diagnostics import fault, nearest
-from graphc.frontend import ast, reads
+from graphc.frontend import ast, positions
 from graphc.frontend.arguments import expect
 from graphc.frontend.arithmetic import one_line, shape_text
 from graphc.frontend.spec import NonEmpty
@@ -158,7 +158,7 @@ def _range(ex: Expressions, item: ast.Binder, ctx: Context, kind: Kind) -> Index
             item.span,
             help=nearest(item.name, ctx.scope.axes) or f"declare it: axis {item.name} = 1..T",
         )
-    lo, hi = reads.position(ex, item.lo, ctx), reads.position(ex, item.hi, ctx)
+    lo, hi = positions.position(ex, item.lo, ctx), positions.position(ex, item.hi, ctx)
     if lo is None or hi is None:
         wrong = item.lo if lo is None else item.hi
         raise fault(

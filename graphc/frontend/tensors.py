@@ -11,13 +11,13 @@ from graphc.frontend.arguments import expect
 from graphc.frontend.arithmetic import one_line, shape_text
 from graphc.frontend.constants import MOST_CONSTANTS, dim_of, names_in, too_large
 from graphc.frontend.terms import UNKNOWN, Context, Term, lifted_of
+from graphc.ir.op import Op
 from graphc.ops import elementwise as ew
 from graphc.ops.contraction import CONTRACT
 from graphc.ops.convolution import AVERAGE_POOL, CONV, MAX_POOL
 from graphc.ops.indexing import ONE_HOT
 from graphc.ops.leaf import CONSTANT
 from graphc.ops.movement import CONCAT, EXPAND, RESHAPE, STACK, TRANSPOSE
-from graphc.ir.op import Op
 from graphc.types import Dim
 
 if TYPE_CHECKING:
