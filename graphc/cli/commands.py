@@ -77,7 +77,7 @@ def _terminal() -> bool:
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--grad", is_flag=True, help="Compare every gradient with finite differences as well.")
+@click.option("--grad", is_flag=True, help="Compare each parameter's gradient with finite differences too.")
 @json_option
 @compilation("float64")
 def check(paths: tuple[str, ...], grad: bool, as_json: bool, compilation: Compilation) -> int:
@@ -124,7 +124,13 @@ def spec_files(paths: Iterable[str]) -> list[str]:
 
 @click.command()
 @click.argument("file")
-@click.option("--stage", type=click.Choice(STAGES), default="ir", show_default=True)
+@click.option(
+    "--stage",
+    type=click.Choice(STAGES),
+    default="ir",
+    show_default=True,
+    help="The tree, the parameters, the graph, the graph with gradients, the graph without loops.",
+)
 @compilation("float32")
 def show(file: str, stage: str, compilation: Compilation) -> None:
     """Print FILE as it stands after a stage of the compiler."""

@@ -87,12 +87,27 @@ def _options(default_dtype: str) -> list[Callable[[Any], Any]]:
             help="Another size for a dim (H=256) or another option (fit.epochs=3, data.validation=0.1).",
         ),
         click.option(
-            "--backend", type=click.Choice(["auto", "reference"]), default="auto", show_default=True
+            "--backend",
+            type=click.Choice(["auto", "reference"]),
+            default="auto",
+            show_default=True,
+            help="What computes; so far there is one, in NumPy.",
         ),
         click.option(
-            "--dtype", type=click.Choice(["float32", "float64"]), default=default_dtype, show_default=True
+            "--dtype",
+            type=click.Choice(["float32", "float64"]),
+            default=default_dtype,
+            show_default=True,
+            help="The precision of real numbers.",
         ),
-        click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, metavar="N"),
+        click.option(
+            "--seed",
+            type=click.IntRange(0, 2**64 - 1),
+            default=0,
+            show_default=True,
+            metavar="N",
+            help="What first values, draws and the order of examples follow from.",
+        ),
         click.option(
             "--without",
             multiple=True,

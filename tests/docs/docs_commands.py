@@ -5,8 +5,8 @@ with `$ ` are commands (a line ending in a backslash goes on in the next), what 
 command without output lines may print anything. In expected output, a line `...` stands for any lines, and
 `...` inside a line for any characters. A command must end with status 0, or with the one that a comment
 `<!-- exit: 1 -->` right above the block says. A comment `<!-- stderr -->` there says that the output shown is
-that of both streams. A fenced block right below `<!-- file: NAME -->` is written into a file of that name. The
-blocks of a document run one after another in one copy of the repository.
+that of both streams. A fenced block right below `<!-- file: NAME -->` is written into a file of that name.
+The blocks of a document run one after another in one copy of the repository.
 
 `python tests/docs/docs_commands.py [--update] [FILE...]` does the same outside of pytest; `--update` writes
 the output that it saw into the documents, in the place of the output that differs.
