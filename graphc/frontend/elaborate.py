@@ -32,7 +32,7 @@ from graphc.frontend.spec import Spec, StateInfo
 from graphc.frontend.terms import Context, Env, Poisoned, Term
 from graphc.ir.builder import Builder
 from graphc.ir.graph import AnyNode, Value
-from graphc.ir.system import Leaf, System, Unit
+from graphc.ir.system import Leaf, Place, System, Unit
 from graphc.ops import elementwise as ew
 from graphc.ops.indexing import BROADCAST, RENAME
 from graphc.ops.leaf import PIN
@@ -89,7 +89,9 @@ class Elaborator:
         self.spec.names = [d.name for d in self.definitions if "@" not in d.name]
         self._states()
         objectives.check_scalars(self)
-        if not self.units and not self.faults:
+        spec = self.spec
+        asked = spec.outputs or spec.objectives or spec.metrics or spec.checks
+        if not self.units and not asked and not self.faults:
             self.faults.append(nothing_to_compute(self.spec))
         if self.faults:
             raise GraphcError(_in_order(self._independent()))
@@ -481,10 +483,13 @@ class Elaborator:
     # ------------------------------------------------------------------------------------- units
 
     def _check_places(self, definition: Definition) -> None:
-        """Raises E325 unless a boundary equation has a subscript for each axis of its name."""
+        """Raises E325 unless a boundary equation has a subscript for each axis of its name; those that are
+        lifted it may leave out as well."""
         own = definition.leaf.indices if definition.leaf else definition.visible
+        written = own if definition.leaf else definition.own
         for boundary in definition.boundaries:
-            if len(boundary.positions) != len(own) and definition.guess is not None:
+            fits = len(written) <= len(boundary.positions) <= len(own)
+            if not fits and definition.guess is not None:
                 names = ",".join(index.name for index in own)
                 name = definition.name.split(".")[-1]
                 raise fault(
@@ -551,9 +556,9 @@ class Elaborator:
         self, definition: Definition, boundary: Boundary, ex: Expressions, term: Term, type_: TensorType
     ) -> Unit:
         visible = definition.leaf.indices if definition.leaf else definition.visible
-        fixed = {
-            index for p, index in zip(boundary.positions, visible, strict=False) if isinstance(p, Affine)
-        }
+        pairs = zip(visible, boundary.positions, strict=False)
+        place = Place(definition.name, tuple((i, p) for i, p in pairs if isinstance(p, Affine)))
+        fixed = {index for index, _ in place.positions}
         indices = tuple(
             i for i in (definition.leaf.indices if definition.leaf else definition.indices) if i not in fixed
         )
@@ -562,7 +567,7 @@ class Elaborator:
         target = type_.with_axes(set(type_.axes) - fixed)
         value = self.fit(ex, term.value, target, boundary.span)
         value = ex.b(PIN, value, name=name)
-        return Unit(name, indices, pruned(ex.b.nodes, value), value, boundary.span)
+        return Unit(name, indices, pruned(ex.b.nodes, value), value, boundary.span, place)
 
     def _overlay(
         self, ex: Expressions, definition: Definition, boundary: Boundary, unit: Unit, value: Value
@@ -599,12 +604,26 @@ class Elaborator:
             loose = next(d for d in self.definitions if d.general is not None)
             self.faults.append(Diagnostic("E239", "shapes do not settle", loose.span))
 
+    def _check_state(self, definition: Definition) -> None:
+        """An average is kept from batch to batch, so its size must not change with their lengths."""
+        loose = [i for i in definition.indices if not i.length.is_fixed]
+        if loose:
+            self.faults.append(
+                Diagnostic(
+                    "E265",
+                    f"`{definition.name}` varies over `{loose[0].name}`, whose length changes from batch to batch",
+                    definition.span,
+                    help=f"average over it as well: `mean[batch, {loose[0].name}](...)`",
+                )
+            )
+
     def _states(self) -> None:
         for definition in self.definitions:
             if definition.running is None or definition.guess is None:
                 continue
             info = self.spec.states[definition.name]
             type_ = definition.guess
+            self._check_state(definition)
             self.spec.states[definition.name] = StateInfo(info.name, type_, info.decay, info.start, info.span)
             if self.mode == "train":
                 self.spec.updates[definition.name] = definition.name

@@ -63,7 +63,7 @@ def with_imports(file: ast.File, read: Reader) -> Library:
 
     Raises E243 for a file that cannot be read, E244 for imports in a circle, E245 for other statements.
     """
-    imported = _opened(file, read, [])
+    imported = _opened(file, read, [], set())
     words: set[str] = set()
     for each in (file, *imported):
         words |= set(_WORD.findall(each.span.source.text))
@@ -73,8 +73,8 @@ def with_imports(file: ast.File, read: Reader) -> Library:
     return library
 
 
-def _opened(file: ast.File, read: Reader, above: list[str]) -> list[ast.File]:
-    """The imported files, those that others use before them."""
+def _opened(file: ast.File, read: Reader, above: list[str], done: set[str]) -> list[ast.File]:
+    """The imported files, each once, those that others use before them."""
     found: list[ast.File] = []
     for statement in file.statements:
         if not isinstance(statement, ast.Import):
@@ -83,6 +83,8 @@ def _opened(file: ast.File, read: Reader, above: list[str]) -> list[ast.File]:
         if source.name in above:
             circle = " -> ".join([*above[above.index(source.name) :], source.name])
             raise fault("E244", f"imports go in a circle: {circle}", statement.span)
+        if source.name in done:
+            continue
         imported = parse(source)
         for other in imported.statements:
             if not isinstance(other, ast.FunctionDefinition | ast.BlockDefinition | ast.Import):
@@ -93,5 +95,6 @@ def _opened(file: ast.File, read: Reader, above: list[str]) -> list[ast.File]:
                     "an imported file defines functions and blocks only",
                     other.span,
                 )
-        found += [*_opened(imported, read, [*above, source.name]), imported]
+        found += [*_opened(imported, read, [*above, source.name], done), imported]
+        done.add(source.name)
     return found
