@@ -14,7 +14,7 @@ import graphc
 from graphc.diagnostics import fault
 from tests.cli.conftest import FakeProgram, invoke, warning
 
-NO_VALUE = SimpleNamespace(value=None)
+NO_VALUE = SimpleNamespace(has_value=False)
 
 
 def test_options_reach_the_compiler(program: FakeProgram, spec: str, tmp_path: Path) -> None:
@@ -31,6 +31,8 @@ def test_options_reach_the_compiler(program: FakeProgram, spec: str, tmp_path: P
         str(tmp_path),
         "--backend",
         "reference",
+        "--without",
+        "cse",
     )
     assert result.exit_code == 0, result.output
     assert program.compiled == {
@@ -41,6 +43,7 @@ def test_options_reach_the_compiler(program: FakeProgram, spec: str, tmp_path: P
         "seed": 7,
         "root": str(tmp_path),
         "settings": {"fit.optimizer": "adam(lr = 0.1)", "data.source": "digits"},
+        "disabled": ("cse",),
     }
 
 
@@ -80,7 +83,7 @@ def test_training_as_text(program: FakeProgram, spec: str) -> None:
 
 
 def test_inputs_are_read(program: FakeProgram, spec: str, tmp_path: Path) -> None:
-    program.inputs = {"x": NO_VALUE, "y": NO_VALUE, "z": SimpleNamespace(value=1)}
+    program.inputs = {"x": NO_VALUE, "y": NO_VALUE, "z": SimpleNamespace(has_value=True)}
     np.save(tmp_path / "x.npy", np.arange(3.0))
     result = invoke("run", spec, "--input", f"x={tmp_path / 'x.npy'}", "--input", "y=[[1,2],[3,4.5]]")
     assert result.exit_code == 0, result.output
