@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -59,7 +60,10 @@ def compile(
             found = read_source(resolve(path.value, base, path.span))
         except GraphcError as error:
             first = error.diagnostics[0]
-            raise fault("E243", f"cannot import: {first.message}", path.span, help=first.help) from None
+            # The spec's own words for the file, not where it lies on this machine.
+            message = re.sub(r"`/[^`]*`", f"`{path.value}`", first.message)
+            message = first.message if first.code in ("E412", "E413") else message
+            raise fault("E243", f"cannot import: {message}", path.span, help=first.help) from None
         imports[path.value] = found.text
         return Source(path.value, found.text)
 

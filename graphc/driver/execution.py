@@ -97,6 +97,29 @@ class Execution:
                 found.gradients[name] = np.zeros(_sizes(system.type(name), fed), self.real)
         return found
 
+    def gradients_by_name(
+        self,
+        mode: Mode,
+        wrt: Sequence[str],
+        fed: Feed,
+        run: Run,
+        *,
+        names: Sequence[str] = (),
+        summands: bool = False,
+    ) -> Gradients:
+        """`gradients`, each name's of the loss that moves it; of the first one where none or several do."""
+        objectives = self.pipeline.spec(mode).objectives
+        groups: dict[int, list[str]] = {0: []}
+        for name in wrt:
+            moved = [number for number, o in enumerate(objectives) if o.over is not None and name in o.over]
+            groups.setdefault(moved[0] if len(moved) == 1 else 0, []).append(name)
+        found = self.gradients(mode, groups.pop(0), fed, run, names=names, summands=summands)
+        for number, group in groups.items():
+            more = self.gradients(mode, group, fed, run, objective=number, summands=summands)
+            found.gradients.update(more.gradients)
+            found.summands.update(more.summands)
+        return found
+
     def arguments(self, inputs: Iterable[Value], fed: Feed, chunk: Chunk | None = None) -> dict[str, Array]:
         """The arrays that a graph's inputs stand for."""
         params = self.params.canonical()

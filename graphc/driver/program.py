@@ -19,11 +19,12 @@ from graphc.driver.execution import Execution
 from graphc.driver.parameters import Parameters
 from graphc.driver.pipeline import Pipeline
 from graphc.driver.reports import report
-from graphc.driver.training import Stepper, input_spec
+from graphc.driver.training import input_spec
 from graphc.frontend.elaborate import Mode
 from graphc.frontend.spec import InputInfo, Spec
 from graphc.ir.op import Array
 from graphc.train.data import Batch, Dataset
+from graphc.train.descent import Descent
 from graphc.train.protocol import InputSpec, StepResult
 from graphc.train.trainer import epoch_line
 from graphc.train.trainer import fit as train
@@ -77,7 +78,9 @@ class Program:
         self.compile_seconds = 0.0
         self.params = Parameters(self.spec, settings.seed, self.real)
         self.execution = Execution(pipeline, self.params, self.real, settings.seed)
-        self._stepper: Stepper | None = None
+        self._descent: Descent | None = None
+        self.chunk: int | None = None
+        """While a fit cuts sequences into chunks: their number of steps."""
         self._advice: list[Diagnostic] | None = None
 
     def analyse(self) -> None:
@@ -201,7 +204,7 @@ class Program:
             if self.spec.system.type(name).dtype != "real":
                 raise fault("E242", f"`{name}` holds whole numbers and has no gradient")
         fed = self.feed(inputs, lengths)
-        found = self.execution.gradients(mode, wanted, fed, self.execution.run(fed, seed))
+        found = self.execution.gradients_by_name(mode, wanted, fed, self.execution.run(fed, seed))
         system = self.pipeline.system(mode)
         shown = {n: self.execution.shown(n, found.gradients[n], system, fed) for n in wanted}
         return found.loss, shown
@@ -248,11 +251,15 @@ class Program:
         settings = training.fit_settings(self, overrides)
         self.pipeline.loss_unit("train")
         if settings.bptt is not None:
-            streams.check_forward(self.spec.system, [o.unit for o in self.spec.objectives])
+            streams.check(self.spec.system, [o.unit for o in self.spec.objectives], settings.bptt)
         found = self.dataset(data, lengths=lengths, bptt=settings.bptt)
         started = time.perf_counter()
         shown = None if progress is None else lambda record: progress(epoch_line(record))
-        history = train(self, found, settings, progress=shown)
+        self.chunk = settings.bptt
+        try:
+            history = train(self, found, settings, progress=shown)
+        finally:
+            self.chunk = None
         return FitResult(
             {part: dict(values) for part, values in history.metrics.items()},
             history.epochs,
@@ -264,11 +271,12 @@ class Program:
 
     def step(self, batch: Mapping[str, Any], *, lengths: Mapping[str, Any] | None = None) -> float:
         """One step of the `fit` block's optimizer on a batch of arrays; the loss before the step."""
-        if self._stepper is None:
-            self._stepper = Stepper(self)
+        if self._descent is None:
+            self._descent = Descent(self, training.fit_settings(self, {}))
+        self._descent.refresh()
         arrays = {name: np.asarray(array) for name, array in batch.items()}
         own = {name: np.asarray(values) for name, values in (lengths or {}).items()}
-        return self._stepper.step(self, Batch(arrays, own))
+        return self._descent.step(Batch(arrays, own))
 
     def step_on_examples(self) -> float:
         """One step on the spec's own inputs."""

@@ -12,6 +12,7 @@ from graphc.driver.arrays import check_nonempty, feed
 from graphc.driver.execution import Chunk
 from graphc.ir.graph import Graph, Node
 from graphc.ir.op import Array
+from graphc.ops.indexing import BROADCAST
 from graphc.train.data import Batch
 from graphc.types import BATCH
 
@@ -23,8 +24,8 @@ def report(program: Program, batches: Sequence[Batch]) -> dict[str, float]:
     """Each figure as one large batch would give it.
 
     A figure that each example has for itself is averaged over the examples. One that pools over the batch
-    (`mean[batch](...)`) is computed on all examples at once; chunks of a long sequence are averaged by the
-    number of their steps.
+    (`mean[batch](...)`) is computed on all examples at once, and on whole sequences where training cuts them
+    into chunks; else chunks are averaged by the number of their steps.
     """
     spec = program.pipeline.spec("eval")
     units = {}
@@ -35,8 +36,9 @@ def report(program: Program, batches: Sequence[Batch]) -> dict[str, float]:
         return {}
     wanted = list(dict.fromkeys(units.values()))
     chunked = any(not batch.first for batch in batches)
-    if not chunked and _pools(program.pipeline.graph("eval", wanted)):
-        batches = [_joined(batches)]
+    if _pools(program.pipeline.graph("eval", wanted)):
+        batches = [_in_time(batches) if chunked else _joined(batches)]
+        chunked = False
     totals = dict.fromkeys(wanted, 0.0)
     weight = 0.0
     carried: dict[str, Array] = {}
@@ -63,19 +65,27 @@ def _values(
     values = execution.values("eval", names, fed, run, Chunk(carried) if later else None)
     known = {**values, **fed.arrays}
     left = {item.leaf: item.take(system, known) for item in items}
-    steps = max((int(own.max(initial=0)) for own in fed.lengths.values()), default=1) if chunked else 1
+    # A chunk begins with the step that the one before ended with: k + 1 steps, k of them new.
+    steps = max((int(own.max(initial=0)) for own in fed.lengths.values()), default=2) - 1 if chunked else 1
     return values, left, float(fed.batch * steps)
 
 
 def _pools(graph: Graph) -> bool:
-    """Whether anything is reduced over the batch."""
+    """Whether examples of a batch meet anywhere."""
     return any(
-        isinstance(n, Node) and BATCH in n.attrs.get("indices", ()) and _reduces(n) for n in graph.walk()
+        isinstance(n, Node) and n.op is not BROADCAST and BATCH in n.attrs.get("indices", ())
+        for n in graph.walk()
     )
 
 
-def _reduces(node: Node) -> bool:
-    return BATCH not in node.result.type.axes
+def _in_time(chunks: Sequence[Batch]) -> Batch:
+    """The chunks of parallel sequences put together again."""
+    first, *later = chunks
+    arrays = {
+        name: np.concatenate([array, *(chunk.arrays[name][:, 1:] for chunk in later)], axis=1)
+        for name, array in first.arrays.items()
+    }
+    return Batch(arrays, {}, first.example_ids)
 
 
 def _joined(batches: Sequence[Batch]) -> Batch:

@@ -6,7 +6,7 @@ only. In a later chunk it is the state that the chunk before left, an input with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,8 +15,8 @@ from graphc.analysis.recurrence import plan, recurrences
 from graphc.diagnostics import fault
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array
-from graphc.ir.system import READ, Leaf, System
-from graphc.types import BATCH, Affine, Index
+from graphc.ir.system import READ, Leaf, System, Unit
+from graphc.types import Affine, Index
 
 CARRIED = "@carried"
 
@@ -39,25 +39,26 @@ class Carried:
         """The state that a chunk leaves, from its values in canonical layout."""
         array = values[self.source]
         axis = system.type(self.source).axes.index(self.index)
-        last: Array = np.take(array, array.shape[axis] - 2 + self.position, axis=axis)
+        last: Array = np.take(array, array.shape[axis] - 2 + self.position, axis=axis, mode="clip")
         return last
 
 
 def carried(system: System) -> list[Carried]:
     """What goes from chunk to chunk: every boundary before the first step of a run-time axis."""
-    found: list[Carried] = []
-    for name in system.units:
-        source, bracket, rest = name.partition("[")
-        if not bracket or not (source in system.units or source in system.leaves):
-            continue
-        indices = system.indices(source)
-        missing = [i for i in indices if i not in system.indices(name)]
-        if len(missing) != 1 or missing[0].length.is_fixed:
-            continue
-        place = rest.rstrip("]").split(",")[indices.index(missing[0])].strip()
-        if place.lstrip("-").isdigit() and int(place) <= 0:
-            found.append(Carried(name, source, missing[0], int(place)))
-    return found
+    return [
+        Carried(unit.name, unit.place.of, index, at.constant)
+        for unit, index, at in _boundaries(system)
+        if unit.place is not None and at.is_constant and at.constant < 1
+    ]
+
+
+def _boundaries(system: System) -> Iterator[tuple[Unit, Index, Affine]]:
+    """Boundary equations at one position of a run-time axis, in all of the other axes."""
+    for unit in system.units.values():
+        if unit.place is not None and len(unit.place.positions) == 1:
+            index, at = unit.place.positions[0]
+            if not index.length.is_fixed:
+                yield unit, index, at
 
 
 def continued(system: System) -> System:
@@ -65,7 +66,7 @@ def continued(system: System) -> System:
     leaves, units = dict(system.leaves), dict(system.units)
     for item in carried(system):
         unit = units[item.boundary]
-        type_ = unit.value.type.with_axes({*unit.value.type.axes, BATCH})
+        type_ = unit.value.type
         leaves[item.leaf] = Leaf(item.leaf, "state", type_, unit.indices, unit.span)
         value = Value(type_, item.boundary)
         subscripts = tuple(Affine.of(i) for i in unit.indices)
@@ -74,7 +75,31 @@ def continued(system: System) -> System:
     return System(leaves, units, list(system.warnings))
 
 
-def check_forward(system: System, wanted: list[str]) -> None:
+def check(system: System, wanted: list[str], steps: int) -> None:
+    """Raises E322 or E323 if chunks of `steps` steps would not compute what the whole sequence does."""
+    _check_boundaries(system, steps)
+    _check_forward(system, wanted)
+
+
+def _check_boundaries(system: System, steps: int) -> None:
+    for unit, index, at in _boundaries(system):
+        if at.is_constant and at.constant >= 1:
+            raise fault(
+                "E323",
+                f"`bptt` would start `{unit.name}` anew in every chunk",
+                unit.span,
+                help=f"write the equation for position 0: {unit.name.split('[')[0]}[0] = ...",
+            )
+        if at.is_constant and steps - 1 + at.constant < 0:
+            raise fault(
+                "E323",
+                f"`bptt = {steps}` is shorter than the lag that reads `{unit.name}` along `{index.name}`",
+                unit.span,
+                help=f"use `bptt = {1 - at.constant}` or more",
+            )
+
+
+def _check_forward(system: System, wanted: list[str]) -> None:
     """Raises E322 if a recurrence along a run-time axis runs against it: it has no end to start from."""
     for loop in recurrences(plan(system, wanted)):
         if loop.reverse and not loop.index.length.is_fixed:

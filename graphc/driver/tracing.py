@@ -33,7 +33,7 @@ def trace(program: Program, inputs: Mapping[str, Any] | None) -> Trace:
         shown = {n: _shown(program, n, values[n], fed, single) for n in order}
         return Trace([_row(program, n, shown[n], None, []) for n in order], None, single)
     real = [n for n in order if system.type(n).dtype == "real"]
-    found = execution.gradients("train", real, fed, run, names=order, summands=True)
+    found = execution.gradients_by_name("train", real, fed, run, names=order, summands=True)
     rows = []
     for name in order:
         value = _shown(program, name, found.values[name], fed, single)

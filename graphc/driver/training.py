@@ -15,7 +15,6 @@ from graphc.frontend.spec import InputInfo
 from graphc.ir.op import Array
 from graphc.train import loading
 from graphc.train.data import Batch, Dataset
-from graphc.train.optimizers import clip_by_norm, global_norm
 from graphc.train.overrides import override
 from graphc.train.protocol import InputSpec, StepResult
 from graphc.train.settings import FitSettings, read_data, read_fit
@@ -44,7 +43,7 @@ def gradients(program: Program, batch: Batch, step: int, objective: int = 0) -> 
     wrt = [name for name in program.trainable if over is None or name in over]
     fed = feed(spec.inputs, batch.arrays, batch.lengths, program.real)
     check_nonempty(program.spec.nonempty, fed)
-    items = streams.carried(spec.system) if chunked(program) or batch.carried else []
+    items = streams.carried(spec.system) if program.chunk is not None or batch.carried else []
     sources = dict.fromkeys([*spec.updates.values(), *(item.source for item in items)])
     found = execution.gradients(
         "train",
@@ -107,35 +106,3 @@ def dataset(program: Program, data: Any, lengths: Mapping[str, Any] | None, bptt
         own = literal_lengths(program.spec.inputs)
         return loading.from_arrays(inputs, examples, own, dtype=real, bptt=bptt)
     return loading.load(read_data(block, dims), inputs, program.settings.root, dtype=real, bptt=bptt)
-
-
-class Stepper:
-    """One optimizer step after another on batches that the caller brings."""
-
-    def __init__(self, program: Program) -> None:
-        self.settings = fit_settings(program, {})
-        self.steps = 0
-        self.state = self.settings.optimizer.start({n: program.params[n] for n in program.trainable})
-
-    def step(self, program: Program, batch: Batch) -> float:
-        """Move the parameters, each objective on its turn; the first one's loss before."""
-        self.steps += 1
-        losses: list[float] = []
-        updates: dict[str, Array] = {}
-        for objective in range(program.objectives):
-            result = gradients(program, batch, self.steps, objective)
-            losses.append(result.loss)
-            updates = {**result.updates, **updates}
-            self._move(program, result.gradients)
-        for name, value in updates.items():
-            if name in program.params:
-                program.params[name] = value
-        return losses[0]
-
-    def _move(self, program: Program, found: Mapping[str, Array]) -> None:
-        if self.settings.clip is not None:
-            found = clip_by_norm(found, self.settings.clip, global_norm(found))
-        current = {name: program.params[name] for name in found}
-        self.state, moved = self.settings.optimizer.update(self.state, current, found, self.steps)
-        for name, value in moved.items():
-            program.params[name] = value

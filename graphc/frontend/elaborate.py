@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from dataclasses import replace
 from typing import Literal
 
@@ -142,20 +143,20 @@ class Elaborator:
         match statement:
             case ast.InputDeclaration():
                 for item in grouped(statement.items):
-                    yield item.name, item.span, lambda i=item: declare_input(self, i, scope)
+                    yield item.name, item.span, partial(declare_input, self, item, scope)
             case ast.ParamDeclaration():
                 for item in grouped(statement.items):
                     yield (
                         item.name,
                         item.span,
-                        lambda i=item: declare_param(self, i, scope, (), statement.frozen),
+                        partial(declare_param, self, item, scope, (), statement.frozen),
                     )
             case ast.NoiseDeclaration():
                 for item in grouped(statement.items):
-                    yield item.name, item.span, lambda i=item: declare_noise(i, scope)
+                    yield item.name, item.span, partial(declare_noise, item, scope)
             case ast.LayerDeclaration():
                 for layer in statement.items:
-                    yield layer.name, layer.span, lambda i=layer: declare_layer(self, i, scope, ())
+                    yield layer.name, layer.span, partial(declare_layer, self, layer, scope, ())
             case ast.Equation():
                 yield statement.name, statement.span, lambda: declare_equation(self, statement, scope)
 
@@ -411,7 +412,8 @@ class Elaborator:
         return (ex, term), lifted
 
     def _check_axes(self, definition: Definition, term: Term, lifted: tuple[Index, ...]) -> None:
-        assert term.value is not None and definition.general is not None
+        assert term.value is not None
+        assert definition.general is not None
         names = {i.name for i in (*definition.indices, *definition.own, *definition.outer, *lifted)}
         for index in term.value.type.axes:
             if index != BATCH and index.name not in names:
@@ -450,7 +452,7 @@ class Elaborator:
         first = general[1].value.type if general and general[1].value is not None else None
         shape = (first or max(known, key=lambda t: t.rank)).shape
         dtype = "real" if any(t.dtype == "real" for t in known) else known[0].dtype
-        own = self._narrowed(definition, [t for t in known[:1]])
+        own = self._narrowed(definition, known[:1])
         axes: set[Index] = {*own, *definition.outer, *lifted}
         # Dependence on the batch only ever grows, also through a cycle.
         if any(BATCH in t.axes for t in known) or (definition.guess and BATCH in definition.guess.axes):
@@ -611,7 +613,8 @@ class Elaborator:
             self.faults.append(
                 Diagnostic(
                     "E265",
-                    f"`{definition.name}` varies over `{loose[0].name}`, whose length changes from batch to batch",
+                    f"`{definition.name}` varies over `{loose[0].name}`, "
+                    "whose length changes from batch to batch",
                     definition.span,
                     help=f"average over it as well: `mean[batch, {loose[0].name}](...)`",
                 )

@@ -83,7 +83,7 @@ def reduce(ex: Expressions, expr: ast.Call, ctx: Context, name: str) -> Term:
     _note_nonempty(ex, bound, kind, expr)
     if kind.keeps:
         for index in bound:
-            result, kept = _renamed(ex, result, index)
+            result, kept = _renamed(ex, result, index, ctx)
             if index != BATCH and not _written(kept, ctx):
                 lifted |= {kept}
     return Term(result, lifted)
@@ -252,9 +252,12 @@ def _divided(
     return ex.b(ew.DIV, total, count)
 
 
-def _renamed(ex: Expressions, value: Value, index: Index) -> tuple[Value, Index]:
-    """A kept axis goes by its own name again outside the reduction."""
-    plain = Index(index.name.rstrip("'"), index.length, index.lo, index.hi)
+def _renamed(ex: Expressions, value: Value, index: Index, ctx: Context) -> tuple[Value, Index]:
+    """A kept axis goes by the name that stands for it outside: that of the equation or of the reduction
+    around this one, else its own."""
+    name = index.name.rstrip("'")
+    outside = [v.name for v in ctx.vars.values() if v.name.rstrip("'") == name and v.length == index.length]
+    plain = Index(outside[0] if outside else name, index.length, index.lo, index.hi)
     if plain == index:
         return value, index
     return ex.b(RENAME, value, old=index, new=plain), plain

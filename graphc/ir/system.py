@@ -37,6 +37,14 @@ position. It exists in units only; lowering replaces it.
 Subscript = Affine | int
 
 
+@dataclass(frozen=True)
+class Place:
+    """What a boundary equation holds: the name `of`, at a fixed position of some of its indices."""
+
+    of: str
+    positions: tuple[tuple[Index, Affine], ...]
+
+
 @dataclass(eq=False)
 class Unit:
     """One equation: `nodes` compute `value`, whose indices are `indices` (and batch)."""
@@ -46,8 +54,8 @@ class Unit:
     nodes: tuple[AnyNode, ...]
     value: Value
     span: Span
-    label: str = ""
-    """The equation's left side as the user wrote it, for messages."""
+    place: Place | None = None
+    """Set for a boundary equation."""
 
     def reads(self) -> list[Node]:
         return [n for n in self.nodes if isinstance(n, Node) and n.op is READ]

@@ -17,8 +17,8 @@ import numpy as np
 from graphc.diagnostics import Diagnostic, GraphcError, fault
 from graphc.train.batches import chunks, ordered_batches, shuffled_batches
 from graphc.train.data import Array, Batch, Dataset, Part, Stream
-from graphc.train.optimizers import clip_by_norm, global_norm
-from graphc.train.protocol import StepResult, Trainable
+from graphc.train.descent import Descent, runaway
+from graphc.train.protocol import Trainable
 from graphc.train.settings import FitSettings
 
 Metrics = dict[str, float]
@@ -114,14 +114,11 @@ class _Best:
 
 
 class _Training:
-    """One call of `fit`. Arrays are replaced, never written into, so that keeping one costs nothing."""
+    """One call of `fit`."""
 
     def __init__(self, model: Trainable, dataset: Dataset, settings: FitSettings) -> None:
         self.model, self.dataset, self.settings = model, dataset, settings
-        self.params = {name: np.array(model.params[name]) for name in model.trainable}
-        self.previous = self.params
-        self.optimizer_state = settings.optimizer.start(self.params)
-        self.carried: dict[str, Array] = {}
+        self.descent = Descent(model, settings)
         self.history = History()
         self.best = _Best()
         self.started = time.perf_counter()
@@ -158,60 +155,21 @@ class _Training:
         return chunks(part, self.settings.batch, self.settings.bptt)
 
     def _step(self, batch: Batch, epoch: int) -> None:
-        step = self.history.steps + 1
         if not batch.first:
-            batch = replace(batch, carried=self.carried)
-        updates: dict[str, Array] = {}
-        for objective in range(self.model.objectives):
-            result = self._descend(batch, epoch, step, objective)
-            updates = {**result.updates, **updates}
-        self._keep(updates)
-        self.history.steps = step
-
-    def _descend(self, batch: Batch, epoch: int, step: int, objective: int) -> StepResult:
-        """A step of the optimizer along one loss."""
-        settings = self.settings
-        result = self.model.gradients(batch, step=step, objective=objective)
-        if not math.isfinite(result.loss):
-            self._assign(self.previous)
-            raise self._diverged("E501", f"the loss is {result.loss} at step {step} (epoch {epoch})")
-        gradients: dict[str, Array] = dict(result.gradients)
-        norm = global_norm(gradients)
-        if not math.isfinite(norm):
-            bad = next((name for name, g in gradients.items() if not np.isfinite(g).all()), "all together")
-            raise self._diverged(
-                "E502", f"the gradient of `{bad}` is not finite at step {step} (epoch {epoch})"
-            )
-        if settings.clip is not None:
-            gradients = clip_by_norm(gradients, settings.clip, norm)
-        # A step that overflows is found by the next loss, and undone then.
-        with np.errstate(over="ignore", invalid="ignore"):
-            self.optimizer_state, moved = settings.optimizer.update(
-                self.optimizer_state, self.params, gradients, step
-            )
-        self._assign(self.params | moved)
-        return result
-
-    def _assign(self, params: dict[str, Array]) -> None:
-        self.previous, self.params = self.params, params
-        for name, value in params.items():
-            self.model.params[name] = np.asarray(value)
-
-    def _keep(self, updates: dict[str, Array]) -> None:
-        """Running statistics go to the model, carried states to the next chunk."""
-        self.carried = {}
-        for name, value in updates.items():
-            if name in self.model.params:
-                self.model.params[name] = value
-            else:
-                self.carried[name] = value
+            batch = replace(batch, carried=self.descent.carried)
+        try:
+            self.descent.step(batch, f" (epoch {epoch})")
+        except GraphcError as error:
+            raise self._diverged(error) from None
+        self.history.steps = self.descent.steps
 
     def _evaluate(self, epoch: int) -> EpochRecord:
         metrics = {"train": self._report(self.dataset.train)}
         loss = metrics["train"].get("loss", 0.0)
         if not math.isfinite(loss):
-            self._assign(self.previous)
-            raise self._diverged("E501", f"the loss over the training part is {loss} after epoch {epoch}")
+            self.descent.undo()
+            message = f"the loss over the training part is {loss} after epoch {epoch}"
+            raise self._diverged(runaway("E501", message))
         if self.dataset.validation is not None:
             metrics["validation"] = self._report(self.dataset.validation)
         seconds = time.perf_counter() - self.started
@@ -251,11 +209,11 @@ class _Training:
         history.seconds = time.perf_counter() - self.started
         return history
 
-    def _diverged(self, code: str, message: str) -> Diverged:
+    def _diverged(self, error: GraphcError) -> GraphcError:
+        """The fault with what was done so far; a fault of another kind as it is."""
         self.history.seconds = time.perf_counter() - self.started
-        advice = "a smaller learning rate or `clip = 1.0` in `fit` may help; so may `standardize` in `data`"
-        note = "the last weights with a finite loss are kept"
-        return Diverged(Diagnostic(code, message, note=note, help=advice), self.history)
+        found = error.diagnostics[0]
+        return Diverged(found, self.history) if found.code in ("E501", "E502") else error
 
 
 class _Interrupt:
