@@ -99,7 +99,7 @@ class Diagnostic:
 
 
 class GraphcError(Exception):
-    """One or more faults in a spec, in data, in an option or in a checkpoint. `str` is what the CLI prints."""
+    """One or more faults in a spec, data, an option or a checkpoint. `str` is what the CLI prints."""
 
     def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic]) -> None:
         found = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
@@ -131,7 +131,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     names = sorted(set(known) - {word})
     if len(names) > _MANY:
         # A comparison with each of thousands of names would take longer than compiling them.
-        names = [n for n in names if abs(len(n) - len(word)) < 2 and n[:1].lower() == word[:1].lower()][:_MANY]
+        begin = word[:1].lower()
+        names = [n for n in names if abs(len(n) - len(word)) < 2 and n[:1].lower() == begin][:_MANY]
     alike = [name for name in names if name.lower() == word.lower()]
     matches = alike or get_close_matches(word, names, n=1, cutoff=0.6)
     if not matches:

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 
 def called(ex: Expressions, expr: ast.Call, ctx: Context) -> tuple[Layer, tuple[Affine, ...]]:
-    head, items = expr.function, ()
+    head: ast.Expr = expr.function
+    items: tuple[ast.Expr | ast.Slice | ast.Binder, ...] = ()
     if isinstance(head, ast.Subscript):
-        head, items = head.object, head.items  # type: ignore[assignment]
+        items, head = head.items, head.object
     assert isinstance(head, ast.Name)
     layer = ex.lookup(head.id, ctx)
     if isinstance(layer, Definition | Layer) and layer.broken:

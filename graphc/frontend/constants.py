@@ -44,9 +44,7 @@ def _dim(expr: ast.Expr, dims: Mapping[str, Dim]) -> Dim:
             return Dim.literal(int(expr.text))
         case ast.Name(id=name):
             if name not in dims:
-                raise fault(
-                    "E220", f"`{name}` is not a known dim", expr.span, help=nearest(name, dims)
-                )
+                raise fault("E220", f"`{name}` is not a known dim", expr.span, help=nearest(name, dims))
             return dims[name]
         case ast.Unary(op="-"):
             return Dim.literal(0) - _dim(expr.operand, dims)
@@ -92,9 +90,7 @@ def constant_of(expr: ast.Expr, dims: Mapping[str, Dim | float]) -> Array:
         case ast.ListLiteral():
             items = [constant_of(item, dims) for item in expr.items]
             if len({item.shape for item in items}) > 1:
-                raise fault(
-                    "E234", f"the parts of `{_short(expr)}` do not have one length", expr.span
-                )
+                raise fault("E234", f"the parts of `{_short(expr)}` do not have one length", expr.span)
             return np.array(items)
         case ast.Call(function=ast.Name(id="linspace"), args=(lo, hi, shape)) if not expr.options:
             sizes = _sizes(shape, {n: d for n, d in dims.items() if isinstance(d, Dim)})
@@ -159,9 +155,7 @@ def too_large(span: Span, sizes: Sequence[int], most: int = MOST_ELEMENTS) -> Gr
     shape = " x ".join(map(str, sizes))
     text = " ".join(span.text.split())
     text = text if len(text) <= 40 else text[:37] + "..."
-    return fault(
-        "E253", f"`{text}` would have {shape} elements; at most {most:,} are allowed", span
-    )
+    return fault("E253", f"`{text}` would have {shape} elements; at most {most:,} are allowed", span)
 
 
 def _short(expr: ast.Syntax) -> str:

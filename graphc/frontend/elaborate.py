@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from graphc.analysis.recurrence import plan
@@ -543,7 +543,8 @@ class Elaborator:
             if source is None:
                 raise fault(
                     "E239",
-                    f"`{one_line(span.text)}`: {shape_text(value.type)} here, {shape_text(type_)} elsewhere",
+                    f"`{one_line(head_of(span).text)}` is {shape_text(value.type)} here, "
+                    f"the other equation of the name gives {shape_text(type_)}",
                     span,
                 )
             value = ex.b(EXPAND, value, shape=type_.shape, source=source)

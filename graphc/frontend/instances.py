@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from graphc.diagnostics import Diagnostic, GraphcError, Label, Span, fault, nearest
@@ -83,7 +84,7 @@ def instance(ex: Expressions, expr: ast.Call, ctx: Context) -> Scope | None:
         scope, known.signature = known.scope, signature
         el.forget(scope)
     scope.outer, scope.family = outer, subscripts
-    scope.axes = {name: index for name, index in formal.items()}
+    scope.axes = dict(formal)
     scope.lengths = {name.upper(): index.length for name, index in formal.items()}
     scope.dims = dims
     faults: list[Diagnostic] = []
@@ -114,14 +115,14 @@ def _declare_body(
                 broken.setdefault(name, span)
 
     for item in items:
-        attempt(item.name, item.span, lambda i=item: _declare_argument(scope, i, given, ctx))
+        attempt(item.name, item.span, partial(_declare_argument, scope, item, given, ctx))
     for statement in layer.block.body:
         match statement:
             case ast.Equation():
-                attempt(statement.name, statement.span, lambda s=statement: declare_equation(el, s, scope))
+                attempt(statement.name, statement.span, partial(declare_equation, el, statement, scope))
             case ast.NoiseDeclaration():
                 for item in grouped(statement.items):
-                    attempt(item.name, item.span, lambda i=item: declare_noise(i, scope))
+                    attempt(item.name, item.span, partial(declare_noise, item, scope))
     el.break_names(scope, broken)
     for statement in layer.block.body:
         if isinstance(statement, ast.Output):

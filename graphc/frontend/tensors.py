@@ -149,7 +149,8 @@ def _conv(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
     if spatial < 1 or w.value.type.rank != spatial + 2:
         raise fault(
             "E205",
-            f"`{one_line(expr.span.text)}`: `{one_line(expr.args[0].span.text)}` is {shape_text(x.value.type)}, "
+            f"`{one_line(expr.span.text)}`: "
+            f"`{one_line(expr.args[0].span.text)}` is {shape_text(x.value.type)}, "
             f"`{one_line(expr.args[1].span.text)}` is {shape_text(w.value.type)}; "
             "an image is [C, N, M], its filters are [K, C, n, m]",
             expr.span,
@@ -232,7 +233,7 @@ def whole_list(
 
 
 def _whole(expr: ast.Expr, ctx: Context) -> int:
-    """A whole number that is known when the spec is compiled. Raises E251 for a name that has a value later."""
+    """A whole number known when the spec is compiled. Raises E251 for a name that has a value later."""
     for used in names_in(expr):
         if used.id not in ctx.scope.all_dims and ctx.scope.lookup(used.id) is not None:
             raise fault(

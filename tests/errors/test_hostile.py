@@ -1,4 +1,4 @@
-"""A stranger's file: whatever it holds, it is refused in words, in little time and before memory is asked for."""
+"""A stranger's file: whatever it holds, it is refused in words, soon, and before memory is asked for."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ REFUSED = {
         "E253",
     ),
     "two axes": (
-        "axis k = 1..2000000, j = 1..2000000\ninput x : real = 1\nz[k,j] = k * j * x\noutput sum[k,j](z[k,j])\n",
+        "axis k = 1..2000000, j = 1..2000000\ninput x : real = 1\n"
+        "z[k,j] = k * j * x\noutput sum[k,j](z[k,j])\n",
         "E253",
     ),
     "family": (
@@ -166,7 +167,7 @@ def test_imports_stay_below_the_root(root: Path, path: str) -> None:
 @pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: path[:12])
 def test_data_stays_below_the_root(root: Path, path: str) -> None:
     spec = root / "spec.nn"
-    text = f'input x : real\nparam w : real\nminimize w * x\ndata {{ source = "{path}.npz" }}\nfit {{ epochs = 1 }}\n'
+    text = f'input x\nparam w\nminimize w * x\ndata {{ source = "{path}.npz" }}\nfit {{ epochs = 1 }}\n'
     spec.write_text(text, encoding="utf-8")
     with pytest.raises(GraphcError) as caught:
         graphc.compile(spec).fit()

@@ -1,4 +1,4 @@
-"""What a user reads about a spec that is well written but wrong: names, shapes, kinds, positions, causality."""
+"""What a user reads about a spec that is well written but wrong: names, shapes, positions, causality."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ELSEWHERE = {"E202", "E207", "E209"}
 
 
 def faults(name: str) -> list[Diagnostic]:
-    """The faults of a spec in the current folder: of compiling it, else of its checks, its training, its warnings."""
+    """The faults of a spec in the current folder: of compiling it, else of checks, training, warnings."""
     try:
         program = graphc.compile(name)
         if program.spec.checks:

@@ -45,6 +45,4 @@ def test_convolution_and_pooling(window: int, stride: int, pad: int) -> None:
     found, gradients = program.value_and_grad(inputs, wrt=[*program.params, "img"])
     np.testing.assert_allclose(found, loss.item(), rtol=1e-11)
     for name, tensor in {**weights, "img": img}.items():
-        np.testing.assert_allclose(
-            gradients[name], tensor.grad.numpy(), rtol=1e-10, atol=1e-11, err_msg=name
-        )
+        np.testing.assert_allclose(gradients[name], tensor.grad.numpy(), rtol=1e-10, atol=1e-11, err_msg=name)

@@ -36,7 +36,9 @@ def rows(array: Any, names: str) -> dict[str, Any]:
     return dict(zip(names, np.split(array, len(names)), strict=True))
 
 
-def lstm_weights(layer: Any, prefix: str, suffix: str = "", take: Any = lambda p: p.detach()) -> dict[str, Any]:
+def lstm_weights(
+    layer: Any, prefix: str, suffix: str = "", take: Any = lambda p: p.detach()
+) -> dict[str, Any]:
     """PyTorch's weights under the names of ours; of the two biases ours is the sum."""
     found = {}
     for kind, ours in (("weight_ih", "W"), ("weight_hh", "U")):
@@ -61,7 +63,12 @@ def gru_arrays(layer: Any, prefix: str, take: Any) -> dict[str, Any]:
         found |= {f"{prefix}{ours}{gate.strip('-')}": value for gate, value in parts.items()}
     one = rows(take(layer.bias_ih_l0).numpy(), "rz-")
     two = rows(take(layer.bias_hh_l0).numpy(), "rz-")
-    found |= {f"{prefix}br": one["r"], f"{prefix}bz": one["z"], f"{prefix}b": one["-"], f"{prefix}c": two["-"]}
+    found |= {
+        f"{prefix}br": one["r"],
+        f"{prefix}bz": one["z"],
+        f"{prefix}b": one["-"],
+        f"{prefix}c": two["-"],
+    }
     return found
 
 
