@@ -156,14 +156,20 @@ def _causality_fault(
         if back and forth:
             return _mixed(index, back[0], forth[0], graph, generating)
     cycle = shortest_cycle(_same_step(system, graph, looped))
-    spans = [read.node.span for read in cycle if read.node.span]
-    chain = " -> ".join([*(_shown(read.reader) for read in cycle), _shown(cycle[0].reader)])
+    places = [(read.node.span, f"`{_shown(read.reader)}` needs this") for read in cycle if read.node.span]
+    names = [_shown(read.reader) for read in cycle]
+    # A long cycle is shown by its two ends.
+    chain = " -> ".join([*(names if len(names) <= 8 else [*names[:4], "...", *names[-3:]]), names[0]])
+    axes = _shared(system, members, frozenset())
     return fault(
         "E302",
         f"a cycle without a lag: {chain}",
-        spans[0] if spans else None,
-        labels=[Label(span, "and reads this at the same step") for span in spans[1:]],
-        help="one of them must read an earlier step, such as `h[t-1]`",
+        places[0][0] if places else None,
+        note=places[0][1] if len(places) > 1 else "",
+        labels=[Label(span, text) for span, text in places[1:8]],
+        help=f"one of them must read an earlier step: `[{axes[0].name}-1]`"
+        if axes
+        else "a name can depend on itself only step by step, along an axis",
     )
 
 
