@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from graphc.cli.entry import FAULT, print_diagnostic, print_error, usage
+from graphc.cli.entry import FAULT, INTERRUPTED, print_diagnostic, print_error, usage
 from graphc.cli.options import Compilation, compilation, json_option, read_inputs
 from graphc.diagnostics import Diagnostic, GraphcError, fault
 
@@ -31,7 +31,7 @@ STAGES = ("ast", "params", "ir", "grad", "unrolled")
 )
 @json_option
 @compilation("float32")
-def run(file: str, inputs: tuple[str, ...], as_json: bool, compilation: Compilation) -> None:
+def run(file: str, inputs: tuple[str, ...], as_json: bool, compilation: Compilation) -> int:
     """Train FILE, or compute it step by step on the values given."""
     program = compilation.compile(file)
     print_warnings(program.warnings)
@@ -40,12 +40,12 @@ def run(file: str, inputs: tuple[str, ...], as_json: bool, compilation: Compilat
             raise usage(
                 "E707", f"`--input` has no use here: `{file}` has a `fit` block and takes its data from there"
             )
-        _train(program, as_json)
-    else:
-        _compute(program, inputs, as_json)
+        return _train(program, as_json)
+    _compute(program, inputs, as_json)
+    return 0
 
 
-def _train(program: Program, as_json: bool) -> None:
+def _train(program: Program, as_json: bool) -> int:
     from graphc.view.results import dumps, fit_object, fit_text
 
     result = program.fit(progress=lambda line: click.echo(line, err=as_json))
@@ -53,6 +53,7 @@ def _train(program: Program, as_json: bool) -> None:
         click.echo(dumps(fit_object(result, program.compile_seconds)))
     else:
         click.echo(fit_text(result, program.compile_seconds))
+    return INTERRUPTED if result.ending == "interrupt" else 0
 
 
 def _compute(program: Program, inputs: Iterable[str], as_json: bool) -> None:
@@ -77,7 +78,7 @@ def _terminal() -> bool:
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--grad", is_flag=True, help="Compare each parameter's gradient with finite differences too.")
+@click.option("--grad", is_flag=True, help="Compare the gradients of parameters and inputs with finite differences too.")
 @json_option
 @compilation("float64")
 def check(paths: tuple[str, ...], grad: bool, as_json: bool, compilation: Compilation) -> int:
