@@ -21,7 +21,7 @@ from graphc.driver.pipeline import Pipeline
 from graphc.driver.reports import report
 from graphc.driver.training import input_spec
 from graphc.frontend.elaborate import Mode
-from graphc.frontend.spec import InputInfo, Spec
+from graphc.frontend.spec import OUTPUT, InputInfo, Spec
 from graphc.ir.op import Array
 from graphc.train.data import Batch, Dataset
 from graphc.train.descent import Descent
@@ -183,7 +183,10 @@ class Program:
         fed = self.feed(inputs, lengths, needed)
         values = self.execution.values(mode, wanted, fed, self.execution.run(fed, seed))
         system = self.pipeline.system(mode)
-        return {name: self.execution.shown(name, values[name], system, fed) for name in wanted}
+        return {
+            name.removeprefix(OUTPUT): self.execution.shown(name, values[name], system, fed)
+            for name in wanted
+        }
 
     def value_and_grad(
         self,
@@ -213,10 +216,12 @@ class Program:
         system = self.spec.system
         if names is None:
             return list(dict.fromkeys([*self.spec.names, *self.spec.outputs]))
-        for name in names:
+        written = {name.removeprefix(OUTPUT): name for name in self.spec.outputs}
+        found = [written.get(name, name) for name in names]
+        for name in found:
             if name not in system.units and name not in system.leaves:
                 raise fault("E449", f"the spec has no name `{name}`", help=nearest(name, self.spec.names))
-        return list(names)
+        return found
 
     # ------------------------------------------------------------------------------------ training
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.analysis.recurrence import Single, Step, plan
+from graphc.frontend.spec import OUTPUT
 from graphc.ir.op import Array
 from graphc.types import BATCH
-from graphc.view.trace import Trace, TraceRow
+from graphc.view.trace import Kind, Trace, TraceRow
 
 if TYPE_CHECKING:
     from graphc.driver.arrays import Feed
@@ -58,7 +59,8 @@ def _examples(program: Program, given: dict[str, Any]) -> tuple[dict[str, Any], 
 def ordered_names(program: Program) -> list[str]:
     """The spec's names in the order of the forward pass: inputs, parameters, then equations."""
     spec = program.spec
-    visible = [n for n in spec.names if n in spec.system.units or n in spec.system.leaves]
+    asked = dict.fromkeys([*spec.names, *spec.outputs])
+    visible = [n for n in asked if n in spec.system.units or n in spec.system.leaves]
     units = [n for n in visible if n in spec.system.units]
     computed = [n for n in _flat(plan(spec.system, units)) if n in visible]
     leaves = [n for n in visible if n in spec.system.leaves]
@@ -79,14 +81,14 @@ def _shown(program: Program, name: str, array: Array, fed: Feed, single: bool) -
 
 
 def _origin(origin: str) -> str:
-    return origin.split("@")[0]
+    return origin.removeprefix(OUTPUT).split("@")[0]
 
 
 def _row(
     program: Program, name: str, value: Array, cotangent: Array | None, summands: list[tuple[str, Array]]
 ) -> TraceRow:
     spec = program.spec
-    kind = "input" if name in spec.inputs else "param" if name in spec.params else "value"
+    kind: Kind = "input" if name in spec.inputs else "param" if name in spec.params else "value"
     span = (spec.system.units.get(name) or spec.system.leaves[name]).span
     line = span.line if span.source == spec.file.span.source else None
-    return TraceRow(name, kind, spec.system.type(name), value, cotangent, summands, line)  # type: ignore[arg-type]
+    return TraceRow(name.removeprefix(OUTPUT), kind, spec.system.type(name), value, cotangent, summands, line)

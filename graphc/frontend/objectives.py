@@ -8,7 +8,7 @@ from graphc.diagnostics import Diagnostic, GraphcError, Span, fault
 from graphc.frontend import ast
 from graphc.frontend.arithmetic import one_line, shape_text
 from graphc.frontend.scope import Definition, Layer
-from graphc.frontend.spec import Metric, Objective
+from graphc.frontend.spec import OUTPUT, Metric, Objective
 from graphc.types import BATCH, Index, TensorType
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def declare(el: Elaborator) -> None:
                 for value in statement.values:
                     named = isinstance(value, ast.Name) and value.id in scope.names
                     name = value.id if named and isinstance(value, ast.Name) else one_line(value.span.text)
-                    el.spec.outputs.append(name if named else _hidden(el, f"output@{name}", value))
+                    el.spec.outputs.append(name if named else _hidden(el, OUTPUT + name, value))
             case ast.Check():
                 _check(el, statement)
             case ast.Settings():

@@ -89,6 +89,10 @@ class NonEmpty:
     span: Span
 
 
+OUTPUT = "output@"
+"""Begins the name of an `output` that is an expression; the user sees the expression itself."""
+
+
 @dataclass(eq=False)
 class Spec:
     """A file, elaborated for one mode."""

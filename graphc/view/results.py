@@ -17,6 +17,10 @@ from graphc.view.numbers import number
 from graphc.view.trace import Trace
 
 PARTS = ("train", "validation", "test")
+_ENDINGS = {
+    "patience": " (validation stopped getting better)",
+    "interrupt": " (interrupted; the test part was not looked at)",
+}
 
 
 class Fitted(Protocol):
@@ -33,6 +37,11 @@ class Fitted(Protocol):
 
     @property
     def train_seconds(self) -> float: ...
+
+    @property
+    def ending(self) -> str:
+        """What ended it: epochs, steps, patience or interrupt."""
+        ...
 
 
 def dumps(value: Any) -> str:
@@ -93,7 +102,8 @@ def fit_text(result: Fitted, compile_seconds: float) -> str:
         for row in rows
     ]
     epochs = f"{result.epochs} epoch{'' if result.epochs == 1 else 's'}"
-    lines.append(f"{epochs} in {result.train_seconds:.1f} s, compiled in {compile_seconds:.2f} s")
+    why = _ENDINGS.get(result.ending, "")
+    lines.append(f"{epochs} in {result.train_seconds:.1f} s{why}, compiled in {compile_seconds:.2f} s")
     if result.run_dir is not None:
         lines.append(f"kept in {result.run_dir}")
     return "\n".join(line.rstrip() for line in lines)

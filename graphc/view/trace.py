@@ -11,6 +11,7 @@ import numpy.typing as npt
 from graphc.types import TensorType
 
 Array = npt.NDArray[Any]
+Kind = Literal["input", "param", "value"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class TraceRow:
     """One name of the spec. `summands` are the parts of a cotangent, each with the name that it came from."""
 
     name: str
-    kind: Literal["input", "param", "value"]
+    kind: Kind
     type: TensorType
     value: Array
     cotangent: Array | None = None

@@ -75,6 +75,7 @@ class FakeProgram:
             metrics={"train": {"loss": 0.5, "accuracy": 0.75}, "test": {"loss": float("nan")}},
             epochs=1,
             run_dir=None,
+            ending="epochs",
             train_seconds=1.5,
         )
 
