@@ -91,7 +91,7 @@ def _array(info: InputInfo, given: Any, real: np.dtype[Any]) -> Array:
         with np.errstate(all="ignore"):
             fits = bool(np.all(array[np.isfinite(array)] == np.floor(array[np.isfinite(array)])))
     if not fits:
-        raise fault("E442", f"input `{info.name}` holds {wanted}; found an array of {array.dtype}", info.span)
+        raise fault("E442", f"input `{info.name}` holds {wanted}; found {kind_of(array)}", info.span)
     layout: list[int | str] = [
         a.length.name if a.length.size is None else a.length.size.value for a in info.axes
     ]
@@ -110,6 +110,14 @@ def _array(info: InputInfo, given: Any, real: np.dtype[Any]) -> Array:
     if info.type.dtype == "int" and array.dtype.kind == "f":
         array = np.where(np.isfinite(array), array, -1)
     return array.astype(dtypes[info.type.dtype])
+
+
+def kind_of(array: Array) -> str:
+    """What an array holds, in words."""
+    kinds = {"f": "fractions", "i": "whole numbers", "u": "whole numbers", "b": "true or false"}
+    kinds |= {"U": "text", "S": "text", "c": "complex numbers"}
+    found = kinds.get(array.dtype.kind, "lists of different lengths, or objects")
+    return f"{found} ({array.dtype})" if array.dtype.kind in "fiuc" else found
 
 
 def _batch(infos: Mapping[str, InputInfo], arrays: Mapping[str, Array]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.diagnostics import fault, nearest
-from graphc.driver.arrays import to_canonical
+from graphc.driver.arrays import kind_of, to_canonical
 from graphc.frontend.spec import ParamInfo, Spec
 from graphc.ir.op import Array
 from graphc.train.initializers import Initializer, draw, fans, read_initializer
@@ -44,7 +44,7 @@ class Parameters(MutableMapping[str, Array]):
         array = np.asarray(value)
         wanted = self._values[name].shape
         if array.dtype.kind not in "fiub":
-            raise fault("E448", f"parameter `{name}` holds numbers; found an array of {array.dtype}")
+            raise fault("E448", f"parameter `{name}` holds numbers; found {kind_of(array)}")
         if array.shape != wanted:
             raise fault(
                 "E448",

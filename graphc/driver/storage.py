@@ -41,7 +41,8 @@ def save(program: Program, path: Path) -> None:
         os.replace(beside, path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise fault("E601", f"cannot write `{path}`: {error.strerror}") from None
+        reason = (error.strerror or str(error)).lower()
+        raise fault("E601", f"cannot write `{path}`: {reason}") from None
 
 
 def read(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
@@ -59,7 +60,8 @@ def read(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
             names = list(file.keys())
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, ValueError) as error:
-        raise fault("E602", f"`{path}` is damaged or no safetensors file: {error}") from None
+        reason = str(error).removeprefix("Error while deserializing header: ")
+        raise fault("E602", f"`{path}` is damaged or no safetensors file: {reason}") from None
     if metadata.get("graphc") != FORMAT:
         found = f"its format is {metadata['graphc']!r}" if "graphc" in metadata else "it holds no spec"
         raise fault("E603", f"`{path}` was not saved by this version of graphc: {found}")

@@ -57,6 +57,15 @@ def _entry(code: str, table: object, file: str) -> Entry:
     return Entry(code, title.strip(), text.strip(), file)
 
 
+def _alike(code: str, known: Mapping[str, Entry]) -> str:
+    same = [other for other in known if other[:2] == code[:2]]
+    if len(same) > 1:
+        return f"those that begin with `{code[:2]}` run from `{same[0]}` to `{same[-1]}`"
+    if same:
+        return f"the only one that begins with `{code[:2]}` is `{same[0]}`"
+    return "codes look like `E203`, as the first line of a fault says"
+
+
 def explain(code: str) -> str:
     """The title and the text of a code, which may be written in small letters."""
     entries = catalogue()
@@ -65,7 +74,6 @@ def explain(code: str) -> str:
         raise fault(
             "E706",
             f"there is no code `{code}`",
-            help=nearest(code.upper(), entries)
-            or "codes look like `E203`, as the first line of a fault says",
+            help=nearest(code.upper(), entries) or _alike(code.upper(), entries),
         )
     return f"{entry.code}: {entry.title}\n\n{entry.text}"
