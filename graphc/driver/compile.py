@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import cast
 
+from graphc.backend import BACKENDS, choose
 from graphc.diagnostics import Diagnostic, GraphcError, Source, Span, fault, nearest
 from graphc.driver import storage
 from graphc.driver.pipeline import Pipeline
@@ -20,7 +21,7 @@ from graphc.frontend.source import read_source
 from graphc.passes import NAMES as PASS_NAMES
 from graphc.train.paths import resolve
 
-BACKENDS = ("auto", "reference")
+BACKEND_NAMES = ("auto", *BACKENDS)
 DTYPES = ("float32", "float64")
 
 
@@ -45,7 +46,7 @@ def compile(
     Raises `GraphcError` with every independent fault of the spec.
     """
     started = time.perf_counter()
-    _one_of("backend", backend, BACKENDS)
+    _one_of("backend", backend, BACKEND_NAMES)
     _one_of("dtype", dtype, DTYPES)
     for name in disabled:
         _one_of("pass", name, PASS_NAMES)
@@ -67,13 +68,12 @@ def compile(
         imports[path.value] = found.text
         return Source(path.value, found.text)
 
-    pipeline = Pipeline(file, with_imports(file, read), given, disabled, verify)
-    return _program(pipeline, "reference", dtype, seed, base, settings or {}, imports, started)
+    pipeline = Pipeline(file, with_imports(file, read), given, disabled, verify, choose(backend))
+    return _program(pipeline, dtype, seed, base, settings or {}, imports, started)
 
 
 def _program(
     pipeline: Pipeline,
-    backend: str,
     dtype: str,
     seed: int,
     root: Path,
@@ -81,7 +81,9 @@ def _program(
     imports: Mapping[str, str],
     started: float,
 ) -> Program:
-    settings = Settings(backend, cast(DTypeName, dtype), pipeline.given, seed, root, dict(options))
+    settings = Settings(
+        pipeline.backend.name, cast(DTypeName, dtype), pipeline.given, seed, root, dict(options)
+    )
     try:
         program = Program(pipeline, settings, dict(imports))
     except MemoryError:
@@ -161,8 +163,6 @@ def load(path: str | Path) -> Program:
     library = with_imports(tree, lambda name: Source(name.value, imports[name.value]))
     settings = json.loads(metadata["settings"])
     pipeline = Pipeline(tree, library, json.loads(metadata["dims"]))
-    program = _program(
-        pipeline, "reference", settings["dtype"], settings["seed"], file.parent, {}, imports, started
-    )
+    program = _program(pipeline, settings["dtype"], settings["seed"], file.parent, {}, imports, started)
     storage.restore(program, file, metadata, tensors)
     return program

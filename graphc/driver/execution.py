@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.backend.state import Run
+from graphc.backend import Run
 from graphc.diagnostics import fault
 from graphc.driver.arrays import Feed, masked, to_declared
 from graphc.driver.parameters import Parameters

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from graphc.analysis.recurrence import plan
 from graphc.autodiff.gradient import Gradients, differentiate
-from graphc.backend.reference import Executable, prepare
+from graphc.backend import Backend, Executable, choose
 from graphc.diagnostics import GraphcError, fault
 from graphc.driver import streams
 from graphc.frontend import ast
@@ -59,12 +59,14 @@ class Pipeline:
         given: Mapping[str, int],
         disabled: Collection[str] = (),
         verify: bool = False,
+        backend: Backend | None = None,
     ) -> None:
         self.file = file
         self.library = library
         self.given = dict(given)
         self.disabled = frozenset(disabled)
         self.verify = verify
+        self.backend = backend or choose("auto")
         self._made: dict[tuple[object, ...], object] = {}
 
     def _once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
@@ -96,7 +98,12 @@ class Pipeline:
         def make() -> tuple[Generation, Pipeline]:
             found = generation(self.file, self.spec("eval").scope.all_dims, given)
             inner = Pipeline(
-                found.file, self.library, {**self.given, **found.ends}, self.disabled, self.verify
+                found.file,
+                self.library,
+                {**self.given, **found.ends},
+                self.disabled,
+                self.verify,
+                self.backend,
             )
             plan(inner.system("eval"), found.drawn, generating=True)
             return found, inner
@@ -151,7 +158,7 @@ class Pipeline:
 
         def make() -> Executable:
             graph = self.graph(mode, names, continued)
-            return prepare(self.optimized(graph, keep=(), dense=dense))
+            return self.backend.prepare(self.optimized(graph, keep=(), dense=dense))
 
         return self._once(key, make)
 
@@ -200,7 +207,8 @@ class Pipeline:
         for group, pinned in groups:
             ready = self.optimized(graph, keep=frozenset(group), dense=dense, pinned=pinned)
             found = differentiate(ready, LOSS, present(ready, group), summands=summands)
-            parts.append((prepare(self.optimized(found.graph, keep=(), dense=dense)), found))
+            final = self.optimized(found.graph, keep=(), dense=dense)
+            parts.append((self.backend.prepare(final), found))
         return Differentiated(tuple(parts))
 
 
