@@ -55,12 +55,19 @@ def grammar() -> Lark:
     )
 
 
+def cache_folder() -> Path:
+    """Where graphc keeps what it can make again: `GRAPHC_CACHE_DIR`, or `graphc` in the user's cache folder."""
+    if own := os.environ.get("GRAPHC_CACHE_DIR"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graphc"
+
+
 def _cache_file() -> str | bool:
     # A folder of the user's own: the file is unpickled, so no other user may be able to write it.
     if os.name != "posix":
         return False
     try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graphc"
+        folder = cache_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (OSError, RuntimeError):
         return False

@@ -224,3 +224,11 @@ def test_grammar_has_no_conflict() -> None:
     pytest.importorskip("interegular", reason="strict mode compares regular expressions with it")
     source = Path(parser.__file__).with_name("grammar.lark").read_text(encoding="utf-8")
     Lark(source, parser="lalr", lexer="contextual", strict=True, start=["statement", "option", "check_item"])
+
+
+def test_the_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "kept"))
+    assert parser.cache_folder() == tmp_path / "kept"
+    monkeypatch.delenv("GRAPHC_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert parser.cache_folder() == tmp_path / "graphc"
