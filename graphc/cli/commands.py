@@ -78,7 +78,7 @@ def _terminal() -> bool:
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--grad", is_flag=True, help="Compare the gradients of parameters and inputs with finite differences too.")
+@click.option("--grad", is_flag=True, help="Compare gradients with finite differences too.")
 @json_option
 @compilation("float64")
 def check(paths: tuple[str, ...], grad: bool, as_json: bool, compilation: Compilation) -> int:

@@ -167,7 +167,7 @@ def test_imports_stay_below_the_root(root: Path, path: str) -> None:
 @pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: path[:12])
 def test_data_stays_below_the_root(root: Path, path: str) -> None:
     spec = root / "spec.nn"
-    text = f'input x\nparam w\nminimize w * x\ndata {{ source = "{path}.npz" }}\nfit {{ epochs = 1 }}\n'
+    text = f'input x\nparam w = 1\nminimize w * x\ndata {{ source = "{path}.npz" }}\nfit {{ epochs = 1 }}\n'
     spec.write_text(text, encoding="utf-8")
     with pytest.raises(GraphcError) as caught:
         graphc.compile(spec).fit()
