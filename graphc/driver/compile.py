@@ -62,7 +62,7 @@ def compile(
         except GraphcError as error:
             first = error.diagnostics[0]
             # The spec's own words for the file, not where it lies on this machine.
-            message = re.sub(r"`/[^`]*`", f"`{path.value}`", first.message)
+            message = re.sub(r"`/[^`]*`", lambda _: f"`{path.value}`", first.message)
             message = first.message if first.code in ("E412", "E413") else message
             raise fault("E243", f"cannot import: {message}", path.span, help=first.help) from None
         imports[path.value] = found.text
