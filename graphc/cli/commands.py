@@ -29,9 +29,10 @@ STAGES = ("ast", "params", "ir", "grad", "unrolled")
     metavar="NAME=FILE.npy|NUMBERS",
     help="The value of an input, for a spec that does not give it: x=x.npy, x=[1,2].",
 )
+@click.option("--save", metavar="OUT.safetensors", help="Keep the trained program; `graphc.load` reads it.")
 @json_option
 @compilation("float32")
-def run(file: str, inputs: tuple[str, ...], as_json: bool, compilation: Compilation) -> int:
+def run(file: str, inputs: tuple[str, ...], save: str | None, as_json: bool, compilation: Compilation) -> int:
     """Train FILE, or compute it step by step on the values given."""
     program = compilation.compile(file)
     print_warnings(program.warnings)
@@ -40,15 +41,24 @@ def run(file: str, inputs: tuple[str, ...], as_json: bool, compilation: Compilat
             raise usage(
                 "E707", f"`--input` has no use here: `{file}` has a `fit` block and takes its data from there"
             )
-        return _train(program, as_json)
+        return _train(program, save, as_json)
+    if save is not None:
+        raise usage("E707", f"`--save` has no use here: `{file}` has no `fit` block and trains nothing")
     _compute(program, inputs, as_json)
     return 0
 
 
-def _train(program: Program, as_json: bool) -> int:
+def _train(program: Program, save: str | None, as_json: bool) -> int:
     from graphc.view.results import dumps, fit_object, fit_text
 
-    result = program.fit(progress=lambda line: click.echo(line, err=as_json))
+    if save is not None:
+        program.save(save)  # a path that cannot be written is found out before the training, not after
+    try:
+        result = program.fit(progress=lambda line: click.echo(line, err=as_json))
+    finally:
+        # Also of a training that ran away or was interrupted: its last good weights are worth keeping.
+        if save is not None:
+            program.save(save)
     if as_json:
         click.echo(dumps(fit_object(result, program.compile_seconds)))
     else:

@@ -94,3 +94,31 @@ def test_every_command_has_a_help(command: str) -> None:
     result = invoke(command, "--help")
     assert result.exit_code == 0
     assert f"Usage: graphc {command} [OPTIONS]" in result.stdout
+
+
+TRAINED = """
+input x : [2] = [1, 2]
+param w : [2] = 1
+minimize (w @ x - 4)^2
+fit { optimizer = sgd(lr = LR), epochs = 40 }
+"""
+
+
+@pytest.mark.parametrize(("rate", "status"), [("0.05", 0), ("1e30", 1)])
+def test_the_trained_program_is_kept(tmp_path: Path, rate: str, status: int) -> None:
+    (tmp_path / "a.nn").write_text(TRAINED.replace("LR", rate), encoding="utf-8")
+    kept = tmp_path / "a.safetensors"
+    result = invoke("run", str(tmp_path / "a.nn"), "--save", str(kept))
+    assert result.exit_code == status
+    weights = graphc.load(kept).params["w"]
+    assert np.isfinite(weights).all()
+    if status == 0:
+        assert weights @ [1, 2] == pytest.approx(4, abs=1e-3)
+
+
+def test_a_path_that_cannot_be_written_is_found_out_first(tmp_path: Path) -> None:
+    (tmp_path / "a.nn").write_text(TRAINED.replace("LR", "0.05"), encoding="utf-8")
+    result = invoke("run", str(tmp_path / "a.nn"), "--save", str(tmp_path / "none" / "a.safetensors"))
+    assert result.exit_code == 1
+    assert "E601" in result.stderr
+    assert "epoch" not in result.output
