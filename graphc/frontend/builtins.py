@@ -17,6 +17,7 @@ from graphc.frontend.arguments import expect
 from graphc.frontend.arithmetic import one_line
 from graphc.frontend.constants import constant_of
 from graphc.frontend.guards import guarded
+from graphc.frontend.operators import reject_bool
 from graphc.frontend.probability import check_probability
 from graphc.frontend.terms import Context, Term
 from graphc.ir.graph import Value
@@ -36,7 +37,7 @@ def _unary(op: Op) -> Handler:
     def build(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
         expect(expr, 1)
         term = ex.term(expr.args[0], ctx)
-        ex.reject_bool(term, expr.args[0])
+        reject_bool(term, expr.args[0])
         return ex.elementwise(op, [ex.real(term)], expr.span)
 
     return build
@@ -47,7 +48,7 @@ def _binary(op: Op) -> Handler:
         expect(expr, 2)
         terms = ex.terms(expr.args, ctx)
         for term, argument in zip(terms, expr.args, strict=True):
-            ex.reject_bool(term, argument)
+            reject_bool(term, argument)
         terms = [ex.real(term) for term in terms]
         return ex.elementwise(op, terms, expr.span, [one_line(a.span.text) for a in expr.args])
 

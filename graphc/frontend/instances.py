@@ -20,10 +20,11 @@ from graphc.frontend.bindings import (
 )
 from graphc.frontend.declarations import declare_noise
 from graphc.frontend.equations import declare_equation
-from graphc.frontend.names import define, grouped
+from graphc.frontend.names import break_names, define, grouped
 from graphc.frontend.scope import Definition, Layer, Scope
 from graphc.frontend.sizes import declare_axes, type_of
 from graphc.frontend.terms import Context
+from graphc.frontend.verdict import moved
 from graphc.types import BATCH, Index, TensorType, sort_indices
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def instance(ex: Expressions, expr: ast.Call, ctx: Context) -> Scope | None:
     faults: list[Diagnostic] = []
     declare_axes(layer.block.body, scope, {}, faults)
     _declare_body(el, layer, scope, items, given, ctx, faults)
-    el.faults += [d for d in (el.moved(d, expr.span) for d in faults) if d not in el.faults]
+    el.faults += [d for d in (moved(el, d, expr.span) for d in faults) if d not in el.faults]
     return scope
 
 
@@ -123,7 +124,7 @@ def _declare_body(
             case ast.NoiseDeclaration():
                 for item in grouped(statement.items):
                     attempt(item.name, item.span, partial(declare_noise, item, scope))
-    el.break_names(scope, broken)
+    break_names(scope, broken)
     for statement in layer.block.body:
         if isinstance(statement, ast.Output):
             _declare_outputs(statement, scope, faults)

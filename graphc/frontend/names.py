@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from graphc.diagnostics import Diagnostic, GraphcError, Label, Span, fault
@@ -52,3 +53,13 @@ def define(scope: Scope, name: str, entry: Definition | Record | Layer) -> None:
         first = scope.names.get(name)
         raise defined_twice(name, entry.span, first.span if first else scope.spans.get(name))
     scope.names[name] = entry
+
+
+def break_names(scope: Scope, broken: Mapping[str, Span]) -> None:
+    """Names whose declaration is at fault: nobody who reads them is told of it once more."""
+    for name, span in broken.items():
+        entry = scope.names.setdefault(name, Definition(name, scope, span))
+        if isinstance(entry, Definition | Layer):
+            entry.broken = True
+        if isinstance(entry, Definition):
+            entry.failed = True
