@@ -1,5 +1,5 @@
-"""Expressions of one equation to nodes: names go to `meaning`, subscripts to `reads` and `elements`, operators
-to `operators`, calls to `calls`."""
+"""Expressions of one equation to nodes: names go to `meaning`, subscripts to `reads` and `elements`,
+operators to `operators`, calls to `calls`."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def grammar() -> Lark:
 
 
 def cache_folder() -> Path:
-    """Where graphc keeps what it can make again: `GRAPHC_CACHE_DIR`, or `graphc` in the user's cache folder."""
+    """What graphc can make again lies here: `GRAPHC_CACHE_DIR`, or `graphc` in the user's cache folder."""
     if own := os.environ.get("GRAPHC_CACHE_DIR"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graphc"
