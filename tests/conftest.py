@@ -18,3 +18,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_goldens(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be written instead of compared."""
     return bool(request.config.getoption("--update-goldens"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _verified_graphs() -> None:
+    """Every graph that a test compiles is verified after every pass."""
+    from graphc.driver import pipeline
+
+    pipeline.VERIFY_ALWAYS = True

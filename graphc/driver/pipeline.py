@@ -35,6 +35,9 @@ from graphc.types import BATCH
 LOSS = "loss@"
 """The output that holds the loss of the whole batch."""
 
+VERIFY_ALWAYS = False
+"""Whether every graph is verified after every pass, asked for or not. The tests turn it on."""
+
 T = TypeVar("T")
 
 
@@ -65,7 +68,7 @@ class Pipeline:
         self.library = library
         self.given = dict(given)
         self.disabled = frozenset(disabled)
-        self.verify = verify
+        self.verify = verify or VERIFY_ALWAYS
         self.backend = backend or choose("auto")
         self._made: dict[tuple[object, ...], object] = {}
 
