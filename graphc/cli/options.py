@@ -21,6 +21,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 BLOCKS = ("data", "fit")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+_OPTION = re.compile(rf"{_NAME.pattern}(\.{_NAME.pattern})?")
+"""`epochs`, or one value of an option: `optimizer.lr`."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def _check_setting(text: str, block: str, option: str) -> None:
         raise usage(
             "E702", f"`--set {text}`: options stand in {known}, not in `{block}`", nearest(block, BLOCKS)
         )
-    if not _NAME.fullmatch(option):
+    if not _OPTION.fullmatch(option):
         raise usage("E702", f"`--set {text}`: `{option}` is no name of an option")
 
 

@@ -12,7 +12,10 @@ from graphc.diagnostics import Diagnostic, GraphcError, fault, nearest
 from graphc.frontend.arithmetic import one_line
 from graphc.frontend.spec import InputInfo, NonEmpty
 from graphc.ir.op import Array
-from graphc.types import BATCH, Index, TensorType
+from graphc.types import BATCH, Affine, Index, Length, TensorType
+
+_LONGEST = 2**31 - 1
+"""What a length that no input has can be at most."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,11 @@ def feed(
     given: Mapping[str, Any],
     lengths: Mapping[str, Any] | None,
     real: np.dtype[Any],
+    known: Mapping[str, Length] | None = None,
 ) -> Feed:
     """Check inputs and lay them out: trimmed to the longest example, with zeros behind each one's end.
+
+    `known` are the ends of the spec's axes: run-time lengths among them can be given without an input.
 
     Raises E440 to E446 for wrong names, shapes, kinds and lengths.
     """
@@ -65,7 +71,7 @@ def feed(
         raise GraphcError(faults)
     arrays = {name: _array(infos[name], given[name], real) for name in infos}
     batch = _batch(infos, arrays)
-    own = _lengths(infos, arrays, dict(lengths or {}), batch)
+    own = _lengths(infos, arrays, dict(lengths or {}), batch, known or {})
     longest = {name: int(values.max(initial=0)) for name, values in own.items()}
     result: dict[str, Array] = {}
     for name, info in infos.items():
@@ -109,7 +115,8 @@ def _array(info: InputInfo, given: Any, real: np.dtype[Any]) -> Array:
     dtypes = {"real": real, "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}
     if info.type.dtype == "int" and array.dtype.kind == "f":
         array = np.where(np.isfinite(array), array, -1)
-    return array.astype(dtypes[info.type.dtype])
+    with np.errstate(over="ignore"):  # what is too large for the precision becomes infinite
+        return array.astype(dtypes[info.type.dtype])
 
 
 def kind_of(array: Array) -> str:
@@ -129,7 +136,11 @@ def _batch(infos: Mapping[str, InputInfo], arrays: Mapping[str, Array]) -> int:
 
 
 def _lengths(
-    infos: Mapping[str, InputInfo], arrays: Mapping[str, Array], given: dict[str, Any], batch: int
+    infos: Mapping[str, InputInfo],
+    arrays: Mapping[str, Array],
+    given: dict[str, Any],
+    batch: int,
+    known_ends: Mapping[str, Length],
 ) -> dict[str, Array]:
     extents: dict[str, tuple[int, str]] = {}
     for name, info in infos.items():
@@ -146,11 +157,19 @@ def _lengths(
                 )
             extents[axis.length.name] = (min(size, known[0]), name)
     own: dict[str, Array] = {}
+    free = [name for name, length in known_ends.items() if not length.is_fixed and name not in extents]
     for name in given:
-        if name not in extents:
-            raise fault("E446", f"there is no run-time length `{name}`", help=nearest(name, extents))
+        if name not in extents and name not in free:
+            raise fault(
+                "E446", f"there is no run-time length `{name}`", help=nearest(name, [*extents, *free])
+            )
+        if name in free:
+            extents[name] = (_LONGEST, "")
     for name, (extent, source) in extents.items():
-        values = np.asarray(given.get(name, extent))
+        try:
+            values = np.asarray(given.get(name, extent))
+        except ValueError:
+            values = np.asarray(None)
         if values.dtype.kind not in "iu" or values.shape not in ((), (batch,)):
             raise fault("E446", f"lengths of `{name}` are one whole number for each of {batch} examples")
         values = np.broadcast_to(values.astype(np.int64), (batch,))
@@ -159,7 +178,7 @@ def _lengths(
             raise fault(
                 "E446",
                 f"length `{name}` of example {bad[0]} is {values[bad[0]]}; "
-                f"input `{source}` has {extent} positions",
+                + (f"input `{source}` has {extent} positions" if source else f"it is from 0 to {extent}"),
             )
         own[name] = values
     return own
@@ -190,27 +209,60 @@ def _check_values(info: InputInfo, array: Array, valid: Array) -> None:
 
 
 def masked(array: Array, type_: TensorType, lengths: Mapping[str, Array]) -> Array:
-    """Zeros at positions outside each example's own length, in canonical layout."""
-    if BATCH not in type_.axes:
-        return array
-    for place, axis in enumerate(type_.axes):
-        if axis == BATCH or axis.length.is_fixed or axis.length.name not in lengths:
+    """Zeros outside each example's own length and outside the part `lo..hi` that an index runs over.
+
+    In canonical layout. An index whose range varies with something that the value does not is left alone.
+    """
+    for place, index in enumerate(type_.axes):
+        if index == BATCH or (index.is_full and index.length.is_fixed):
             continue
-        own = lengths[axis.length.name]
-        if int(own.min(initial=0)) == array.shape[place]:
+        if not index.dependencies <= set(type_.axes) or not _lengths_of(index) <= set(lengths):
             continue
-        inside = np.arange(array.shape[place]) < own[:, None]
-        shape = [len(own), *(-1 if d == place else 1 for d in range(1, array.ndim))]
-        array = np.where(inside.reshape(shape), array, np.zeros((), array.dtype))
+        if index.is_full and int(lengths[index.length.name].min(initial=0)) == array.shape[place]:
+            continue
+        at = _positions(array, place)
+        inside = (at >= _bound(index.lo, array, type_, lengths)) & (
+            at <= _bound(index.hi, array, type_, lengths)
+        )
+        array = np.where(inside, array, np.zeros((), array.dtype))
     return array
+
+
+def _lengths_of(index: Index) -> set[str]:
+    """The run-time lengths that an index's range is written with."""
+    bounds = (index.lo, index.hi)
+    return {symbol.name for bound in bounds for symbol, _ in bound.terms if isinstance(symbol, Length)}
+
+
+def _positions(array: Array, place: int) -> Array:
+    """1, 2, ... along one dimension of an array."""
+    return _along(np.arange(1, array.shape[place] + 1), array, place)
+
+
+def _along(values: Array, array: Array, place: int) -> Array:
+    return values.reshape([-1 if d == place else 1 for d in range(array.ndim)])
+
+
+def _bound(bound: Affine, array: Array, type_: TensorType, lengths: Mapping[str, Array]) -> Array:
+    """An end of a range at each position that it varies with."""
+    total = np.asarray(bound.constant)
+    for symbol, coefficient in bound.terms:
+        if isinstance(symbol, Length):
+            value = _along(lengths[symbol.name], array, type_.axes.index(BATCH))
+        else:
+            value = _positions(array, type_.axes.index(symbol))
+        total = total + coefficient * value
+    return total
 
 
 def check_nonempty(nonempty: Sequence[NonEmpty], fed: Feed) -> None:
     """Raises E450 where an example's lengths leave a mean or maximum with nothing."""
     for need in nonempty:
+        if any(symbol.name not in fed.lengths for symbol, _ in need.steps.terms):
+            continue  # a run that needs this length finds that it is missing
         steps = np.full(fed.batch, need.steps.constant)
         for symbol, coefficient in need.steps.terms:
-            steps = steps + coefficient * fed.lengths.get(symbol.name, np.ones(fed.batch, np.int64))
+            steps = steps + coefficient * fed.lengths[symbol.name]
         bad = np.flatnonzero(steps < 0)
         if bad.size:
             lengths = ", ".join(f"{s.name} = {fed.lengths[s.name][bad[0]]}" for s, _ in need.steps.terms)

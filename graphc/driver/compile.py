@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
 
 from graphc.backend import BACKENDS, choose
 from graphc.diagnostics import Diagnostic, GraphcError, Source, Span, fault, nearest
-from graphc.driver import storage
+from graphc.driver import arguments, storage
 from graphc.driver.pipeline import Pipeline
 from graphc.driver.program import DTypeName, Program, Settings
 from graphc.frontend import ast
@@ -29,7 +32,7 @@ def compile(
     source: str | Path,
     *,
     backend: str = "auto",
-    dtype: str = "float32",
+    dtype: npt.DTypeLike = "float32",
     dims: Mapping[str, int] | None = None,
     seed: int = 0,
     root: str | Path | None = None,
@@ -47,12 +50,14 @@ def compile(
     """
     started = time.perf_counter()
     _one_of("backend", backend, BACKEND_NAMES)
-    _one_of("dtype", dtype, DTYPES)
+    dtype = _dtype(dtype)
+    disabled = arguments.names("disabled", disabled)
     for name in disabled:
         _one_of("pass", name, PASS_NAMES)
+    given, seed = arguments.sizes(dims), arguments.seed(seed)
+    options = arguments.mapping("settings", settings, 'settings={"fit.epochs": "3"}')
     text, folder = _source(source)
     base = Path(root) if root is not None else folder
-    given = _sizes(dims or {})
     file = parse_source(text)
     imports: dict[str, str] = {}
 
@@ -69,7 +74,7 @@ def compile(
         return Source(path.value, found.text)
 
     pipeline = Pipeline(file, with_imports(file, read), given, disabled, verify, choose(backend))
-    return _program(pipeline, dtype, seed, base, settings or {}, imports, started)
+    return _program(pipeline, dtype, seed, base, options, imports, started)
 
 
 def _program(
@@ -112,33 +117,43 @@ def _check_given(program: Program) -> None:
         raise GraphcError(faults)
 
 
-def _one_of(name: str, value: str, known: Collection[str]) -> None:
-    if value not in known:
+def _one_of(name: str, value: Any, known: Collection[str]) -> None:
+    if not isinstance(value, str) or value not in known:
         raise fault(
             "E523",
             f"`{value}` is not a {name}",
-            help=nearest(value, known) or f"known are {', '.join(known)}",
+            help=nearest(str(value), known) or f"known are {', '.join(known)}",
         )
 
 
-def _sizes(dims: Mapping[str, int]) -> dict[str, int]:
-    for name, value in dims.items():
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
-            raise fault("E231", f"dim `{name}` is {value!r}; a size is a whole number from 1 to 2147483647")
-    return dict(dims)
+def _dtype(dtype: Any) -> str:
+    """The name of a dtype, which may be NumPy's."""
+    if not isinstance(dtype, str):
+        with suppress(TypeError):
+            dtype = np.dtype(dtype).name if dtype is not None else dtype
+    _one_of("dtype", dtype, DTYPES)
+    return str(dtype)
 
 
 def _source(source: str | Path) -> tuple[Source, Path]:
     """A text has a line break or an equation in it; anything else names a file."""
+    if not isinstance(source, str | Path):
+        raise fault("E525", f"a spec is a path or a text; found {arguments.found(source)}")
     if isinstance(source, Path) or ("\n" not in source and (source.endswith(".nn") or "=" not in source)):
         path = Path(source)
         return read_source(path), path.parent
     return Source("<text>", source), Path()
 
 
+def _text(text: Any) -> Source:
+    if not isinstance(text, str):
+        raise fault("E525", f"the spec's text is needed here; found {arguments.found(text)}")
+    return Source("<text>", text)
+
+
 def parse(text: str) -> ast.File:
     """The syntax tree of a spec's text. Raises `GraphcError` with its faults of syntax."""
-    return parse_source(Source("<text>", text))
+    return parse_source(_text(text))
 
 
 def check(text: str) -> list[Diagnostic]:
@@ -156,13 +171,20 @@ def load(path: str | Path) -> Program:
     Raises E602 to E604 for a file that is missing, damaged, or does not fit.
     """
     started = time.perf_counter()
+    if not isinstance(path, str | Path):
+        raise fault("E525", f"a saved program is given by its path; found {arguments.found(path)}")
     file = Path(path)
-    metadata, tensors = storage.read(file)
-    imports = json.loads(metadata["imports"])
-    tree = parse_source(Source(metadata["name"], metadata["spec"]))
-    library = with_imports(tree, lambda name: Source(name.value, imports[name.value]))
-    settings = json.loads(metadata["settings"])
-    pipeline = Pipeline(tree, library, json.loads(metadata["dims"]))
-    program = _program(pipeline, settings["dtype"], settings["seed"], file.parent, {}, imports, started)
-    storage.restore(program, file, metadata, tensors)
+    saved = storage.read(file)
+    if saved.dtype not in DTYPES:
+        raise storage.foreign(file, f"`{saved.dtype}` is not a dtype")
+
+    def read(name: ast.String) -> Source:
+        if name.value not in saved.imports:
+            raise storage.foreign(file, f"`{name.value}`, which its spec imports, is not in it")
+        return Source(name.value, saved.imports[name.value])
+
+    tree = parse_source(Source(saved.name, saved.spec))
+    pipeline = Pipeline(tree, with_imports(tree, read), saved.dims)
+    program = _program(pipeline, saved.dtype, saved.seed, file.parent, {}, saved.imports, started)
+    storage.restore(program, file, saved)
     return program

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,14 +10,15 @@ import numpy as np
 
 from graphc.backend import Run
 from graphc.diagnostics import fault
+from graphc.driver import arguments
 from graphc.driver.arrays import Feed, masked, to_declared
 from graphc.driver.parameters import Parameters
 from graphc.driver.pipeline import LOSS, Pipeline
 from graphc.frontend.elaborate import Mode
-from graphc.ir.graph import Value
+from graphc.ir.graph import AnyNode, Graph, LoopNode, Value
 from graphc.ir.op import Array
 from graphc.ir.system import System
-from graphc.types import BATCH_NAME, TensorType
+from graphc.types import BATCH_NAME, Length, TensorType
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Execution:
     def run(self, fed: Feed, seed: int | None = None, step: int = 0, ids: Array | None = None) -> Run:
         """What a run brings besides its inputs."""
         known = ids if ids is not None and len(ids) else None
-        own = self.seed if seed is None else seed
+        own = self.seed if seed is None else arguments.seed(seed)
         return Run(self.real, fed.batch, dict(fed.lengths), own, step, known)
 
     def values(
@@ -58,6 +59,7 @@ class Execution:
     ) -> dict[str, Array]:
         """Values by name."""
         program = self.pipeline.forward(mode, names, dense=fed.dense, continued=chunk is not None)
+        self._check_lengths(program.graph, fed)
         return program.run(self.arguments(program.graph.inputs, fed, chunk), run)
 
     def gradients(
@@ -73,6 +75,8 @@ class Execution:
         chunk: Chunk | None = None,
     ) -> Gradients:
         """The loss, its gradients, and values by name; zeros for what the loss does not depend on."""
+        if not fed.batch:
+            raise fault("E451", "the batch has no examples, and the mean of no losses is no number")
         made = self.pipeline.gradients(
             mode,
             wrt,
@@ -84,6 +88,7 @@ class Execution:
         )
         found = Gradients(0.0, {})
         for number, (program, gradients) in enumerate(made.parts):
+            self._check_lengths(program.graph, fed)
             results = program.run(self.arguments(program.graph.inputs, fed, chunk), run)
             if number == 0:
                 found = Gradients(float(results[LOSS]), {}, {name: results[name] for name in names})
@@ -137,6 +142,20 @@ class Execution:
                 found[name] = params[name]
         return found
 
+    def _check_lengths(self, graph: Graph, fed: Feed) -> None:
+        """Every run-time length that a graph uses is known. Raises E446."""
+        free = {name for name, end in self.pipeline.spec("eval").scope.lengths.items() if not end.is_fixed}
+        missing = free - set(fed.lengths)
+        if not missing:
+            return
+        used = {length.name for node in graph.walk() for length in _lengths(node)}
+        for name in sorted(missing & used):
+            raise fault(
+                "E446",
+                f"no input says how long `{name}` is",
+                help=f'give it with `lengths={{"{name}": 3}}` or `--set {name}=3`',
+            )
+
     def _average(self, state: str) -> str:
         if not self.params.updates[state]:
             raise fault(
@@ -151,6 +170,17 @@ class Execution:
         """From canonical layout to the user's, with zeros behind each example's end."""
         type_ = system.type(name)
         return to_declared(masked(array, type_, fed.lengths), type_, system.indices(name))
+
+
+def _lengths(node: AnyNode) -> Iterator[Length]:
+    """The lengths that a node computes with."""
+    if isinstance(node, LoopNode):
+        yield node.loop.index.length
+    elif isinstance(node.attrs.get("length"), Length):
+        yield node.attrs["length"]
+    for value in node.results:
+        for index in value.type.axes:
+            yield index.length
 
 
 def _sizes(type_: TensorType, fed: Feed) -> tuple[int, ...]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.diagnostics import fault
+from graphc.diagnostics import fault, nearest
 from graphc.driver.arrays import feed
 from graphc.driver.execution import Execution
-from graphc.frontend.generation import PROMPT, PROMPT_LENGTH
+from graphc.frontend.generation import PROMPT, PROMPT_LENGTH, Generation
 from graphc.ir.op import Array
 
 if TYPE_CHECKING:
@@ -30,7 +30,11 @@ def generate(
     found, pipeline = program.pipeline.generation(ends)
     spec = pipeline.spec("eval")
     info = spec.inputs[PROMPT]
-    given = np.asarray(prompt)
+    _check_names(program, inputs, found)
+    try:
+        given = np.asarray(prompt)
+    except ValueError:
+        raise fault("E443", "the prompt is no array: its steps differ in shape") from None
     size = info.axes[0].length.size
     assert size is not None
     if given.ndim != 1 + info.type.rank or not 1 <= len(given) <= size.value:
@@ -53,3 +57,14 @@ def generate(
         if stops.size:
             result = result[: len(given) + int(stops[0]) + 1]
     return result
+
+
+def _check_names(program: Program, inputs: Mapping[str, Any], found: Generation) -> None:
+    """Inputs are the spec's own, and none that `generate` draws. Raises E440."""
+    others = [name for name in program.spec.inputs if name not in found.drawn]
+    for name in inputs:
+        if name in found.drawn:
+            help_ = "its beginning is the prompt" if name == found.prompted else "leave it out"
+            raise fault("E440", f"`{name}` is drawn by `generate` and cannot be given", help=help_)
+        if name not in others:
+            raise fault("E440", f"there is no input `{name}`", help=nearest(name, others))

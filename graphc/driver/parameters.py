@@ -41,7 +41,10 @@ class Parameters(MutableMapping[str, Array]):
 
     def __setitem__(self, name: str, value: Any) -> None:
         self._known(name)
-        array = np.asarray(value)
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            array = np.asarray(None)
         wanted = self._values[name].shape
         if array.dtype.kind not in "fiub":
             raise fault("E448", f"parameter `{name}` holds numbers; found {kind_of(array)}")
@@ -50,7 +53,8 @@ class Parameters(MutableMapping[str, Array]):
                 "E448",
                 f"parameter `{name}` has the shape {list(wanted)}; found {list(array.shape)}",
             )
-        self._values[name] = array.astype(self._real)
+        with np.errstate(over="ignore"):  # what is too large for the precision becomes infinite
+            self._values[name] = array.astype(self._real)
         if name in self.updates:
             self.updates[name] = max(1, self.updates[name])
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from graphc.analysis.recurrence import plan
 from graphc.diagnostics import Diagnostic, fault, nearest
-from graphc.driver import streams, training
+from graphc.driver import arguments, streams, training
 from graphc.driver.arrays import Feed, check_nonempty, feed
 from graphc.driver.examples import literal, literal_lengths
 from graphc.driver.execution import Execution
@@ -149,7 +149,8 @@ class Program:
 
         Of inputs without a value only the `needed` ones have to be given (None: all).
         """
-        given = dict(inputs or {})
+        given = arguments.mapping("inputs", inputs, '{"x": array}')
+        lengths = arguments.mapping("lengths", lengths, 'lengths={"T": [3, 5]}')
         infos = self.spec.inputs
         if needed is not None:
             infos = _without_idle(infos, {*needed, *given})
@@ -157,8 +158,8 @@ class Program:
         if own:
             size = max((len(np.atleast_1d(np.asarray(a))) for a in given.values()), default=1)
             given |= literal(own, size)
-            lengths = {**literal_lengths(own), **(lengths or {})}
-        fed = feed(infos, given, lengths, self.real)
+            lengths = {**literal_lengths(own), **lengths}
+        fed = feed(infos, given, lengths, self.real, self.spec.scope.lengths)
         check_nonempty(self.spec.nonempty, fed)
         return fed
 
@@ -202,7 +203,7 @@ class Program:
         `wrt` names parameters, inputs or any name of the spec; without it, all parameters.
         """
         _check_mode(mode)
-        wanted = list(self.spec.params) if wrt is None else [wrt] if isinstance(wrt, str) else list(wrt)
+        wanted = list(self.spec.params) if wrt is None else arguments.names("wrt", wrt)
         for name in self._wanted(wanted):
             if self.spec.system.type(name).dtype != "real":
                 raise fault("E242", f"`{name}` holds whole numbers and has no gradient")
@@ -216,6 +217,7 @@ class Program:
         system = self.spec.system
         if names is None:
             return list(dict.fromkeys([*self.spec.names, *self.spec.outputs]))
+        names = arguments.names("names", names)
         written = {name.removeprefix(OUTPUT): name for name in self.spec.outputs}
         found = [written.get(name, name) for name in names]
         for name in found:
@@ -253,6 +255,9 @@ class Program:
         **overrides: Any,
     ) -> FitResult:
         """Train by the `fit` block; options given here win over it. `progress` gets a line an epoch."""
+        if data is not None and not isinstance(data, Dataset):
+            data = arguments.mapping("data", data, 'fit({"x": array})')
+        lengths = arguments.mapping("lengths", lengths, 'lengths={"T": [3, 5]}')
         settings = training.fit_settings(self, overrides)
         self.pipeline.loss_unit("train")
         if settings.bptt is not None:
@@ -276,12 +281,12 @@ class Program:
 
     def step(self, batch: Mapping[str, Any], *, lengths: Mapping[str, Any] | None = None) -> float:
         """One step of the `fit` block's optimizer on a batch of arrays; the loss before the step."""
+        given = arguments.mapping("batch", batch, 'step({"x": array})')
+        own = arguments.mapping("lengths", lengths, 'lengths={"T": [3, 5]}')
         if self._descent is None:
             self._descent = Descent(self, training.fit_settings(self, {}))
         self._descent.refresh()
-        arrays = {name: np.asarray(array) for name, array in batch.items()}
-        own = {name: np.asarray(values) for name, values in (lengths or {}).items()}
-        return self._descent.step(Batch(arrays, own))
+        return self._descent.step(Batch(given, own))
 
     def step_on_examples(self) -> float:
         """One step on the spec's own inputs."""
@@ -306,7 +311,9 @@ class Program:
         """
         from graphc.driver.generating import generate
 
-        return generate(self, prompt, inputs or {}, ends, seed)
+        given = arguments.mapping("inputs", inputs, 'inputs={"x": array}')
+        own = None if ends is None else arguments.sizes(ends)
+        return generate(self, prompt, given, own, seed)
 
     def save(self, path: str | Path) -> None:
         """Write the spec and all parameters into one safetensors file, whole or not at all."""

@@ -108,6 +108,7 @@ def _axis(item: ast.AxisItem, scope: Scope, given: dict[str, int]) -> None:
     length: Length
     if isinstance(item.hi, ast.Name) and item.hi.id not in scope.all_dims:
         name = item.hi.id
+        reject_reserved(name, item.hi.span)
         if name == item.name:
             raise fault("E221", f"`{name}` names both the axis and its end", item.span)
         known = scope.lengths.get(name)

@@ -69,7 +69,8 @@ class Table:
 
     @property
     def count(self) -> int:
-        return len(next(iter(self.arrays.values())))
+        """The number of examples; a spec without inputs has one."""
+        return len(next(iter(self.arrays.values()))) if self.arrays else 1
 
     def batch(self, rows: Array) -> Batch:
         """The examples of these rows, as long as the longest of them."""
