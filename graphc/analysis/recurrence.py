@@ -20,6 +20,9 @@ from graphc.ir.graph import Node
 from graphc.ir.system import System
 from graphc.types import Affine, Index
 
+CAUSALITY = frozenset({"E302", "E303", "E316"})
+"""Codes of the faults that `plan` finds."""
+
 
 @dataclass(frozen=True, eq=False)
 class Read:

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from graphc.analysis.recurrence import plan
-from graphc.diagnostics import Diagnostic, fault, nearest
+from graphc.analysis.recurrence import CAUSALITY, plan
+from graphc.diagnostics import Diagnostic, GraphcError, fault, nearest
 from graphc.driver import arguments, streams, training
 from graphc.driver.arrays import Feed, check_nonempty, feed
 from graphc.driver.examples import literal, literal_lengths
@@ -84,13 +84,27 @@ class Program:
         self._advice: list[Diagnostic] | None = None
 
     def analyse(self) -> None:
-        """Find the faults that only the whole system shows: causality, in both modes and in generation."""
+        """Find the faults that only the whole system shows: causality, in both modes and in generation.
+
+        A model whose own equations have a fault of causality is not judged on it once more in generation.
+        """
         modes: tuple[Mode, ...] = ("train", "eval")
+        faults: list[Diagnostic] = []
         for mode in modes:
             system = self.pipeline.system(mode)
-            plan(system, system.units)
+            try:
+                plan(system, system.units)
+            except GraphcError as error:
+                known = {(d.code, d.span) for d in faults}
+                faults += [d for d in error.diagnostics if (d.code, d.span) not in known]
+        causal = bool(faults)
         if self.spec.generate is not None:
-            self.pipeline.generation()
+            try:
+                self.pipeline.generation()
+            except GraphcError as error:
+                faults += [d for d in error.diagnostics if not (causal and d.code in CAUSALITY)]
+        if faults:
+            raise GraphcError(sorted(faults, key=lambda d: d.span.start if d.span else -1))
 
     def fresh(self, dtype: DTypeName | None = None) -> Program:
         """This program with its initial parameters, at another precision if asked for."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def keep_averages(el: Elaborator) -> None:
     """Give each running statistic its state; in evaluation its unit reads that."""
     for definition in el.definitions:
-        if definition.running is None or definition.guess is None:
+        if definition.running is None or definition.guess is None or definition.name not in el.units:
             continue
         info = el.spec.states[definition.name]
         type_ = definition.guess

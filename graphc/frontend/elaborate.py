@@ -74,7 +74,7 @@ class Elaborator:
     def run(self) -> Spec:
         collect(self)
         self.adopt(self.spec.scope)
-        self.rounds.run(self._attempt, lambda: bool(self.faults or self.round_faults))
+        self.rounds.run(self._attempt, lambda: [*self.faults, *self.round_faults])
         gather(self)
         system = self.spec.system
         system.units = dict(self.units)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from graphc.diagnostics import Diagnostic
 from graphc.frontend.scope import Definition
 
 _ROUNDS = 12
@@ -40,19 +41,20 @@ class Rounds:
         self._excused |= self.lenient
         return self.lenient
 
-    def run(self, attempt: Callable[[Definition], None], faulty: Callable[[], bool]) -> None:
+    def run(self, attempt: Callable[[Definition], None], faults: Callable[[], Sequence[Diagnostic]]) -> None:
         """Rounds until nothing changes.
 
         What is unknown then has nothing in its cycle that gives it a shape, so it can only be a number.
-        If that leads to a fault it was no good guess, and is given up.
+        If that leads to a fault which was not there before it was no good guess, and is given up.
         """
         self._until_settled(attempt)
         unknown = [d for d in self.definitions() if d.guess is None and not d.failed]
-        if not unknown or faulty():
+        if not unknown:
             return
+        before = set(faults())
         self.scalars = True
         self._until_settled(attempt)
-        if faulty():
+        if not before.issuperset(faults()):
             for definition in unknown:
                 definition.guess = None
         self.scalars = False

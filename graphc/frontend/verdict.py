@@ -11,6 +11,7 @@ from graphc.frontend import ast
 from graphc.frontend.arithmetic import one_line
 from graphc.frontend.scope import Definition
 from graphc.frontend.spec import Spec
+from graphc.ir.system import System
 
 if TYPE_CHECKING:
     from graphc.frontend.elaborate import Elaborator
@@ -48,7 +49,7 @@ def independent(el: Elaborator) -> list[Diagnostic]:
     if el.spec.scope.unsized:
         return [d for d in el.faults if d.code not in _OF_SIZES]
     try:
-        plan(el.spec.system, el.spec.system.units)
+        plan(System(el.spec.system.leaves, el.units), el.units)
     except GraphcError as error:
         return [*el.faults, *(d for d in error.diagnostics if d not in el.faults)]
     return el.faults
