@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from graphc.diagnostics import Span, fault
+from graphc.analysis.intervals import greatest
+from graphc.diagnostics import Diagnostic, GraphcError, Label, Span, fault
 from graphc.frontend import ranges, reads
 from graphc.frontend.arithmetic import name_alignment, one_line, shape_text
 from graphc.frontend.expressions import Expressions
@@ -19,7 +21,7 @@ from graphc.ops import elementwise as ew
 from graphc.ops.indexing import BROADCAST, RENAME
 from graphc.ops.leaf import PIN
 from graphc.ops.movement import EXPAND
-from graphc.types import Affine, TensorType
+from graphc.types import Affine, Index, TensorType
 
 if TYPE_CHECKING:
     from graphc.frontend.elaborate import Elaborator
@@ -43,6 +45,7 @@ def emit(
         el.units[unit.name] = unit
         if boundary not in outside:
             inside.append((boundary, unit))
+    _check_corners(definition, [boundary for boundary, _ in inside])
     if general is None or general[1].value is None:
         return
     ex, term = general
@@ -73,6 +76,55 @@ def _check_places(definition: Definition) -> None:
                 labels=ranges.definition_label(definition, boundary.span),
                 help=f"all equations of a name have the same axes: `{name}[{names}]`",
             )
+
+
+def _check_corners(definition: Definition, edges: Sequence[Boundary]) -> None:
+    """Raises E326 where two edges (`a[1,t]`, `a[u,1]`) meet and no equation for the corner goes first."""
+    faults: list[Diagnostic] = []
+    for first, second in itertools.combinations(edges, 2):
+        corner = _corner(definition, first, second)
+        if corner is None or any(_covers(definition, other, corner, first.fixed) for other in edges):
+            continue
+        written = ",".join(str(corner.get(index, index.name)) for index in definition.visible)
+        place = f"{definition.name.split('.')[-1]}[{written}]"
+        faults.append(
+            Diagnostic(
+                "E326",
+                f"`{first.label}` and `{second.label}` both give a value for `{place}`",
+                head_of(second.span),
+                labels=(Label(head_of(first.span), "the other one"),),
+                help=f"say which it is, by an equation of its own: `{place} = ...`",
+            )
+        )
+    if faults:
+        raise GraphcError(faults)
+
+
+def _fixed(definition: Definition, boundary: Boundary) -> dict[Index, Affine]:
+    pairs = zip(definition.visible, boundary.positions, strict=False)
+    return {index: at for index, at in pairs if isinstance(at, Affine)}
+
+
+def _corner(definition: Definition, first: Boundary, second: Boundary) -> dict[Index, Affine] | None:
+    """Where two edges meet of which neither stands before the other; None if they do not."""
+    one, other = _fixed(definition, first), _fixed(definition, second)
+    if len(one) != len(other) or any(one[i] != other[i] for i in one.keys() & other.keys()):
+        return None
+    corner = one | other
+    for index, at in corner.items():
+        for room in (at - index.lo, index.hi - at):
+            for fixed, place in corner.items():
+                room = room.substitute(fixed, place)
+            most = greatest(room)
+            if most is not None and most < 0:
+                return None
+    return corner
+
+
+def _covers(definition: Definition, boundary: Boundary, corner: dict[Index, Affine], edge: int) -> bool:
+    """Whether an equation holds in all of a corner and goes before edges with `edge` fixed positions."""
+    fixed = _fixed(definition, boundary)
+    return len(fixed) > edge and fixed.items() <= corner.items()
 
 
 def _fit(ex: Expressions, value: Value, type_: TensorType, span: Span) -> Value:
