@@ -53,7 +53,8 @@ def report(program: Program, batches: Sequence[Batch]) -> dict[str, float]:
 def _values(
     program: Program, batch: Batch, wanted: list[str], carried: dict[str, Array], chunked: bool
 ) -> tuple[dict[str, Array], dict[str, Array], float]:
-    fed = feed(program.spec.inputs, batch.arrays, batch.lengths, program.real)
+    spec = program.spec
+    fed = feed(spec.inputs, batch.arrays, batch.lengths, program.real, spec.scope.lengths)
     check_nonempty(program.spec.nonempty, fed)
     system = program.pipeline.system("eval")
     later = chunked and not batch.first

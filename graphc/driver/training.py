@@ -41,7 +41,7 @@ def gradients(program: Program, batch: Batch, step: int, objective: int = 0) -> 
     spec, execution = program.spec, program.execution
     over = spec.objectives[objective].over if spec.objectives else None
     wrt = [name for name in program.trainable if over is None or name in over]
-    fed = feed(spec.inputs, batch.arrays, batch.lengths, program.real)
+    fed = feed(spec.inputs, batch.arrays, batch.lengths, program.real, spec.scope.lengths)
     check_nonempty(program.spec.nonempty, fed)
     items = streams.carried(spec.system) if program.chunk is not None or batch.carried else []
     sources = dict.fromkeys([*spec.updates.values(), *(item.source for item in items)])

@@ -69,6 +69,8 @@ CASES: dict[str, Callable[[], object]] = {
     "lengths_fractions": forward(lengths={"T": [5.5, 2]}),
     "lengths_too_few": forward(lengths={"T": [5]}),
     "length_zero": forward(lengths={"T": [5, 0]}),
+    "batch_empty": lambda: graphc.compile(PLAIN).value_and_grad({"x": np.zeros((0, 3))}),
+    "inputs_no_mapping": lambda: graphc.compile(PLAIN).forward([1, 2, 3]),  # type: ignore[arg-type]
     "parameter_unknown": assign("w", np.zeros((2, 3))),
     "parameter_shape": assign("W", np.zeros((3, 2))),
     "parameter_text": assign("W", [["a"]]),
