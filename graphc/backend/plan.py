@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from graphc.backend.state import NodeFrame, State
+from graphc.diagnostics import GraphcError, fault
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Node, Value
 from graphc.ir.op import Array
 from graphc.types import BATCH, TensorType, sort_indices
@@ -34,7 +36,10 @@ class Plan:
         slots: Slots = [None] * self.size
         slots[: len(arguments)] = arguments
         for call in self.calls:
-            call.run(state, slots)
+            try:
+                call.run(state, slots)
+            except MemoryError:
+                raise _too_large(call.node, state) from None
             for slot in call.dead:
                 slots[slot] = None
         return [_filled(slots[i]) for i in self.outputs]
@@ -73,6 +78,7 @@ class LoopCall:
 
     def __init__(self, node: LoopNode, numbers: dict[Value, int], dead: tuple[int, ...]) -> None:
         loop = node.loop
+        self.node = node
         self.loop = loop
         self.body = Plan(loop.body)
         self.operands = [numbers[operand] for operand in node.operands]
@@ -129,6 +135,20 @@ Call = NodeCall | LoopCall
 
 def _call(node: AnyNode, numbers: dict[Value, int], dead: tuple[int, ...]) -> Call:
     return NodeCall(node, numbers, dead) if isinstance(node, Node) else LoopCall(node, numbers, dead)
+
+
+def _too_large(node: AnyNode, state: State) -> GraphcError:
+    """The fault of a value that the machine has no memory for."""
+    shapes = [state.shape(result.type) for result in node.results]
+    largest = max(shapes, key=math.prod)
+    size = math.prod(largest) * state.real.itemsize / 2**30
+    what = f"`{' '.join(node.span.text.split())[:60]}`" if node.span else "a value"
+    return fault(
+        "E526",
+        f"{what} does not fit into memory: {' x '.join(map(str, largest))} numbers take {size:.3g} GiB",
+        node.span,
+        help="smaller batches or shorter sequences need less",
+    )
 
 
 def _last_uses(graph: Graph, numbers: dict[Value, int]) -> list[tuple[int, ...]]:

@@ -126,14 +126,22 @@ class Stabilize:
 
     def _summed_exponent(self, scope: Scope, summand: Value) -> Value | None:
         """x of exp(x), with -inf where the summand is masked by zero."""
-        node = self._maker(scope, summand, EXP, SELECT)
-        if node is None or node.op is EXP:
-            return node.operands[0] if node else None
+        node = self._maker(scope, summand, SELECT)
+        if node is None:
+            return self._exponent(scope, summand)
         condition, inside, outside = node.operands
-        exponent = self._maker(scope, inside, EXP)
+        exponent = self._exponent(scope, inside)
         if exponent is None or scope.number(outside) != 0:
             return None
-        return scope(SELECT, condition, exponent.operands[0], constant(scope, float("-inf")))
+        return scope(SELECT, condition, exponent, constant(scope, float("-inf")))
+
+    def _exponent(self, scope: Scope, value: Value) -> Value | None:
+        """x of exp(x), also where the whole is read under another index."""
+        node = self._maker(scope, value, EXP, RENAME)
+        if node is None or node.op is EXP:
+            return node.operands[0] if node else None
+        inner = self._maker(scope, node.operands[0], EXP)
+        return scope(RENAME, inner.operands[0], **node.attrs) if inner else None
 
     # Softmax.
 
@@ -150,9 +158,26 @@ class Stabilize:
         if masked and not holds_inside(scope, masked.operands[0]):
             # At a position inside that the user leaves out of the sum, the quotient is not zero.
             return None
-        if x is None or not self._same(scope, masked.operands[1] if masked else below.operands[0], e):
+        summand = masked.operands[1] if masked else below.operands[0]
+        if x is None:
             return None
-        return scope(SOFTMAX, x if masked else self._unshifted(scope, x, below), **below.attrs)
+        if self._same(scope, summand, e):
+            return scope(SOFTMAX, x if masked else self._unshifted(scope, x, below), **below.attrs)
+        moved = self._over_an_axis(scope, summand, above.operands[0], below)
+        if moved is None:
+            return None
+        return scope(RENAME, scope(SOFTMAX, x, **below.attrs), old=moved.attrs["new"], new=moved.attrs["old"])
+
+    def _over_an_axis(self, scope: Scope, summand: Value, x: Value, below: Node) -> Node | None:
+        """The renaming by which `sum[t](exp(x[t]))` reads the x that stands above it under a bound index."""
+        first = self._maker(scope, summand, EXP, RENAME)
+        second = self._maker(scope, first.operands[0], EXP, RENAME) if first else None
+        if first is None or second is None or first.op is second.op or second.operands[0] is not x:
+            return None
+        rename = first if first.op is RENAME else second
+        old, new = rename.attrs["old"], rename.attrs["new"]
+        whole = old.is_full and new.is_full and below.attrs["indices"] == (new,) and not below.attrs["dims"]
+        return rename if whole else None
 
     def _same(self, scope: Scope, one: Value, other: Value) -> bool:
         return self._maker(scope, one, EXP) is self._maker(scope, other, EXP)

@@ -210,3 +210,14 @@ def test_values_are_zero_outside_their_part_of_an_axis(lengths: list[int]) -> No
         assert (values[example][inside] > 1).all()
         assert not values[example][~inside].any()
         np.testing.assert_array_equal(grads["a"][example], inside / 2)
+
+
+def test_a_value_without_memory_for_it_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("graphc.backend.plan.NodeCall.run", exhausted)
+    spec = "input x : [3]\ny = outer(x, x)\noutput y\n"
+    with pytest.raises(GraphcError, match="E526") as caught:
+        graphc.compile(spec).forward({"x": np.ones((2, 3))}, names=["y"])
+    assert "`outer(x, x)` does not fit into memory: 2 x 3 x 3 numbers" in str(caught.value)
