@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from graphc.ir.graph import Node
 from graphc.ir.op import Array, Op
+from graphc.ir.still import Still
 from graphc.ops import (
     contraction,
     convolution,
@@ -27,7 +27,7 @@ from graphc.ops import (
     softmax,
     summing,
 )
-from graphc.types import Dim, Index, TensorType
+from graphc.types import Dim, TensorType
 
 Fact = float | None
 """The one number that all elements are (truth values are 0 and 1), or None: not known."""
@@ -60,17 +60,6 @@ def fact_of_array(array: Array) -> Fact:
 # The oracles, on elements.
 
 
-class _Still:
-    """The frame of a computation that varies over nothing and draws nothing."""
-
-    axes: tuple[Index, ...] = ()
-    real: np.dtype[Any] = np.dtype(np.float64)
-
-    def __init__(self, types: Sequence[TensorType], out: TensorType) -> None:
-        self.types = tuple(types)
-        self.out = out
-
-
 _DTYPES = {"real": np.float64, "int": np.int64, "bool": np.bool_}
 
 
@@ -86,7 +75,7 @@ def _computed(
         for given, fact in zip(types, facts, strict=True)
     ]
     with np.errstate(all="ignore"):
-        result = node.op.oracle(_Still(types, _shaped(node.result.type, out)), node.attrs, *arrays)
+        result = node.op.oracle(Still(types, _shaped(node.result.type, out)), node.attrs, *arrays)
     found = fact_of_array(result)
     return found if found is not None and math.isfinite(found) else None
 

@@ -125,11 +125,6 @@ def _initial(info: ParamInfo) -> Fact:
     return read.values[0] if head.id == "constant" else float(head.id.startswith("one"))
 
 
-def never_moving_names(pipeline: Pipeline, initial: Mapping[str, Fact], *, chunked: bool) -> set[str]:
-    """The parameters whose gradient is zero at every step, whatever the data; none without a `minimize`."""
-    return never_moving(training_steps(pipeline, chunked=chunked), initial)
-
-
 def training_steps(pipeline: Pipeline, *, chunked: bool) -> list[Step]:
     """The graph of each objective with its gradients, before any pass. Frozen parameters do not count.
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.op import Array
+from graphc.ir.still import Still
 from graphc.ops import random
 from graphc.ops.leaf import CONSTANT, PIN
 from graphc.ops.movement import FLIP, RESHAPE, SLICE, TRANSPOSE
 from graphc.ops.summing import EXPAND
 from graphc.passes.rebuild import Scope, rewrite
-from graphc.types import Dim, Index, TensorType
+from graphc.types import Dim, TensorType
 
 LARGEST = 64
 """How many elements a constant may have: a large one costs more to keep than to compute."""
@@ -35,32 +35,6 @@ class Fold:
         return rewrite(graph, _rule)
 
 
-class _Still:
-    """The frame of a computation that needs nothing of a run."""
-
-    axes: tuple[Index, ...] = ()
-    real: np.dtype[Any] = np.dtype(np.float64)
-
-    def __init__(self, types: Sequence[TensorType], out: TensorType) -> None:
-        self.types = tuple(types)
-        self.out = out
-
-    def extent(self, index: Index) -> int:
-        raise AssertionError("a constant has no indices")
-
-    def lengths(self, index: Index) -> Array:
-        raise AssertionError("a constant has no indices")
-
-    def step(self, index: Index) -> int:
-        raise AssertionError("a constant has no indices")
-
-    def draw_key(self) -> tuple[int, int]:
-        raise AssertionError("a constant is not drawn")
-
-    def example_ids(self) -> Array:
-        raise AssertionError("a constant is not drawn")
-
-
 def _rule(scope: Scope, node: Node) -> Value | None:
     out = node.result.type
     if not node.operands or node.op in _NEVER or out.axes:
@@ -76,7 +50,7 @@ def _rule(scope: Scope, node: Node) -> Value | None:
     types = [operand.type for operand in node.operands]
     arrays = [_array(producer) for producer in operands]
     with np.errstate(all="ignore"):
-        result = np.asarray(node.op.oracle(_Still(types, out), node.attrs, *arrays))
+        result = np.asarray(node.op.oracle(Still(types, out), node.attrs, *arrays))
     return constant_of(scope, result, out)
 
 

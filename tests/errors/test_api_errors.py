@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -49,6 +50,11 @@ def assign(name: str, value: Any) -> Callable[[], object]:
     return lambda: graphc.compile(PLAIN).params.__setitem__(name, value)
 
 
+def memory_exhausted() -> None:
+    with mock.patch("graphc.backend.plan.NodeCall.run", side_effect=MemoryError):
+        graphc.compile("input x : [3]\ny = outer(x, x)\noutput y\n").forward({"x": np.ones((2, 3))})
+
+
 CASES: dict[str, Callable[[], object]] = {
     "input_unknown": forward(X=np.zeros((2, 5, 3))),
     "input_missing": forward(scale=None),
@@ -70,6 +76,7 @@ CASES: dict[str, Callable[[], object]] = {
     "lengths_too_few": forward(lengths={"T": [5]}),
     "length_zero": forward(lengths={"T": [5, 0]}),
     "batch_empty": lambda: graphc.compile(PLAIN).value_and_grad({"x": np.zeros((0, 3))}),
+    "memory_exhausted": memory_exhausted,
     "inputs_no_mapping": lambda: graphc.compile(PLAIN).forward([1, 2, 3]),  # type: ignore[arg-type]
     "parameter_unknown": assign("w", np.zeros((2, 3))),
     "parameter_shape": assign("W", np.zeros((3, 2))),
