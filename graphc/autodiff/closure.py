@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from graphc.autodiff.activity import history_inputs
+from graphc.analysis.activity import history_inputs
 from graphc.autodiff.fit import starred
 from graphc.ir.builder import Builder
 from graphc.ir.graph import AnyNode, LoopNode, Node, Value, body_graph

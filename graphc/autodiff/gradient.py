@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from graphc.autodiff.activity import Activity
+from graphc.analysis.activity import Activity
+from graphc.analysis.liveness import live_nodes
 from graphc.autodiff.fit import zeros
 from graphc.autodiff.loop import reverse_loop
-from graphc.autodiff.rewrite import live_nodes
 from graphc.autodiff.walk import Context, Export, Walk, owners
 from graphc.ir.builder import Builder
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Value

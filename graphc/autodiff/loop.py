@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from graphc.autodiff.activity import history_inputs
+from graphc.analysis.activity import history_inputs
+from graphc.analysis.liveness import free_values, live_nodes
 from graphc.autodiff.closure import Binding, Closure
 from graphc.autodiff.fit import starred, summed_over_steps, zeros
-from graphc.autodiff.rewrite import free_values, live_nodes, renamed
+from graphc.autodiff.rewrite import renamed
 from graphc.autodiff.walk import Export, Part, Walk
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Loop, LoopNode, Value, body_graph

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphc.autodiff.activity import Activity
+from graphc.analysis.activity import Activity
 from graphc.autodiff.fit import fit
 from graphc.ir.builder import Builder
 from graphc.ir.graph import AnyNode, LoopNode, Node, Value

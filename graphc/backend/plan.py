@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from graphc.analysis.liveness import last_uses
 from graphc.backend.state import NodeFrame, State
 from graphc.diagnostics import GraphcError, fault
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Node, Value
@@ -28,7 +29,7 @@ class Plan:
                 numbers[result] = len(numbers)
         self.size = len(numbers)
         self.outputs = [numbers[value] for value in graph.outputs.values()]
-        dying = _last_uses(graph, numbers)
+        dying = [tuple(numbers[value] for value in values) for values in last_uses(graph)]
         self.calls = [_call(node, numbers, dead) for node, dead in zip(graph.nodes, dying, strict=True)]
 
     def execute(self, state: State, arguments: Sequence[Array]) -> list[Array]:
@@ -149,20 +150,6 @@ def _too_large(node: AnyNode, state: State) -> GraphcError:
         node.span,
         help="smaller batches or shorter sequences need less",
     )
-
-
-def _last_uses(graph: Graph, numbers: dict[Value, int]) -> list[tuple[int, ...]]:
-    """For each node the slots that nothing reads after it."""
-    last: dict[int, int] = {}
-    for position, node in enumerate(graph.nodes):
-        for value in (*node.operands, *node.results):
-            last[numbers[value]] = position
-    for value in graph.outputs.values():
-        last.pop(numbers[value], None)
-    dying: list[list[int]] = [[] for _ in graph.nodes]
-    for slot, position in last.items():
-        dying[position].append(slot)
-    return [tuple(slots) for slots in dying]
 
 
 def _selector(axes: tuple[object, ...], type: TensorType) -> Selector | None:
