@@ -10,7 +10,7 @@ import numpy as np
 
 from graphc.diagnostics import Diagnostic, GraphcError, fault, nearest
 from graphc.frontend.arithmetic import one_line
-from graphc.frontend.spec import InputInfo, NonEmpty
+from graphc.frontend.spec import InputInfo, NonEmpty, Spec
 from graphc.ir.op import Array
 from graphc.types import BATCH, Affine, Index, Length, TensorType
 
@@ -255,7 +255,23 @@ def _bound(bound: Affine, array: Array, type_: TensorType, lengths: Mapping[str,
     return total
 
 
-def check_nonempty(nonempty: Sequence[NonEmpty], fed: Feed) -> None:
+def feed_spec(
+    spec: Spec,
+    given: Mapping[str, Any],
+    lengths: Mapping[str, Any] | None,
+    real: np.dtype[Any],
+    infos: Mapping[str, InputInfo] | None = None,
+) -> Feed:
+    """The inputs of a spec (`infos`: only some of them), checked against all that it says of them.
+
+    Raises what `feed` does, and E450 where an example leaves a mean with nothing.
+    """
+    fed = feed(spec.inputs if infos is None else infos, given, lengths, real, spec.scope.lengths)
+    _check_nonempty(spec.nonempty, fed)
+    return fed
+
+
+def _check_nonempty(nonempty: Sequence[NonEmpty], fed: Feed) -> None:
     """Raises E450 where an example's lengths leave a mean or maximum with nothing."""
     for need in nonempty:
         if any(symbol.name not in fed.lengths for symbol, _ in need.steps.terms):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphc.driver.arrays import feed
+from graphc.driver.arrays import feed_spec
 from graphc.driver.overfitting import late_gradients, overfit
 from graphc.driver.specimen import inputs, take
 from graphc.driver.targets import Target, targets
@@ -142,7 +142,7 @@ def _units(program: Program, batch: Batch) -> Iterator[Finding]:
     activated = _activated(program)
     if not activated:
         return
-    fed = feed(program.spec.inputs, batch.arrays, batch.lengths, program.real)
+    fed = feed_spec(program.spec, batch.arrays, batch.lengths, program.real)
     fresh = program.fresh()
     values = fresh.execution.values("train", list(activated), fed, fresh.execution.run(fed))
     for name, op in activated.items():

@@ -13,7 +13,7 @@ import numpy as np
 from graphc.analysis.recurrence import CAUSALITY, plan
 from graphc.diagnostics import Diagnostic, GraphcError, fault, nearest
 from graphc.driver import arguments, streams, training
-from graphc.driver.arrays import Feed, check_nonempty, feed
+from graphc.driver.arrays import Feed, feed_spec
 from graphc.driver.examples import literal, literal_lengths
 from graphc.driver.execution import Execution
 from graphc.driver.parameters import Parameters
@@ -173,9 +173,7 @@ class Program:
             size = max((len(np.atleast_1d(np.asarray(a))) for a in given.values()), default=1)
             given |= literal(own, size)
             lengths = {**literal_lengths(own), **lengths}
-        fed = feed(infos, given, lengths, self.real, self.spec.scope.lengths)
-        check_nonempty(self.spec.nonempty, fed)
-        return fed
+        return feed_spec(self.spec, given, lengths, self.real, infos)
 
     # ------------------------------------------------------------------------------------- running
 

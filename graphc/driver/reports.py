@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphc.driver import streams
-from graphc.driver.arrays import check_nonempty, feed
+from graphc.driver.arrays import feed_spec
 from graphc.driver.execution import Chunk
 from graphc.ir.graph import Graph, Node
 from graphc.ir.op import Array
@@ -54,8 +54,7 @@ def _values(
     program: Program, batch: Batch, wanted: list[str], carried: dict[str, Array], chunked: bool
 ) -> tuple[dict[str, Array], dict[str, Array], float]:
     spec = program.spec
-    fed = feed(spec.inputs, batch.arrays, batch.lengths, program.real, spec.scope.lengths)
-    check_nonempty(program.spec.nonempty, fed)
+    fed = feed_spec(spec, batch.arrays, batch.lengths, program.real)
     system = program.pipeline.system("eval")
     later = chunked and not batch.first
     items = streams.carried(system) if chunked else []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.driver import streams
-from graphc.driver.arrays import check_nonempty, feed
+from graphc.driver.arrays import feed_spec
 from graphc.driver.examples import literal_lengths
 from graphc.driver.execution import Chunk
 from graphc.frontend.spec import InputInfo
@@ -41,8 +41,7 @@ def gradients(program: Program, batch: Batch, step: int, objective: int = 0) -> 
     spec, execution = program.spec, program.execution
     over = spec.objectives[objective].over if spec.objectives else None
     wrt = [name for name in program.trainable if over is None or name in over]
-    fed = feed(spec.inputs, batch.arrays, batch.lengths, program.real, spec.scope.lengths)
-    check_nonempty(program.spec.nonempty, fed)
+    fed = feed_spec(spec, batch.arrays, batch.lengths, program.real)
     items = streams.carried(spec.system) if program.chunk is not None or batch.carried else []
     sources = dict.fromkeys([*spec.updates.values(), *(item.source for item in items)])
     found = execution.gradients(
