@@ -1,0 +1,1 @@
+"""The small loop language between schedules and code generators: typed, printable, of no machine."""

@@ -1,0 +1,1 @@
+"""From a graph to kernels, loops and buffers: fusion, layout, order, memory."""
