@@ -14,7 +14,8 @@ from numba.extending import intrinsic
 REAL32 = types.CPointer(types.float32)
 REAL64 = types.CPointer(types.float64)
 INT = types.CPointer(types.int64)
-BOOL = types.CPointer(types.boolean)
+BOOL = types.CPointer(types.uint8)
+"""Truth values lie in memory as bytes, as NumPy has them: compare with zero to read one."""
 
 
 def _from_address(pointer: types.CPointer) -> Any:
