@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from graphc.ir.form import Form
 from graphc.types import Index, TensorType
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ class Op:
     samples: Callable[[], Iterable[Sample]]
     scalar: str | None = None
     """Elementwise ops: the result as an expression of `a`, `b`, `c`, ... in the kernel language."""
+    form: Form | None = None
+    """What an element of the result is, for code generators."""
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

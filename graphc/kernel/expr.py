@@ -172,7 +172,12 @@ def add(a: Expr, b: Expr) -> Expr:
             return b
         if b == ZERO:
             return a
-        if isinstance(b, Const) and isinstance(a, Apply) and a.operator == "+" and (k := _known(a.args[1], b)):
+        if (
+            isinstance(b, Const)
+            and isinstance(a, Apply)
+            and a.operator == "+"
+            and (k := _known(a.args[1], b))
+        ):
             return add(a.args[0], Const(sum(k)))
     return Apply("+", (a, b), a.dtype)
 

@@ -1,0 +1,154 @@
+"""What a schedule is: buffers, and the steps that run on them, in order.
+
+A program is run by several workers at once, each of which runs all of its steps (one program, many data).
+A step is shared out by ranges: worker w of n takes the w-th part of a ranged kernel's outer loop, of a
+product's tasks, or of the batch in a sliced loop. Where a step reads what another worker wrote stands a
+`Barrier`. What is not shared out is done by worker 0. No result depends on the number of workers, to the last
+bit: a part is never summed in another order than the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from graphc.kernel.expr import ZERO, DType, Expr, Name
+from graphc.kernel.nest import Kernel
+from graphc.types import TensorType
+
+Role = Literal["input", "output", "work", "lengths", "ids"]
+
+
+@dataclass(frozen=True, eq=False)
+class Buffer:
+    """A piece of memory. `size` counts elements, in terms of the program's sizes.
+
+    `role`: an input or output of the graph (laid out as its type says, in C order), a piece of the arena (`work`),
+    the examples' own lengths of an axis (int, one for each), or their numbers for random draws (int).
+    """
+
+    name: str
+    dtype: DType
+    size: Expr
+    role: Role = "work"
+    source: str = ""
+    """Inputs and outputs: the name in the graph; lengths: the name of the length."""
+    type: TensorType | None = None
+
+
+@dataclass(frozen=True)
+class Size:
+    """A number that is known when the program runs: an extent, or a word of a key of random draws."""
+
+    name: str
+    kind: Literal["extent", "key"]
+    source: str
+    """The length's name (`batch` among them), or the stream of random numbers."""
+    word: int = 0
+
+
+@dataclass(frozen=True)
+class Argument:
+    """Where a kernel's buffer begins: a buffer and an offset in it, in elements."""
+
+    buffer: Buffer
+    offset: Expr = ZERO
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A kernel with its arguments, in the kernel's own order. `extent` is that of its ranged loop."""
+
+    kernel: Kernel
+    arguments: tuple[Argument, ...]
+    sizes: tuple[Expr, ...]
+    extent: Expr | None = None
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A matrix in a buffer: element (i, j) at offset + i rows + j columns."""
+
+    buffer: Buffer
+    offset: Expr
+    rows: Expr
+    columns: Expr
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Lays out the right operand of a product, [k, n], as the generated product kernels read it."""
+
+    source: Matrix
+    k: Expr
+    n: Expr
+    packed: Buffer
+
+
+@dataclass(frozen=True)
+class Product:
+    """c (+)= a @ b for [m, k] and [k, n], once for each combination of `over`, whose names offsets may use.
+
+    `packed` replaces b. In a sliced loop the rows are the batch, and a worker computes those of its slice.
+    `workspace` has room for one worker's packing; each worker has its own part.
+    """
+
+    c: Matrix
+    a: Matrix
+    b: Matrix
+    m: Expr
+    n: Expr
+    k: Expr
+    accumulate: bool = False
+    over: tuple[tuple[Name, Expr], ...] = ()
+    packed: Buffer | None = None
+    workspace: Buffer | None = None
+    note: str = ""
+    """The source that it stands for, for printing."""
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """The steps of a loop: `step` counts from 0, or from extent - 1 down.
+
+    `sliced`: examples do not meet in the body, so each worker runs all the steps for its own part of the
+    batch without waiting; every ranged kernel in it ranges over the batch.
+    """
+
+    step: Name
+    extent: Expr
+    reverse: bool
+    body: tuple[Step, ...]
+    sliced: bool
+    batch: Expr | None = None
+    """The number of examples, if sliced."""
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """All workers have done what stands in front before any goes on."""
+
+
+Step = Launch | Pack | Product | Repeat | Barrier
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A graph, scheduled."""
+
+    sizes: tuple[Size, ...]
+    buffers: tuple[Buffer, ...]
+    steps: tuple[Step, ...]
+    lives: tuple[tuple[Buffer, int, int], ...] = ()
+    """Each buffer of the arena with the first and the last of the phases, between barriers, that it lives in."""
+
+    def walk(self) -> Iterator[Step]:
+        yield from _walk(self.steps)
+
+
+def _walk(steps: tuple[Step, ...]) -> Iterator[Step]:
+    for step in steps:
+        yield step
+        if isinstance(step, Repeat):
+            yield from _walk(step.body)
