@@ -24,8 +24,8 @@ Role = Literal["input", "output", "work", "lengths", "ids"]
 class Buffer:
     """A piece of memory. `size` counts elements, in terms of the program's sizes.
 
-    `role`: an input or output of the graph (laid out as its type says, in C order), a piece of the arena (`work`),
-    the examples' own lengths of an axis (int, one for each), or their numbers for random draws (int).
+    `role`: an input or output of the graph (in C order), a piece of the arena (`work`), the
+    examples' own lengths of an axis (int, one for each), or their numbers for random draws (int).
     """
 
     name: str
@@ -141,7 +141,7 @@ class Program:
     buffers: tuple[Buffer, ...]
     steps: tuple[Step, ...]
     lives: tuple[tuple[Buffer, int, int], ...] = ()
-    """Each buffer of the arena with the first and the last of the phases, between barriers, that it lives in."""
+    """Each buffer of the arena with the first and last of the phases (between barriers) that it lives in."""
 
     def walk(self) -> Iterator[Step]:
         yield from _walk(self.steps)
