@@ -20,8 +20,15 @@ class Executable(Protocol):
     @property
     def graph(self) -> Graph: ...
 
-    def run(self, inputs: Mapping[str, Array], run: Run) -> dict[str, Array]:
-        """The outputs by name. Inputs are laid out `[axes..., shape...]`, as their types say."""
+    def run(
+        self, inputs: Mapping[str, Array], run: Run, out: Mapping[str, Array] | None = None
+    ) -> dict[str, Array]:
+        """The outputs by name, laid out `[axes..., shape...]` as their types say; so are the inputs.
+
+        There may be more inputs than the graph has, and of another precision than the run, which is that of
+        the results. `out` gives arrays to write outputs into, by name: C-contiguous, of the output's dtype
+        and shape, sharing no memory with the inputs or with each other. The result holds these arrays.
+        """
         ...
 
 

@@ -26,15 +26,24 @@ class Executable:
         self.graph = graph
         self._plan = Plan(graph)
 
-    def run(self, inputs: Mapping[str, Array], run: Run) -> dict[str, Array]:
-        """The outputs by name. Inputs are laid out `[axes..., shape...]`, as their types say."""
+    def run(
+        self, inputs: Mapping[str, Array], run: Run, out: Mapping[str, Array] | None = None
+    ) -> dict[str, Array]:
+        """The outputs by name. Inputs are laid out `[axes..., shape...]`, as their types say.
+
+        Outputs that `out` has an array for are copied there.
+        """
         state = State(run)
         arguments = [_argument(state, value.type, inputs[value.name]) for value in self.graph.inputs]
         # Positions outside an example's range hold garbage, of which NumPy would warn.
         with np.errstate(all="ignore"):
             results = self._plan.execute(state, arguments)
-        # A broadcast result has strides of zero, which no caller expects; `order` keeps rank 0 as it is.
-        return {name: np.asarray(a, order="C") for name, a in zip(self.graph.outputs, results, strict=True)}
+        given = out or {}
+        assert given.keys() <= self.graph.outputs.keys(), sorted(given.keys() - self.graph.outputs.keys())
+        return {
+            name: _written(array, given.get(name))
+            for name, array in zip(self.graph.outputs, results, strict=True)
+        }
 
 
 def prepare(graph: Graph) -> Executable:
@@ -51,3 +60,14 @@ def _argument(state: State, type: TensorType, given: Array) -> Array:
     array = np.asarray(given, state.dtypes[type.dtype])
     assert array.shape == state.shape(type), (array.shape, state.shape(type), str(type))
     return array
+
+
+def _written(array: Array, target: Array | None) -> Array:
+    """The result, in the caller's array if there is one."""
+    if target is None:
+        # A broadcast result has strides of zero, which no caller expects; `order` keeps rank 0 as it is.
+        return np.asarray(array, order="C")
+    found, wanted = (target.shape, target.dtype), (array.shape, array.dtype)
+    assert found == wanted and target.flags.c_contiguous, (found, wanted)
+    np.copyto(target, array)
+    return target
