@@ -17,7 +17,7 @@ from graphc.kernel.expr import ZERO, DType, Expr, Name
 from graphc.kernel.nest import Kernel
 from graphc.types import TensorType
 
-Role = Literal["input", "output", "work", "lengths", "ids"]
+Role = Literal["input", "output", "work", "lengths", "ids", "constant"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,8 @@ class Buffer:
     source: str = ""
     """Inputs and outputs: the name in the graph; lengths: the name of the length."""
     type: TensorType | None = None
+    data: tuple[float, ...] = ()
+    """The numbers of a `constant` buffer."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,150 @@
+"""Where values lie in memory: buffers, layouts, and views of other values' places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from graphc.ir.graph import Graph, LoopNode
+from graphc.kernel.expr import ONE, ZERO, Const, DType, Expr, Name
+from graphc.schedule.program import Buffer, Role, Size
+from graphc.types import BATCH, Index, Length, TensorType
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value's elements are: its element at some coordinates is at offset + sum of coordinate * stride."""
+
+    buffer: Buffer
+    offset: Expr
+    axes: Mapping[Index, Expr]
+    """The stride along each index that the value varies over."""
+    dims: tuple[Expr, ...]
+
+    def at(self, axes: Mapping[Index, Expr], dims: Sequence[Expr]) -> Expr:
+        """The offset of an element in the buffer."""
+        total = self.offset
+        for index, stride in self.axes.items():
+            total = total + axes[index] * stride
+        for coordinate, stride in zip(dims, self.dims, strict=True):
+            total = total + coordinate * stride
+        return total
+
+    def moved(self, by: Expr) -> Place:
+        return replace(self, offset=self.offset + by)
+
+    def without(self, index: Index, at: Expr) -> Place:
+        """The part at one coordinate along an index."""
+        rest = {i: stride for i, stride in self.axes.items() if i != index}
+        return replace(self, offset=self.offset + at * self.axes[index], axes=rest)
+
+    def renamed(self, old: Index, new: Index) -> Place:
+        return replace(self, axes={new if i == old else i: stride for i, stride in self.axes.items()})
+
+
+@dataclass
+class Memory:
+    """All the buffers and sizes of a program under construction, and the order in which axes are laid out.
+
+    Axes that loops run along come first, so that a step is one piece of memory; then the batch, then the others.
+    """
+
+    steps: frozenset[str]
+    """The lengths that loops run along."""
+    buffers: list[Buffer] = field(default_factory=list)
+    sizes: dict[str, Size] = field(default_factory=dict)
+
+    @staticmethod
+    def of(graph: Graph) -> Memory:
+        loops = (node.loop.index for node in graph.walk() if isinstance(node, LoopNode))
+        return Memory(frozenset(index.length.name for index in loops))
+
+    def order(self, axes: Iterable[Index]) -> tuple[Index, ...]:
+        """The axes from the outermost to the innermost."""
+        return tuple(
+            sorted(axes, key=lambda i: (i.length.name not in self.steps or i == BATCH, i != BATCH, i.name))
+        )
+
+    def extent(self, index: Index | Length) -> Expr:
+        """How long arrays are along an index."""
+        length = index if isinstance(index, Length) else index.length
+        if length.size is not None:
+            return Const(length.size.value)
+        return self._size("n_" + _plain(length.name), Size("n_" + _plain(length.name), "extent", length.name))
+
+    def key(self, stream: str, word: int) -> Expr:
+        """A word of the key of a stream of random numbers."""
+        name = f"key_{_plain(stream)}_{word}"
+        return self._size(name, Size(name, "key", stream, word))
+
+    def _size(self, name: str, size: Size) -> Expr:
+        known = self.sizes.setdefault(name, size)
+        while known != size:
+            # Names that differ only in what no identifier may have.
+            name += "_"
+            known = self.sizes.setdefault(name, replace(size, name=name))
+            size = replace(size, name=name)
+        return Name(name)
+
+    def extents(self, axes: Iterable[Index]) -> tuple[Expr, ...]:
+        return tuple(self.extent(index) for index in axes)
+
+    def buffer(
+        self,
+        name: str,
+        dtype: DType,
+        size: Expr,
+        role: Role = "work",
+        source: str = "",
+        type: TensorType | None = None,
+        data: tuple[float, ...] = (),
+    ) -> Buffer:
+        """A new buffer, its name made unique."""
+        stem = _plain(name) or "v"
+        taken = {buffer.name for buffer in self.buffers}
+        unique, number = stem, 1
+        while unique in taken:
+            number += 1
+            unique = f"{stem}_{number}"
+        made = Buffer(unique, dtype, size, role, source, type, data)
+        self.buffers.append(made)
+        return made
+
+    def shared(self, role: Role, source: str, dtype: DType, size: Expr) -> Buffer:
+        """The one buffer of lengths or of example numbers, made when it is first asked for."""
+        for buffer in self.buffers:
+            if (buffer.role, buffer.source) == (role, source):
+                return buffer
+        return self.buffer(f"{role}_{source}" if source else role, dtype, size, role, source)
+
+    def table(self, values: Sequence[float], dtype: DType) -> Buffer:
+        """The buffer of a constant array."""
+        data = tuple(values)
+        for buffer in self.buffers:
+            if buffer.role == "constant" and buffer.dtype == dtype and buffer.data == data:
+                return buffer
+        return self.buffer("table", dtype, Const(len(data)), "constant", data=data)
+
+    def laid_out(
+        self, name: str, type: TensorType, *, role: Role = "work", source: str = "", leading: Expr = ONE
+    ) -> Place:
+        """A new buffer for a value. Inputs and outputs lie as their type says; `leading` copies lie in a row."""
+        axes = type.axes if role in ("input", "output") else self.order(type.axes)
+        strides: dict[Index, Expr] = {}
+        dims: list[Expr] = []
+        step: Expr = ONE
+        for dim in reversed(type.shape):
+            dims.insert(0, step)
+            step = step * dim.value
+        for index in reversed(axes):
+            strides[index] = step
+            step = step * self.extent(index)
+        given = type if role in ("input", "output") else None
+        buffer = self.buffer(name, type.dtype, step * leading, role, source, given)
+        return Place(buffer, ZERO, {index: strides[index] for index in axes}, tuple(dims))
+
+
+def _plain(name: str) -> str:
+    """A name as an identifier."""
+    text = "".join(c if c.isalnum() and c.isascii() else "_" for c in name)
+    return text if not text[:1].isdigit() else f"v{text}"
