@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from graphc.kernel.expr import Expr, Kind, Name
+from graphc.kernel.expr import DType, Expr, Kind, Name
+from graphc.kernel.parse import parse
 from graphc.types import Dim, Index, Length, TensorType
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ class Site(Protocol):
 
         `dims` are its coordinates in the operand's dims: those of the point if not given. Along each of
         the operand's own indices it is read where the point stands, unless `axes` has another coordinate.
+
+        Whether an index is empty only the run knows: where it is, a clamped coordinate is 0, and memory
+        has room for that as if each extent were at least 1.
         """
         ...
 
@@ -58,8 +62,14 @@ class Site(Protocol):
     ) -> Expr:
         """`body` at all combinations of new variables from 0 to each extent, made into one.
 
-        The order is that of nested loops, the last variable fastest; the sum of nothing is 0.
+        The order is that of nested loops, the last variable fastest, and in this order argmax and argmin
+        count. The sum of nothing is 0, its product 1, its maximum -inf or the least int, argmax 0. A NaN
+        wins every maximum and minimum.
         """
+        ...
+
+    def table(self, values: Sequence[float | int | bool], dtype: DType) -> str:
+        """A buffer that holds these constants, in order, for `Load`."""
         ...
 
     def extent(self, index: Index) -> Expr:
@@ -88,6 +98,21 @@ class Element:
     """Each element of the result as an expression."""
 
     at: Callable[[Site], Expr]
+    scalar: str | None = None
+    """Elementwise ops: the same as text, see `pointwise`."""
+
+
+def pointwise(scalar: str) -> Element:
+    """The form of an elementwise op: an expression of its operands `a`, `b`, `c`, ... (see `kernel/parse.py`).
+
+    An operand that is a scalar is the same for all elements.
+    """
+
+    def at(site: Site) -> Expr:
+        operands = [site.read(i, None if given.rank else ()) for i, given in enumerate(site.types)]
+        return parse(scalar, operands, site.out.dtype)
+
+    return Element(at, scalar)
 
 
 @dataclass(frozen=True)

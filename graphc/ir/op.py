@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from graphc.ir.form import Form
+from graphc.ir.form import Element, Form
 from graphc.types import Index, TensorType
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def non_differentiable(builder: Builder, node: Node, cotangent: Value) -> Sequen
 
 @dataclass(frozen=True, eq=False)
 class Op:
-    """One operation. All fields are required, except `scalar`, which only elementwise ops have."""
+    """One operation."""
 
     name: str
     infer: TypeRule
@@ -110,10 +110,13 @@ class Op:
     scalar: the reverse walk sums those out. It must not be added to anything: accumulation is the walk's."""
     oracle: Oracle
     samples: Callable[[], Iterable[Sample]]
-    scalar: str | None = None
-    """Elementwise ops: the result as an expression of `a`, `b`, `c`, ... in the kernel language."""
     form: Form | None = None
     """What an element of the result is, for code generators."""
+
+    @property
+    def scalar(self) -> str | None:
+        """Elementwise ops only: the result as an expression of `a`, `b`, `c`, ..., see `form.pointwise`."""
+        return self.form.scalar if isinstance(self.form, Element) else None
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

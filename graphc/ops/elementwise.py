@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from graphc.ir.builder import Builder
+from graphc.ir.form import pointwise
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Oracle, Sample, TypeRule, non_differentiable
 from graphc.ops.examples import B_T, B_T_U, C, D, H, K, S, T, U, Z, boolean, integer, real
@@ -128,7 +129,7 @@ ADD = Op(
     vjp=_add_vjp,
     oracle=elementwise_oracle(np.add),
     samples=two_operands(),
-    scalar="a + b",
+    form=pointwise("a + b"),
 )
 SUB = Op(
     name="sub",
@@ -136,7 +137,7 @@ SUB = Op(
     vjp=_sub_vjp,
     oracle=elementwise_oracle(np.subtract),
     samples=two_operands(),
-    scalar="a - b",
+    form=pointwise("a - b"),
 )
 MUL = Op(
     name="mul",
@@ -144,7 +145,7 @@ MUL = Op(
     vjp=_mul_vjp,
     oracle=elementwise_oracle(np.multiply),
     samples=two_operands(),
-    scalar="a * b",
+    form=pointwise("a * b"),
 )
 DIV = Op(
     name="div",
@@ -152,7 +153,7 @@ DIV = Op(
     vjp=_div_vjp,
     oracle=elementwise_oracle(np.divide),
     samples=two_operands(domain=(0.5, 2.0)),
-    scalar="a / b",
+    form=pointwise("a / b"),
 )
 NEG = Op(
     name="neg",
@@ -160,7 +161,7 @@ NEG = Op(
     vjp=_neg_vjp,
     oracle=elementwise_oracle(np.negative),
     samples=one_operand(),
-    scalar="-a",
+    form=pointwise("-a"),
 )
 
 
@@ -177,7 +178,7 @@ POW = Op(
     vjp=_pow_vjp,
     oracle=elementwise_oracle(np.power),
     samples=_pow_samples,
-    scalar="pow(a, b)",
+    form=pointwise("pow(a, b)"),
 )
 MOD = Op(
     name="mod",
@@ -188,7 +189,7 @@ MOD = Op(
         Sample((integer(*B_T), integer()), {}, values={1: 3}),
         Sample((integer(BATCH, shape=(H,)), integer(T, shape=(H,))), {}, values={1: (2, -3, 5)}),
     ],
-    scalar="a % b",
+    form=pointwise("a % b"),
 )
 """The remainder with the divisor's sign, as `%` in Python."""
 
@@ -214,7 +215,7 @@ def _function(
         vjp=vjp,
         oracle=elementwise_oracle(function),
         samples=one_operand(domain=domain),
-        scalar=f"{name}(a)",
+        form=pointwise(f"{name}(a)"),
     )
 
 
@@ -290,7 +291,7 @@ RELU = Op(
     vjp=_relu_vjp,
     oracle=elementwise_oracle(lambda x: np.maximum(x, 0)),
     samples=lambda: [*one_operand(domain=(0.2, 2.0))(), *one_operand(domain=(-2.0, -0.2))()],
-    scalar="relu(a)",
+    form=pointwise("relu(a)"),
 )
 """max(x, 0); a NaN stays one."""
 FLOOR = Op(
@@ -299,7 +300,7 @@ FLOOR = Op(
     vjp=non_differentiable,
     oracle=elementwise_oracle(np.floor),
     samples=one_operand(),
-    scalar="floor(a)",
+    form=pointwise("floor(a)"),
 )
 SIGN = Op(
     name="sign",
@@ -307,7 +308,7 @@ SIGN = Op(
     vjp=non_differentiable,
     oracle=elementwise_oracle(np.sign),
     samples=one_operand(),
-    scalar="sign(a)",
+    form=pointwise("sign(a)"),
 )
 
 
@@ -342,7 +343,7 @@ MAXIMUM = Op(
     vjp=_maximum_vjp,
     oracle=elementwise_oracle(np.maximum),
     samples=_apart_samples,
-    scalar="maximum(a, b)",
+    form=pointwise("maximum(a, b)"),
 )
 MINIMUM = Op(
     name="minimum",
@@ -350,7 +351,7 @@ MINIMUM = Op(
     vjp=_minimum_vjp,
     oracle=elementwise_oracle(np.minimum),
     samples=_apart_samples,
-    scalar="minimum(a, b)",
+    form=pointwise("minimum(a, b)"),
 )
 
 
@@ -372,7 +373,7 @@ XLOGY = Op(
     vjp=_xlogy_vjp,
     oracle=elementwise_oracle(_xlogy),
     samples=two_operands(domain=(0.3, 2.0)),
-    scalar="xlogy(a, b)",
+    form=pointwise("xlogy(a, b)"),
 )
 """x log y, and 0 where x = 0."""
 
@@ -387,7 +388,7 @@ def _comparison(name: str, function: Callable[..., Array], symbol: str, allowed:
         vjp=non_differentiable,
         oracle=elementwise_oracle(function),
         samples=lambda: [*two_operands()(), *two_operands("int")()],
-        scalar=f"a {symbol} b",
+        form=pointwise(f"a {symbol} b"),
     )
 
 
@@ -404,7 +405,7 @@ LOGICAL_AND = Op(
     vjp=non_differentiable,
     oracle=elementwise_oracle(np.logical_and),
     samples=two_operands("bool"),
-    scalar="a and b",
+    form=pointwise("a and b"),
 )
 LOGICAL_OR = Op(
     name="logical_or",
@@ -412,7 +413,7 @@ LOGICAL_OR = Op(
     vjp=non_differentiable,
     oracle=elementwise_oracle(np.logical_or),
     samples=two_operands("bool"),
-    scalar="a or b",
+    form=pointwise("a or b"),
 )
 LOGICAL_NOT = Op(
     name="logical_not",
@@ -420,7 +421,7 @@ LOGICAL_NOT = Op(
     vjp=non_differentiable,
     oracle=elementwise_oracle(np.logical_not),
     samples=one_operand("bool"),
-    scalar="not a",
+    form=pointwise("not a"),
 )
 
 
@@ -448,7 +449,7 @@ SELECT = Op(
     vjp=_select_vjp,
     oracle=elementwise_oracle(np.where),
     samples=_select_samples,
-    scalar="select(a, b, c)",
+    form=pointwise("select(a, b, c)"),
 )
 """`select(condition, x, y)`: x where the condition holds, else y. The other one is not seen."""
 
@@ -472,7 +473,7 @@ CAST = Op(
     samples=lambda: [
         Sample((TensorType.of(source, B_T, (H,)),), {"dtype": target}) for source in ANY for target in ANY
     ],
-    scalar="cast(a)",
+    form=pointwise("cast(a)"),
 )
 """`cast(x; dtype)`: real to int drops the fraction, towards zero."""
 
@@ -482,7 +483,7 @@ STOP_GRADIENT = Op(
     vjp=non_differentiable,
     oracle=lambda frame, attrs, x: x,
     samples=lambda: [Sample((real(*B_T, shape=(H,)),), {}), Sample((integer(),), {})],
-    scalar="a",
+    form=pointwise("a"),
 )
 
 

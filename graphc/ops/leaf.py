@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.builder import Builder
+from graphc.ir.form import pointwise
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample, non_differentiable
 from graphc.ops.examples import B_T, H, K, S, T, U, real
@@ -169,7 +170,7 @@ PIN = Op(
     vjp=_through,
     oracle=lambda frame, attrs, x: x,
     samples=lambda: [Sample((real(*B_T, shape=(H,)),), {"name": "h"}), Sample((real(),), {"name": "enc.h"})],
-    scalar="a",
+    form=pointwise("a"),
 )
 """`pin(x; name)`: the identity, which marks the value that the user calls `name`."""
 
