@@ -2,8 +2,8 @@
 
 x = k ln 2 + r with |r| <= ln(2)/2 leaves e^x = 2^k e^r, and e^r - 1 = r + r^2 q(r) with a polynomial q
 (Cody and Waite, Software manual for the elementary functions, 1980, chapter 6). The coefficients are minimax
-fits (exchange algorithm of Remez in 50 digits) whose error is named beside them; float32 and float64 differ in
-nothing else.
+fits (exchange algorithm of Remez in 50 digits) whose error is named beside them. The two formats differ in them
+and in where results overflow or saturate.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _SATURATED = {BINARY32: 20.0, BINARY64: 40.0}
 """Where e^-x is nothing beside 1."""
 
 
-def _reduced(x: Scalar) -> tuple[ir.Value, Scalar, Scalar]:
-    """(bits with k at the lower end, k, e^r - 1) of a number that has been clamped."""
+def _reduced(x: Scalar) -> tuple[ir.Value, Scalar]:
+    """(bits with k at the lower end, e^r - 1) of a number that has been clamped."""
     high, low = x.format.ln2
     rounded = x.times_plus(1 / math.log(2), x.format.rounder)
     k = rounded - x.format.rounder
     r = k.times_plus(-low, k.times_plus(-high, x))
-    return rounded.bits(), k, (r * r).times_plus(r.polynomial(_EXPONENTIAL[x.format]), r)
+    return rounded.bits(), (r * r).times_plus(r.polynomial(_EXPONENTIAL[x.format]), r)
 
 
 def _power_of_two(x: Scalar, k: ir.Value, offset: Any) -> Scalar:
@@ -56,7 +56,7 @@ def _field(x: Scalar, exponent: int) -> ir.Constant:
 def exp(x: Scalar) -> Scalar:
     lowest, highest = _LIMITS[x.format]
     margin = _MARGIN[x.format]
-    k, _, rest = _reduced(x.no_less_than(lowest).no_more_than(highest))
+    k, rest = _reduced(x.no_less_than(lowest).no_more_than(highest))
     # In two steps, so that results below the least normal number are rounded once and none overflows early.
     small = x < 0.0
     offset = x.builder.select(small, _field(x, margin), _field(x, -margin))
@@ -67,14 +67,14 @@ def exp(x: Scalar) -> Scalar:
 def exp_of_minus(size: Scalar) -> Scalar:
     """e^-x for x >= 0, where one half of the scaling of `exp` is enough."""
     margin = _MARGIN[size.format]
-    k, _, rest = _reduced((-size).no_less_than(_LIMITS[size.format][0]))
+    k, rest = _reduced((-size).no_less_than(_LIMITS[size.format][0]))
     return (rest + 1.0) * _power_of_two(size, k, _field(size, margin)) * 2.0**-margin
 
 
 def expm1(x: Scalar) -> Scalar:
     """2^k (e^r - 1) + (2^k - 1): where k = 0 nothing cancels, and for other k the result is not small."""
     highest = _LIMITS[x.format][1]
-    k, _, rest = _reduced(x.no_less_than(-_SATURATED[x.format]).no_more_than(highest))
+    k, rest = _reduced(x.no_less_than(-_SATURATED[x.format]).no_more_than(highest))
     half = _power_of_two(x, k, _field(x, -1))  # 2^k may be too large for the format
     return (half.times_plus(rest, half - 0.5) * 2.0).with_sign_of(x)
 
@@ -82,7 +82,7 @@ def expm1(x: Scalar) -> Scalar:
 def tanh(x: Scalar) -> Scalar:
     """(e^2x - 1)/(e^2x + 1), for |x|."""
     twice = (abs(x) * 2.0).no_more_than(_SATURATED[x.format])
-    k, _, rest = _reduced(twice)
+    k, rest = _reduced(twice)
     power = _power_of_two(x, k, _field(x, 0))
     return (power.times_plus(rest, power - 1.0) / power.times_plus(rest, power + 1.0)).with_sign_of(x)
 
@@ -115,4 +115,6 @@ _ERF_LIMIT = {BINARY32: 4.0, BINARY64: 6.0}
 def erf(x: Scalar) -> Scalar:
     """1 - e^(-x g(x)) for |x|, as an expm1: relative accuracy at 0, and one polynomial for all x."""
     size = abs(x).no_more_than(_ERF_LIMIT[x.format])
-    return (-expm1(-(size * size.polynomial(_ERF[x.format])))).with_sign_of(x)
+    k, rest = _reduced(-(size * size.polynomial(_ERF[x.format])))
+    power = _power_of_two(x, k, _field(x, 0))
+    return power.times_plus(rest, power - 1.0).with_sign_of(x)

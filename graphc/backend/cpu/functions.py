@@ -1,14 +1,13 @@
 """The functions of scalars that kernels call, by the names that the ops give them.
 
 Each is a Numba intrinsic that emits LLVM IR: numbers of one dtype in, one number of that dtype out. LLVM
-vectorizes loops over all of them except sin, cos and the float64 `pow`, which call the platform's library. NaN
-goes through every one. Divisions are exact ones here: with `arcp`, LLVM may use estimates that lose infinities.
+vectorizes loops over all of them except sin, cos and the float64 `pow`, which call the platform's library.
+NaN goes through every one.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -21,36 +20,47 @@ from graphc.backend.cpu.scalars import Scalar, where
 Emit = Callable[..., Scalar]
 IntegerEmit = Callable[..., ir.Value]
 """From a builder and integers to an integer."""
+Body = Callable[[ir.IRBuilder, Sequence[ir.Value]], ir.Value]
 
 
-def _emitter(name: str, reals: Emit | None, integers: IntegerEmit | None, operands: tuple[Any, ...]) -> Any:
-    """(signature, emission) for operands of these Numba types, or None where the function has no such form."""
-    (kind, *others) = operands
-    if any(other != kind for other in others):
+def _intrinsic(name: str, reals: Emit | None, integers: IntegerEmit | None, operands: tuple[Any, ...]) -> Any:
+    """(signature, emission) for operands of these types, or None where the function has no such form."""
+    kind = operands[0]
+    real = isinstance(kind, types.Float) and reals is not None
+    integer = isinstance(kind, types.Integer) and kind.signed and integers is not None
+    if not (real or integer) or any(other != kind for other in operands):
         return None
-    if isinstance(kind, types.Float) and reals is not None:
 
-        def body(builder: ir.IRBuilder, arguments: Any) -> ir.Value:
-            return reals(*(Scalar(builder, argument) for argument in arguments)).value
-
-    elif isinstance(kind, types.Integer) and kind.signed and integers is not None:
-
-        def body(builder: ir.IRBuilder, arguments: Any) -> ir.Value:
+    def body(builder: ir.IRBuilder, arguments: Sequence[ir.Value]) -> ir.Value:
+        if integers is not None and integer:
             return integers(builder, *arguments)
-
-    else:
-        return None
+        assert reals is not None
+        return reals(*(Scalar(builder, argument) for argument in arguments)).value
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        return body(builder, arguments)
+        return builder.call(_defined(builder.module, name, arguments, body), arguments)
 
     return kind(*operands), emit
+
+
+def _defined(module: ir.Module, name: str, arguments: Sequence[ir.Value], body: Body) -> ir.Function:
+    """The module's function of this name: emitted once however often it is called, and inlined by LLVM."""
+    kind = arguments[0].type
+    full = f"graphc.{name}.{kind}"
+    if full in module.globals:
+        return module.globals[full]
+    function = ir.Function(module, ir.FunctionType(kind, [kind] * len(arguments)), full)
+    function.linkage = "linkonce_odr"
+    function.attributes.add("alwaysinline")
+    builder = ir.IRBuilder(function.append_basic_block())
+    builder.ret(body(builder, function.args))
+    return function
 
 
 def _unary(name: str, reals: Emit | None, integers: IntegerEmit | None = None) -> Any:
     @intrinsic
     def function(typing: Any, a: Any) -> Any:
-        return _emitter(name, reals, integers, (a,))
+        return _intrinsic(name, reals, integers, (a,))
 
     return function
 
@@ -58,7 +68,7 @@ def _unary(name: str, reals: Emit | None, integers: IntegerEmit | None = None) -
 def _binary(name: str, reals: Emit | None, integers: IntegerEmit | None = None) -> Any:
     @intrinsic
     def function(typing: Any, a: Any, b: Any) -> Any:
-        return _emitter(name, reals, integers, (a, b))
+        return _intrinsic(name, reals, integers, (a, b))
 
     return function
 
@@ -66,7 +76,7 @@ def _binary(name: str, reals: Emit | None, integers: IntegerEmit | None = None) 
 def _ternary(name: str, reals: Emit) -> Any:
     @intrinsic
     def function(typing: Any, a: Any, b: Any, c: Any) -> Any:
-        return _emitter(name, reals, None, (a, b, c))
+        return _intrinsic(name, reals, None, (a, b, c))
 
     return function
 
@@ -163,5 +173,5 @@ FUNCTIONS: Mapping[str, Any] = {
     "fma": _ternary("fma", lambda a, b, c: a.times_plus(b, c)),
     "add_reassociating": _binary("add_reassociating", _add_reassociating),
 }
-"""`maximum` and `minimum` give NaN if either operand is one; `relu` keeps it. `fma(a, b, c)` is a b + c, rounded
-once where the host can; `add_reassociating(total, term)` is for sums in loops."""
+"""`maximum` and `minimum` give NaN if either operand is one; `relu` keeps it. `fma(a, b, c)` is a b + c,
+rounded once where the host can; `add_reassociating(total, term)` is for sums in loops."""

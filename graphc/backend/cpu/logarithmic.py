@@ -1,9 +1,8 @@
 """log and what is made of it: log1p, softplus, xlogy, pow, without branches and without tables.
 
 x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2) leaves log x = k ln 2 + log(1 + f). With
-s = f/(2 + f), log(1 + f) = log((1 + s)/(1 - s)) = 2 s + s^3 p(s^2), and 2 s = f - s f, which keeps the exact f
-as the leading term (Tang, Table-driven implementation of the logarithm function, ACM TOMS 16, 1990; the
-variant without a table). The coefficients are minimax fits, as in `exponential.py`.
+s = f/(2 + f), log(1 + f) = log((1 + s)/(1 - s)) = 2 s + s^3 p(s^2), and 2 s = f - s f, which keeps the exact
+f as the leading term. The coefficients are minimax fits, as in `exponential.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _LOGARITHM = {
         *(0.18183569740128205, 0.15313903220538813, 0.14797508137485182),
     ),
 }
-"""p(s^2) = (log((1 + s)/(1 - s)) - 2 s)/s^3 for s <= 0.1716; relative to the log within 8.2e-10 and 1.3e-18."""
+"""p(s^2) = (log((1 + s)/(1 - s)) - 2 s)/s^3, |s| <= 0.1716; relative to the log within 8.2e-10 and 1.3e-18."""
 
 
 def _log_of(k: Scalar, f: Scalar) -> Scalar:

@@ -14,7 +14,7 @@ from typing import Any
 from llvmlite import ir
 
 FLAGS = ("contract",)
-"""Numba adds its own flags to what has none. `contract` alone keeps NaN, infinities, zeros and their order."""
+"""Numba adds its own flags where there are none. `contract` alone keeps NaN, infinities and signs of zero."""
 
 _LN2 = math.log(2)
 _LN2_TAIL = 2.3190468138462996e-17
@@ -50,7 +50,7 @@ class Format:
 
     @property
     def ln2(self) -> tuple[float, float]:
-        """ln 2 in two parts, the first so short that its product with an exponent is exact (Cody and Waite)."""
+        """ln 2 in two parts, the first so short that its product with k is exact (Cody and Waite)."""
         unit = 2.0 ** (self.exponent - self.fraction)
         high = round(_LN2 / unit) * unit
         return high, (_LN2 - high) + _LN2_TAIL
@@ -102,7 +102,7 @@ class Scalar:
         return self.compare(">", other)
 
     def compare(self, relation: str, other: Scalar | float) -> ir.Value:
-        """A truth value; a NaN is in no relation but "!=". """
+        """A truth value; a NaN is in no relation but "!="."""
         compare = self.builder.fcmp_unordered if relation == "!=" else self.builder.fcmp_ordered
         return compare(relation, self.value, self._of(other), flags=FLAGS)
 
