@@ -62,17 +62,24 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graphc"
 
 
-def _cache_file() -> str | bool:
-    # A folder of the user's own: the file is unpickled, so no other user may be able to write it.
+def private_folder() -> Path | None:
+    """The cache folder, made if need be; None where it cannot be written, or where others could write it too:
+    what lies in it is executed."""
     if os.name != "posix":
-        return False
+        return None
     try:
         folder = cache_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state = folder.stat()
     except (OSError, RuntimeError):
-        return False
-    own = folder.stat().st_uid == os.getuid() and not folder.stat().st_mode & 0o022
-    return str(folder / "grammar.pickle") if own and os.access(folder, os.W_OK) else False
+        return None
+    own = state.st_uid == os.getuid() and not state.st_mode & 0o022
+    return folder if own and os.access(folder, os.W_OK) else None
+
+
+def _cache_file() -> str | bool:
+    folder = private_folder()
+    return str(folder / "grammar.pickle") if folder is not None else False
 
 
 def _in_order(faults: list[Diagnostic]) -> list[Diagnostic]:

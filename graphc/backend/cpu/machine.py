@@ -1,0 +1,68 @@
+"""From object code to a function that Python calls.
+
+LLVM's linker and `ctypes` are enough for it, so a program from the cache runs without Numba being imported.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from collections.abc import Callable, Iterable
+from functools import cache, partial
+from typing import Any
+
+from llvmlite import binding
+
+_SCALARS: dict[str, Any] = {
+    "int64": ctypes.c_int64,
+    "float32": ctypes.c_float,
+    "float64": ctypes.c_double,
+}
+
+_ENGINES: list[Any] = []
+"""Kept for good: an engine takes its code with it, and a function may be called at any time."""
+
+_PLACES = (ctypes.c_void_p * 2)()
+"""Where Numba's calling convention puts a result and an exception: a void function that raises nothing has
+neither, so all threads may share one."""
+
+_RETURNED = (0, -2)
+"""The states of Numba's calling convention that are no failure: with a value, and with None."""
+
+
+def missing(symbols: Iterable[str]) -> list[str]:
+    """Which of these names nobody defines. LLVM ends the process on the first one, hence the question."""
+    return [symbol for symbol in symbols if not binding.address_of_symbol(symbol)]
+
+
+def load(code: bytes, symbol: str, parameters: tuple[str, ...]) -> Callable[..., None]:
+    """The function `symbol` of an object file. It takes pointers as addresses, lets go of the interpreter's
+    lock while it runs, and checks of its arguments their number and kinds, nothing more.
+
+    Every symbol that the code needs has to be there: see `missing`.
+    """
+    _start()
+    target = binding.Target.from_triple(binding.get_process_triple()).create_target_machine(jit=True)
+    # As Numba does: LLVM's own memory manager can place code too far from its data on ARM.
+    own_memory = platform.machine() in ("aarch64", "arm64")
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target, use_lmm=own_memory)
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    _ENGINES.append(engine)
+    kinds = [ctypes.c_void_p if kind.endswith("*") else _SCALARS[kind] for kind in parameters]
+    prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *kinds)
+    native: Any = prototype(engine.get_function_address(symbol))
+    native.errcheck = partial(_check, symbol)
+    place = ctypes.addressof(_PLACES)
+    return partial(native, place, place + ctypes.sizeof(ctypes.c_void_p))
+
+
+def _check(symbol: str, state: int, function: Any, arguments: Any) -> None:
+    if state not in _RETURNED:
+        raise RuntimeError(f"compiled code failed: `{symbol}` returned state {state}")
+
+
+@cache
+def _start() -> None:
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()

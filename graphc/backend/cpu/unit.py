@@ -1,0 +1,55 @@
+"""A function of generated Python, before it is compiled: what it says, and what it calls."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+HASH_LENGTH = 24
+"""Hexadecimal digits that tell units apart: 96 bits, so that two never meet by chance."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One function `def NAME(...)` in the Python that Numba compiles.
+
+    `parameters` and `result` are Numba's names of types: `int64`, `float32`, and `float32*` for a pointer. No
+    two pointers of a function may reach the same memory unless it is only read: LLVM is told so (`noalias`),
+    and reorders loads and stores accordingly.
+
+    `uses` says what the other names in the source are: units, or what an importable module holds, as
+    `module:name` (`numba:float32`, `graphc.backend.cpu.gemm:gemm_packed`; in a mapping the key follows after
+    a dot). `names` is a mapping of more of them, given in the same way: what all sources of a generator know.
+    All of this is named instead of given, because code from the cache needs none of it, and importing Numba
+    takes longer than loading a program.
+    """
+
+    name: str
+    source: str
+    parameters: tuple[str, ...]
+    uses: Mapping[str, Unit | str] = field(default_factory=dict)
+    names: str = ""
+    result: str = "void"
+
+    @cached_property
+    def key(self) -> str:
+        """A hash of what the function says. Its own name counts for nothing: equal bodies are one unit."""
+        used = [(name, use.key if isinstance(use, Unit) else use) for name, use in sorted(self.uses.items())]
+        content = (self._renamed("_"), self.parameters, self.result, used, self.names)
+        return hashlib.sha256(repr(content).encode()).hexdigest()[:HASH_LENGTH]
+
+    @property
+    def symbol(self) -> str:
+        """A name that no other content has, in any process: Numba issue 10486 says what happens otherwise."""
+        return f"{self.name}_{self.key}"
+
+    @property
+    def named_source(self) -> str:
+        """The source with the function under its `symbol`."""
+        return self._renamed(self.symbol)
+
+    def _renamed(self, name: str) -> str:
+        return re.sub(rf"\b{re.escape(self.name)}\b", name, self.source)
