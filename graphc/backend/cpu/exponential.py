@@ -2,8 +2,8 @@
 
 x = k ln 2 + r with |r| <= ln(2)/2 leaves e^x = 2^k e^r, and e^r - 1 = r + r^2 q(r) with a polynomial q
 (Cody and Waite, Software manual for the elementary functions, 1980, chapter 6). The coefficients are minimax
-fits (exchange algorithm of Remez in 50 digits) whose error is named beside them. The two formats differ in them
-and in where results overflow or saturate.
+fits (exchange algorithm of Remez in 50 digits) whose error is named beside them. The two formats differ in
+them and in where results overflow or saturate.
 """
 
 from __future__ import annotations

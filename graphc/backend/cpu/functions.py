@@ -27,7 +27,7 @@ def _intrinsic(name: str, reals: Emit | None, integers: IntegerEmit | None, oper
     """(signature, emission) for operands of these types, or None where the function has no such form."""
     kind = operands[0]
     real = isinstance(kind, types.Float) and reals is not None
-    integer = isinstance(kind, types.Integer) and kind.signed and integers is not None
+    integer = kind in types.signed_domain and integers is not None
     if not (real or integer) or any(other != kind for other in operands):
         return None
 

@@ -21,7 +21,7 @@ _LOGARITHM = {
         *(0.18183569740128205, 0.15313903220538813, 0.14797508137485182),
     ),
 }
-"""p(s^2) = (log((1 + s)/(1 - s)) - 2 s)/s^3, |s| <= 0.1716; relative to the log within 8.2e-10 and 1.3e-18."""
+"""p(s^2) = (log((1 + s)/(1 - s)) - 2 s)/s^3, |s| <= 0.1716; relative to log within 8.2e-10 and 1.3e-18."""
 
 
 def _log_of(k: Scalar, f: Scalar) -> Scalar:

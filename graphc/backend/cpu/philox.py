@@ -15,6 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, register_jitable
 
 from graphc.backend.cpu.functions import FUNCTIONS
+from graphc.backend.cpu.trigonometric import cosine_and_sine
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -23,11 +24,10 @@ _ROUNDS = 10
 _WORD = ir.IntType(32)
 _WIDE = ir.IntType(64)
 
-_log, _sqrt, _sin, _cos = (FUNCTIONS[name] for name in ("log", "sqrt", "sin", "cos"))
+_log, _sqrt = FUNCTIONS["log"], FUNCTIONS["sqrt"]
 
 
-@intrinsic
-def philox(typing: Any, a: Any, b: Any, c: Any, d: Any, k: Any, m: Any) -> Any:
+def _philox(typing: Any, a: Any, b: Any, c: Any, d: Any, k: Any, m: Any) -> Any:
     """Four words (uint32) from a counter (a, b, c, d) and a key (k, m): integers, of which 32 bits count.
 
     Philox4x32-10 of Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
@@ -44,6 +44,9 @@ def philox(typing: Any, a: Any, b: Any, c: Any, d: Any, k: Any, m: Any) -> Any:
         return cgutils.pack_array(builder, _rounds(builder, words[:4], words[4:]))
 
     return types.UniTuple(types.uint32, 4)(*operands), emit
+
+
+philox: Any = intrinsic(_philox)
 
 
 def _rounds(builder: ir.IRBuilder, counter: list[ir.Value], key: list[ir.Value]) -> list[ir.Value]:
@@ -71,35 +74,46 @@ def uniform(word: Any) -> Any:
     return (types.float64(word >> types.uint32(9)) + 0.5) * 2.0**-23
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def normals(first: Any, second: Any) -> Any:
     """Two standard normal numbers, float64, from two words (Box and Muller)."""
     radius = _sqrt(-2.0 * _log((types.float64(first) + 0.5) * 2.0**-32))
-    angle = 2.0 * math.pi * ((types.float64(second) + 0.5) * 2.0**-32)
-    return radius * _cos(angle), radius * _sin(angle)
+    cosine, sine = cosine_and_sine(2.0 * math.pi * ((types.float64(second) + 0.5) * 2.0**-32))
+    return radius * cosine, radius * sine
 
 
 @register_jitable
-def fill_uniform(out: Any, count: Any, a: Any, b: Any, c: Any, k: Any, m: Any) -> Any:
-    """Uniform numbers at out[0] to out[count - 1], for the point (a, b, c) and the key (k, m).
-
-    `out` is a pointer to reals or an array of them.
-    """
-    for block in range((count + 3) // 4):
-        words = philox(block, a, b, c, k, m)
-        for lane in range(min(4, count - 4 * block)):
-            out[4 * block + lane] = uniform(words[lane])
+def _four_uniform(words: Any) -> Any:
+    return uniform(words[0]), uniform(words[1]), uniform(words[2]), uniform(words[3])
 
 
-@register_jitable
-def fill_normal(out: Any, count: Any, a: Any, b: Any, c: Any, k: Any, m: Any) -> Any:
-    """The same as `fill_uniform`, with standard normal numbers."""
-    for block in range((count + 3) // 4):
-        words = philox(block, a, b, c, k, m)
-        for pair in range(2):
-            at = 4 * block + 2 * pair
-            one, other = normals(words[2 * pair], words[2 * pair + 1])
-            if at < count:
-                out[at] = one
-            if at + 1 < count:
-                out[at + 1] = other
+@register_jitable(forceinline=True)
+def _four_normal(words: Any) -> Any:
+    return (*normals(words[0], words[1]), *normals(words[2], words[3]))
+
+
+def _filler(four: Any) -> Any:
+    @register_jitable
+    def fill(out: Any, count: Any, a: Any, b: Any, c: Any, k: Any, m: Any) -> None:
+        full = count // 4
+        for block in range(full):
+            numbers = four(philox(block, a, b, c, k, m))
+            # One by one: an index that is not a literal would keep LLVM from vectorizing over the blocks.
+            out[4 * block] = numbers[0]
+            out[4 * block + 1] = numbers[1]
+            out[4 * block + 2] = numbers[2]
+            out[4 * block + 3] = numbers[3]
+        numbers = four(philox(full, a, b, c, k, m))
+        for lane in range(count - 4 * full):
+            out[4 * full + lane] = numbers[lane]
+
+    return fill
+
+
+fill_uniform = _filler(_four_uniform)
+"""Uniform numbers at out[0] to out[count - 1], for the point (a, b, c) and the key (k, m).
+
+`out` is a pointer to reals or an array of them; the other operands are integers.
+"""
+fill_normal = _filler(_four_normal)
+"""The same as `fill_uniform`, with standard normal numbers."""
