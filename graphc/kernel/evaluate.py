@@ -35,26 +35,38 @@ def _xlogy(x: Any, y: Any) -> Any:
     return x * 0 if x == 0 else x * np.log(y)
 
 
+_OPERATORS: Functions = {
+    "+": operator.add,
+    "-": lambda x, *y: x - y[0] if y else -x,
+    "*": operator.mul,
+    "/": operator.truediv,
+    # Of coordinates and other numbers that are not negative, by one above 0.
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "and": lambda x, y: x and y,
+    "or": lambda x, y: x or y,
+    "not": operator.not_,
+    "select": lambda condition, x, y: x if condition else y,
+    "cast": lambda x: x,
+}
+
 FUNCTIONS: Functions = {
+    **_OPERATORS,
     **{name: getattr(np, name) for name in ("exp", "log", "sqrt", "abs", "tanh", "sin", "cos", "log1p")},
     **{name: getattr(np, name) for name in ("expm1", "floor", "sign", "maximum", "minimum")},
     "pow": np.power,
+    "mod": lambda x, y: x % y if y else 0,
     "erf": math.erf,
     "relu": lambda x: np.maximum(x, 0),
     "sigmoid": _sigmoid,
     "softplus": _softplus,
     "xlogy": _xlogy,
-    "select": lambda condition, x, y: x if condition else y,
-    "cast": lambda x: x,
-    "and": lambda x, y: x and y,
-    "or": lambda x, y: x or y,
-    "not": operator.not_,
-    **{"+": operator.add, "*": operator.mul, "/": operator.truediv},
-    "-": lambda x, *y: x - y[0] if y else -x,
-    # Rounded down, as Python does it: the remainder has the divisor's sign.
-    **{"//": operator.floordiv, "%": operator.mod},
-    **{"==": operator.eq, "!=": operator.ne, "<": operator.lt},
-    **{"<=": operator.le, ">": operator.gt, ">=": operator.ge},
 }
 """Operators and functions on scalars. What random draws are made of stands in `ops/philox.py`."""
 

@@ -10,9 +10,18 @@ from string import ascii_lowercase
 from graphc.kernel.expr import COMPARISONS, Apply, Const, DType, Expr, apply, call, cast, select
 
 _OPERATORS: dict[type[ast.AST], str] = {
-    **{ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%"},
-    **{ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="},
-    **{ast.And: "and", ast.Or: "or"},
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.And: "and",
+    ast.Or: "or",
 }
 
 _DTYPES: dict[type, DType] = {float: "real", int: "int", bool: "bool"}
@@ -21,8 +30,8 @@ _DTYPES: dict[type, DType] = {float: "real", int: "int", bool: "bool"}
 def parse(text: str, operands: Sequence[Expr], dtype: DType) -> Expr:
     """The expression that `text` is in the operands, which it calls `a`, `b`, `c`, ...
 
-    The syntax is Python's: numbers, the operators `+ - * / // %`, one comparison at a time, `and`, `or`,
-    `not`, and calls. A call has the dtype of its operands, except `select(condition, x, y)` and `cast(x)`,
+    The syntax is Python's: numbers, the operators `+ - * /`, one comparison at a time, `and`, `or`, `not`,
+    and calls (`mod(a, b)` among them: `%` is for coordinates, which are never negative). A call has the dtype of its operands, except `select(condition, x, y)` and `cast(x)`,
     which gives `dtype`. Raises ValueError for anything else, and where ints meet reals.
     """
     return _Reader(text, dict(zip(ascii_lowercase, operands, strict=False)), dtype).read(_tree(text))
@@ -70,9 +79,8 @@ class _Reader:
 
     def binary(self, operator: str, left: Expr, right: Expr) -> Expr:
         dtype = self.common([left, right])
-        wanted = {"/": "real", "//": "int", "%": "int"}.get(operator, dtype)
-        if dtype != wanted:
-            raise ValueError(f"`{self.text}`: `{operator}` takes numbers of the kind {wanted}, not {dtype}")
+        if operator == "/" and dtype != "real":
+            raise ValueError(f"`{self.text}` divides numbers of the kind {dtype}")
         return apply(operator, left, right, dtype="bool" if operator in COMPARISONS else dtype)
 
     def called(self, name: str, args: list[Expr]) -> Expr:

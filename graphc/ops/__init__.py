@@ -13,6 +13,7 @@ from graphc.ops import (
     contraction,
     convolution,
     elementwise,
+    first,
     indexing,
     leaf,
     movement,
@@ -24,7 +25,7 @@ from graphc.ops import (
 )
 
 FAMILIES = (
-    *(leaf, elementwise, summing, reduction, softmax, contraction),
+    *(leaf, elementwise, summing, first, reduction, softmax, contraction),
     *(movement, indexing, convolution, pooling, random),
 )
 

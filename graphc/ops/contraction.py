@@ -7,13 +7,15 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 
 from graphc.ir.builder import Builder
+from graphc.ir.form import Element, Site
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample, TypeFault
+from graphc.kernel.expr import Expr, Name
 from graphc.ops.einsum import einsum
 from graphc.ops.examples import B_T, B_T_U, C, D, H, K, S, T, U, Z, integer, real
 from graphc.ops.rules import kind_text, require_dtype, require_same_dtype, size_text, union_axes
 from graphc.ops.summing import EXPAND, spread_over
-from graphc.types import BATCH, Dim, TensorType
+from graphc.types import BATCH, Dim, TensorType, sort_indices
 
 Labels = tuple[str, ...]
 
@@ -105,6 +107,29 @@ def _without_size_one(
     return np.squeeze(array, absent), (*present, *labels)
 
 
+def _contract_form(site: Site) -> Expr:
+    left, right, result = site.attrs["labels"]
+    indices = sort_indices(site.attrs["indices"])
+    sizes = {
+        label: size
+        for labels, operand in zip((left, right), site.types, strict=True)
+        for label, size in zip(labels, operand.sizes, strict=True)
+    }
+    summed = [label for label in sizes if label not in result]
+
+    def body(over: tuple[Name, ...]) -> Expr:
+        axes = dict(zip(indices, over, strict=False))
+        at = {
+            **dict(zip(result, site.dims, strict=True)),
+            **dict(zip(summed, over[len(indices) :], strict=True)),
+        }
+        x, y = (site.read(i, [at[label] for label in labels], axes) for i, labels in enumerate((left, right)))
+        return x * y
+
+    extents = [*(site.extent(index) for index in indices), *(sizes[label] for label in summed)]
+    return site.reduce("sum", extents, body) if extents else body(())
+
+
 def _samples() -> Iterable[Sample]:
     mv: tuple[Labels, ...] = (("i", "k"), ("k",), ("i",))
     dot: tuple[Labels, ...] = (("k",), ("k",), ())
@@ -135,6 +160,7 @@ CONTRACT = Op(
     vjp=_contract_vjp,
     oracle=_contract,
     samples=_samples,
+    form=Element(_contract_form),
 )
 """`contract(x, y; labels, indices)`: sum of products over the labels that the result does not have.
 

@@ -189,7 +189,7 @@ MOD = Op(
         Sample((integer(*B_T), integer()), {}, values={1: 3}),
         Sample((integer(BATCH, shape=(H,)), integer(T, shape=(H,))), {}, values={1: (2, -3, 5)}),
     ],
-    form=pointwise("a % b"),
+    form=pointwise("mod(a, b)"),
 )
 """The remainder with the divisor's sign, as `%` in Python."""
 

@@ -10,8 +10,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from graphc.ir.builder import Builder
+from graphc.ir.form import Element, Scatter, Site, Target
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample, TypeFault, non_differentiable
+from graphc.kernel.coordinates import constant
+from graphc.kernel.expr import FALSE, Expr, clamp, compare, select
+from graphc.kernel.expr import within as lies_within
 from graphc.ops.examples import B_T, B_T_U, C, D, H, K, S, T, U, Z, integer, real
 from graphc.ops.masking import counted, within
 from graphc.ops.rules import require_dtype, union_axes
@@ -40,6 +44,10 @@ def _rename(frame: Frame, attrs: Attrs, x: Array) -> Array:
     return np.transpose(x, (*order, *range(len(order), x.ndim)))
 
 
+def _rename_form(site: Site) -> Expr:
+    return site.read(0, axes={site.attrs["old"]: site.axis(site.attrs["new"])})
+
+
 def _rename_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
     old, new = node.attrs["old"], node.attrs["new"]
     if (new.lo, new.hi) != (old.lo, old.hi):
@@ -61,6 +69,7 @@ RENAME = Op(
         Sample((real(BATCH, S, shape=(H,)),), {"old": S, "new": _SECOND}),
         Sample((integer(T, K),), {"old": T, "new": S}),
     ],
+    form=Element(_rename_form),
 )
 """`rename(x; old, new)`: the same values along another index of the same length."""
 
@@ -77,6 +86,17 @@ def _shift(frame: Frame, attrs: Attrs, x: Array) -> Array:
         before = (slice(None),) * along
         result[(*before, slice(lo, hi))] = x[(*before, slice(lo + offset, hi + offset))]
     return result
+
+
+def _shift_form(site: Site) -> Expr:
+    return _read_along(site, site.attrs["index"], site.axis(site.attrs["index"]) + site.attrs["offset"])
+
+
+def _read_along(site: Site, index: Index, place: Expr) -> Expr:
+    """The first operand elsewhere along an index, zero where there is no such place."""
+    extent = site.extent(index)
+    element = site.read(0, axes={index: clamp(place, extent)})
+    return select(lies_within(place, extent), element, constant(site.out.dtype, 0))
 
 
 def _shift_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
@@ -101,6 +121,7 @@ SHIFT = Op(
         Sample((real(K),), {"index": K, "offset": -7}),
         Sample((integer(*B_T),), {"index": T, "offset": 1}),
     ],
+    form=Element(_shift_form),
 )
 """`shift(x; index, offset)`: at position p what x is at p + offset; zero outside 1..extent."""
 
@@ -148,6 +169,10 @@ def _pick(frame: Frame, attrs: Attrs, x: Array, position: Array) -> Array:
     return picked if index in frame.out.axes else np.squeeze(picked, along)
 
 
+def _pick_form(site: Site) -> Expr:
+    return _read_along(site, site.attrs["index"], site.read(1, ()) - 1)
+
+
 def _pick_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
     """Each point's cotangent goes to the position that it read.
 
@@ -182,6 +207,7 @@ PICK = Op(
         Sample((real(*B_T), integer(*B_T)), {"index": T}, values={1: (2, 1, 1, 9)}),
         Sample((integer(K), integer(BATCH)), {"index": K}, values={1: (2, 4, 1)}),
     ],
+    form=Element(_pick_form),
 )
 """`pick(x, position; index)`: x at the position, which may vary over any index, also over `index` itself.
 
@@ -234,6 +260,19 @@ def added_by_row(rows: Array, values: Array, count: int) -> Array:
     return total
 
 
+def _scatter_at(site: Site) -> Target:
+    index = site.attrs["index"]
+    place, extent = site.read(1, ()) - 1, site.extent(index)
+    value = site.read(0, site.dims)
+    return Target({index: clamp(place, extent)}, site.dims, value, lies_within(place, extent))
+
+
+def _points(node: Node) -> tuple[tuple[Index, ...], tuple[Dim, ...]]:
+    """What is scattered: the elements of the first operand, at all that an operand varies over."""
+    value, place = (operand.type for operand in node.operands)
+    return union_axes((value, place)), value.shape
+
+
 def _scatter_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
     value, position = node.operands
     index = node.attrs["index"]
@@ -255,6 +294,7 @@ SCATTER = Op(
         Sample((real(BATCH, shape=(H,)), integer()), {"index": K, "indices": (BATCH,)}, values={1: (2, 3)}),
         Sample((integer(*B_T), integer(S)), {"index": K, "indices": ()}, values={1: (0, 2, 3)}),
     ],
+    form=Scatter(_points, _scatter_at),
 )
 """`scatter(g, position; index, indices)`: the adjoint of `pick`. Adds each point's value at its position.
 
@@ -288,6 +328,14 @@ def _gather(frame: Frame, attrs: Attrs, x: Array, number: Array) -> Array:
     return np.moveaxis(found, tuple(new), tuple(old))
 
 
+def _gather_form(site: Site) -> Expr:
+    dim, rank, size = site.attrs["dim"], site.types[1].rank, site.types[0].sizes[site.attrs["dim"]]
+    if size == 0:
+        return constant(site.out.dtype, 0)
+    number = clamp(site.read(1, site.dims[dim : dim + rank]), size)
+    return site.read(0, [*site.dims[:dim], number, *site.dims[dim + rank :]])
+
+
 def _gather_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
     """What the table does not vary over is summed on the way: the sum is as small as the table."""
     table, number = node.operands
@@ -312,6 +360,7 @@ GATHER = Op(
         Sample((real(shape=(D, Z)), integer(T)), {"dim": 0}, values=_NUMBERS),
         Sample((integer(shape=(D,)), integer(T)), {"dim": 0}, values=_NUMBERS),
     ],
+    form=Element(_gather_form),
 )
 """`gather(x, i; dim)`: elements of a dim by number, whose place the dims of i take.
 
@@ -350,6 +399,13 @@ def _scatter_add(frame: Frame, attrs: Attrs, g: Array, number: Array) -> Array:
     return np.moveaxis(total.reshape(*extents, *rest), kept, kept + attrs["dim"])
 
 
+def _scatter_add_at(site: Site) -> Target:
+    dim, rank, size = site.attrs["dim"], site.types[1].rank, site.attrs["size"].value
+    number = clamp(site.read(1, site.dims[dim : dim + rank]), size)
+    dims = (*site.dims[:dim], number, *site.dims[dim + rank :])
+    return Target({}, dims, site.read(0, site.dims), None if size else FALSE)
+
+
 def _scatter_add_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
     value, number = node.operands
     gathered = b(GATHER, g, number, dim=node.attrs["dim"])
@@ -374,6 +430,7 @@ SCATTER_ADD = Op(
     vjp=_scatter_add_vjp,
     oracle=_scatter_add,
     samples=_scatter_add_samples,
+    form=Scatter(_points, _scatter_add_at),
 )
 """`scatter_add(g, i; dim, size, indices)`: the adjoint of `gather`. Adds each value at its number.
 
@@ -391,6 +448,11 @@ def _one_hot(frame: Frame, attrs: Attrs, number: Array) -> Array:
     return np.asarray(number[..., np.newaxis] == np.arange(classes.value), frame.real)
 
 
+def _one_hot_form(site: Site) -> Expr:
+    hit = compare("==", site.read(0, site.dims[:-1]), site.dims[-1])
+    return select(hit, constant("real", 1), constant("real", 0))
+
+
 ONE_HOT = Op(
     name="one_hot",
     infer=_one_hot_type,
@@ -401,6 +463,7 @@ ONE_HOT = Op(
         Sample((integer(U, shape=(H,)),), {"classes": C}, values={0: (0, 1)}),
         Sample((integer(),), {"classes": Z}, values={0: 0}),
     ],
+    form=Element(_one_hot_form),
 )
 """`one_hot(i; classes)`: a new last dim with 1 at number i; zeros for a number that is none of them."""
 

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.builder import Builder
-from graphc.ir.form import pointwise
+from graphc.ir.form import Element, Site, pointwise
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample, non_differentiable
+from graphc.kernel.coordinates import constant as number
+from graphc.kernel.coordinates import flat
+from graphc.kernel.expr import Const, Expr, Load, as_expr, both, compare
 from graphc.ops.examples import B_T, H, K, S, T, U, real
 from graphc.types import BATCH, BATCH_NAME, Affine, Dim, DType, Index, Length, TensorType
 
@@ -20,9 +23,12 @@ def constant(b: Builder, value: float, dtype: DType = "real", shape: tuple[Dim, 
     return b(CONSTANT, value=value, dtype=dtype, shape=shape)
 
 
+_NUMPY: dict[DType, type[np.generic]] = {"real": np.float64, "int": np.int64, "bool": np.bool_}
+
+
 def frame_dtype(frame: Frame, dtype: DType) -> np.dtype[Any]:
     """The NumPy dtype that stands for a dtype in this run."""
-    return {"real": frame.real, "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}[dtype]
+    return frame.real if dtype == "real" else np.dtype(_NUMPY[dtype])
 
 
 def _constant_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
@@ -34,6 +40,14 @@ def _constant_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 def _constant(frame: Frame, attrs: Attrs, *arrays: Array) -> Array:
     return np.broadcast_to(np.asarray(attrs["value"], frame_dtype(frame, attrs["dtype"])), frame.out.sizes)
+
+
+def _constant_form(site: Site) -> Expr:
+    value, dtype = site.attrs["value"], site.out.dtype
+    if not isinstance(value, tuple):
+        return number(dtype, value)
+    array = np.asarray(value, _NUMPY[dtype])
+    return Load(site.table(array.ravel().tolist(), dtype), flat(site.dims, site.out.sizes), dtype)
 
 
 def _constant_samples() -> Iterable[Sample]:
@@ -50,6 +64,7 @@ CONSTANT = Op(
     vjp=non_differentiable,
     oracle=_constant,
     samples=_constant_samples,
+    form=Element(_constant_form),
 )
 """`constant(; value, dtype, shape)`: a nested tuple of the shape, or one number that fills it."""
 
@@ -60,6 +75,7 @@ POSITION = Op(
     vjp=non_differentiable,
     oracle=lambda frame, attrs: np.arange(1, frame.extent(attrs["index"]) + 1, dtype=np.int64),
     samples=lambda: [Sample((), {"index": index}) for index in (T, K, U, BATCH)],
+    form=Element(lambda site: site.axis(site.attrs["index"]) + 1),
 )
 """`position(; index)`: 1, 2, ... along the index."""
 
@@ -70,6 +86,7 @@ STEP = Op(
     vjp=non_differentiable,
     oracle=lambda frame, attrs: np.asarray(frame.step(attrs["index"]), np.int64),
     samples=lambda: [Sample((), {"index": T})],
+    form=Element(lambda site: site.step(site.attrs["index"])),
 )
 """`step(; index)`: the position at which the enclosing loop over the index stands."""
 
@@ -106,6 +123,35 @@ def _along(frame: Frame, index: Index, values: Array) -> Array:
     return values.reshape(shape)
 
 
+def _inside_form(site: Site) -> Expr:
+    return _between(site, site.attrs["steps"])
+
+
+def _inside_step_form(site: Site) -> Expr:
+    return _between(site, site.attrs["steps"] | {site.attrs["index"]})
+
+
+def _between(site: Site, steps: frozenset[Index]) -> Expr:
+    index: Index = site.attrs["index"]
+    here = _position_at(site, index, steps)
+    low = _bound_at(site, index.lo, steps)
+    # Positions begin at 1, so that most ranges have one side only.
+    above = compare("<=", low, here) if low != Const(1) else Const(True, "bool")
+    return both(above, compare("<=", here, _bound_at(site, index.hi, steps)))
+
+
+def _position_at(site: Site, index: Index, steps: frozenset[Index]) -> Expr:
+    return site.step(index) if index in steps else site.axis(index) + 1
+
+
+def _bound_at(site: Site, bound: Affine, steps: frozenset[Index]) -> Expr:
+    total = as_expr(bound.constant)
+    for symbol, coefficient in bound.terms:
+        value = site.length(symbol) if isinstance(symbol, Length) else _position_at(site, symbol, steps)
+        total = total + value * coefficient
+    return total
+
+
 _LATER = Index("v", T.length, Affine.of(T) + 1, Affine.of(T.length) - 1)
 """`v = t+1..T-1`."""
 
@@ -123,6 +169,7 @@ INSIDE = Op(
         Sample((), {"index": U, "steps": frozenset({T})}),
         Sample((), {"index": _LATER, "steps": frozenset({S})}),
     ],
+    form=Element(_inside_form),
 )
 """`inside(; index, steps)`: whether a position lies in the index's own range `lo..hi`.
 
@@ -138,6 +185,7 @@ INSIDE_STEP = Op(
         Sample((), {"index": T, "steps": frozenset({T})}),
         Sample((), {"index": K, "steps": frozenset({K, T})}),
     ],
+    form=Element(_inside_step_form),
 )
 """`inside_step(; index, steps)`: `inside` at the step of the enclosing loop over the index."""
 
@@ -152,6 +200,7 @@ LENGTH = Op(
     vjp=non_differentiable,
     oracle=_length,
     samples=lambda: [Sample((), {"length": length}) for length in (T.length, K.length, BATCH.length)],
+    form=Element(lambda site: site.length(site.attrs["length"])),
 )
 """`length(; length)`: each example's own, or the same for all if it is fixed."""
 

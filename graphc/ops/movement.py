@@ -8,8 +8,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from graphc.ir.builder import Builder
+from graphc.ir.form import Element, Site
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample, TypeFault
+from graphc.kernel.coordinates import constant, regrouped
+from graphc.kernel.expr import Const, Expr, clamp, compare, select, within
 from graphc.ops.examples import B_T, C, D, H, T, U, Z, integer, real
 from graphc.ops.rules import preferred, require_same_dtype, shape_text, union_axes
 from graphc.ops.summing import EXPAND
@@ -42,6 +45,11 @@ def _transpose(frame: Frame, attrs: Attrs, x: Array) -> Array:
     return np.transpose(x, (*range(lead), *(lead + i for i in attrs["perm"])))
 
 
+def _transpose_form(site: Site) -> Expr:
+    perm = site.attrs["perm"]
+    return site.read(0, [site.dims[perm.index(i)] for i in range(len(perm))])
+
+
 def _transpose_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
     perm = node.attrs["perm"]
     return [b(TRANSPOSE, g, perm=tuple(perm.index(i) for i in range(len(perm))))]
@@ -57,6 +65,7 @@ TRANSPOSE = Op(
         Sample((real(*B_T, shape=(C, H, D)),), {"perm": (2, 0, 1)}),
         Sample((integer(T, shape=(Z, H)),), {"perm": (1, 0)}),
     ],
+    form=Element(_transpose_form),
 )
 """`transpose(x; perm)`: dim i of the result is dim `perm[i]` of x."""
 
@@ -71,6 +80,10 @@ def _reshape_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 def _reshape(frame: Frame, attrs: Attrs, x: Array) -> Array:
     return x.reshape((*x.shape[: len(frame.axes)], *frame.out.sizes))
+
+
+def _reshape_form(site: Site) -> Expr:
+    return site.read(0, regrouped(site.dims, site.out.sizes, site.types[0].sizes))
 
 
 def _reshape_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
@@ -88,8 +101,19 @@ RESHAPE = Op(
         Sample((real(U, shape=(H, D)),), {"shape": (D, H)}),
         Sample((real(T, shape=(Z, H)),), {"shape": (Z,)}),
     ],
+    form=Element(_reshape_form),
 )
 """`reshape(x; shape)`: the same elements in the same order, last dim fastest."""
+
+
+def _moved(dims: Sequence[Expr], dim: int, place: Expr) -> list[Expr]:
+    """Coordinates with another one in one dim."""
+    return [*dims[:dim], place, *dims[dim + 1 :]]
+
+
+def _flip_form(site: Site) -> Expr:
+    dim = site.attrs["dim"]
+    return site.read(0, _moved(site.dims, dim, site.out.sizes[dim] - 1 - site.dims[dim]))
 
 
 def _flip_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
@@ -105,6 +129,7 @@ FLIP = Op(
         Sample((real(*B_T, shape=(H, D)),), {"dim": 1}),
         Sample((real(U, shape=(Z,)),), {"dim": 0}),
     ],
+    form=Element(_flip_form),
 )
 """`flip(x; dim)`: that dim backwards."""
 
@@ -117,6 +142,11 @@ def _slice_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     assert 0 <= start <= stop <= dim.value, (start, stop, str(dim))
     assert attrs["size"].value == stop - start, (start, stop, str(attrs["size"]))
     return _with_dim(types[0], attrs["dim"], attrs["size"])
+
+
+def _slice_form(site: Site) -> Expr:
+    dim = site.attrs["dim"]
+    return site.read(0, _moved(site.dims, dim, site.dims[dim] + site.attrs["start"]))
 
 
 def _slice_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
@@ -135,6 +165,7 @@ SLICE = Op(
         Sample((real(U, shape=(D,)),), {"dim": 0, "start": 0, "stop": 4, "size": D}),
         Sample((real(T, shape=(D,)),), {"dim": 0, "start": 2, "stop": 2, "size": Dim.literal(0)}),
     ],
+    form=Element(_slice_form),
 )
 """`slice(x; dim, start, stop, size)`: elements `start` to `stop` (exclusive) of a dim, which gets `size`."""
 
@@ -150,6 +181,15 @@ def _pad(frame: Frame, attrs: Attrs, x: Array) -> Array:
     widths = [(0, 0)] * x.ndim
     widths[len(frame.axes) + attrs["dim"]] = (attrs["before"], attrs["after"])
     return np.pad(x, widths)
+
+
+def _pad_form(site: Site) -> Expr:
+    dim, size = site.attrs["dim"], site.types[0].sizes[site.attrs["dim"]]
+    zero = constant(site.out.dtype, 0)
+    if size == 0:
+        return zero
+    place = site.dims[dim] - site.attrs["before"]
+    return select(within(place, size), site.read(0, _moved(site.dims, dim, clamp(place, size))), zero)
 
 
 def _pad_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
@@ -168,6 +208,7 @@ PAD = Op(
         Sample((real(U, shape=(D,)),), {"dim": 0, "before": 1, "after": 2, "size": D + Dim.literal(3)}),
         Sample((real(T, shape=(Z, H)),), {"dim": 0, "before": 0, "after": 1, "size": Dim.literal(1)}),
     ],
+    form=Element(_pad_form),
 )
 """`pad(x; dim, before, after, size)`: zeros before and after a dim, which gets `size`."""
 
@@ -202,6 +243,25 @@ def _spread(frame: Frame, arrays: Sequence[Array]) -> list[Array]:
     return [np.broadcast_to(array, (*lead, *array.shape[count:])) for array in arrays]
 
 
+def _concat_form(site: Site) -> Expr:
+    dim, start = site.attrs["dim"], 0
+    parts: list[tuple[int, Expr]] = []
+    for i, operand in enumerate(site.types):
+        if size := operand.sizes[dim]:
+            place = clamp(site.dims[dim] - start, size)
+            parts.append((start, site.read(i, _moved(site.dims, dim, place))))
+            start += size
+    return _one_of(site, site.dims[dim], parts)
+
+
+def _one_of(site: Site, place: Expr, parts: Sequence[tuple[int, Expr]]) -> Expr:
+    """The last part that begins at or before a place; parts are given with where they begin."""
+    found: Expr = parts[0][1] if parts else constant(site.out.dtype, 0)
+    for start, part in parts[1:]:
+        found = select(compare(">=", place, Const(start)), part, found)
+    return found
+
+
 def _concat_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
     dim, start = node.attrs["dim"], 0
     parts: list[Value] = []
@@ -222,6 +282,7 @@ CONCAT = Op(
         Sample((real(T, shape=(C, H)), real(U, shape=(C, D)), real(shape=(C, Z))), {"dim": 1}),
         Sample((real(shape=(H,)),), {"dim": 0}),
     ],
+    form=Element(_concat_form),
 )
 """`concat(x, ...; dim)`: joined along a dim."""
 
@@ -244,6 +305,11 @@ def _stack_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
     ]
 
 
+def _stack_form(site: Site) -> Expr:
+    parts = [(i, site.read(i, site.dims[1:])) for i in range(len(site.types))]
+    return _one_of(site, site.dims[0], parts)
+
+
 def _stack_samples() -> Iterable[Sample]:
     yield Sample((real(), real(), real()), {})
     yield Sample((real(*B_T, shape=(H,)), real(BATCH, shape=(H,))), {})
@@ -257,6 +323,7 @@ STACK = Op(
     vjp=_stack_vjp,
     oracle=lambda frame, attrs, *arrays: np.stack(_spread(frame, arrays), axis=len(frame.axes)),
     samples=_stack_samples,
+    form=Element(_stack_form),
 )
 """`stack(x, ...)`: values of one shape as the elements of a new first dim."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,27 @@ def normals(words: Words) -> NDArray[np.float64]:
     radius, angle = np.sqrt(-2.0 * np.log(unit[..., 0::2])), 2.0 * math.pi * unit[..., 1::2]
     pairs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
     return pairs.reshape(words.shape)
+
+
+# The same for one number, as kernels call it.
+
+
+def _philox_word(word: int, *counter_and_key: int) -> int:
+    a, b, c, d, k, m = (np.asarray(given & int(_LOW), np.uint64) for given in counter_and_key)
+    return int(philox((a, b, c, d), (k, m))[word])
+
+
+def _box_muller(first: int, second: int, odd: int) -> float:
+    return float(normals(np.array([first, second], np.uint64))[odd])
+
+
+SCALARS: Mapping[str, Callable[..., float]] = {"philox_word": _philox_word, "box_muller": _box_muller}
+"""Functions of the kernel language.
+
+`philox_word(word, a, b, c, d, k, m)` is one of the four words of the counter (a, b, c, d) and the key (k, m),
+an int; `box_muller(first, second, odd)` the first or, if `odd` is 1, the second of the normal numbers that two
+words give, computed in double precision.
+"""
 
 
 def draw_uniform(seed: int, name: str, shape: Sequence[int]) -> NDArray[np.float64]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphc.ir.builder import Builder
+from graphc.ir.form import Element
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Oracle, Sample, TypeRule, non_differentiable
+from graphc.kernel.expr import Kind
 from graphc.ops.elementwise import DIV, EQUAL, MUL, SELECT
-from graphc.ops.examples import B_T, B_T_U, C, D, H, T, U, boolean, integer, real
+from graphc.ops.examples import B_T, B_T_U, C, D, H, T, U, integer, real
+from graphc.ops.first import FIRST_TRUE
 from graphc.ops.leaf import constant
 from graphc.ops.rules import require_dtype
 from graphc.ops.summing import (
     REDUCE_SUM,
+    reduced_at,
     reduced_dimensions,
     reduced_type,
     reduction_samples,
@@ -68,6 +71,7 @@ REDUCE_MAX = Op(
     vjp=_extremum_vjp,
     oracle=_extremum(np.max, lowest=True),
     samples=_with_ints,
+    form=Element(lambda site: reduced_at(site, "max")),
 )
 """`reduce_max(x; dims, indices)`: of nothing it is -inf. Only the first winner gets the cotangent."""
 
@@ -77,36 +81,8 @@ REDUCE_MIN = Op(
     vjp=_extremum_vjp,
     oracle=_extremum(np.min, lowest=False),
     samples=_with_ints,
+    form=Element(lambda site: reduced_at(site, "min")),
 )
-
-
-def _first_true(frame: Frame, attrs: Attrs, x: Array) -> Array:
-    along = reduced_dimensions(frame, attrs)
-    last = np.moveaxis(x, along, range(-len(along), 0))
-    lead = last.ndim - len(along)
-    flat = last.reshape(*last.shape[:lead], math.prod(last.shape[lead:]))
-    first = flat & (np.cumsum(flat, axis=-1) == 1)
-    return np.moveaxis(first.reshape(last.shape), range(-len(along), 0), along)
-
-
-def _first_true_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
-    require_dtype("first_true", types[0], ("bool",))
-    reduced_type(types[0], attrs)
-    return types[0]
-
-
-FIRST_TRUE = Op(
-    name="first_true",
-    infer=_first_true_type,
-    vjp=non_differentiable,
-    oracle=_first_true,
-    samples=lambda: [
-        Sample((boolean(shape=(H,)),), {"dims": (0,), "indices": ()}),
-        Sample((boolean(*B_T, shape=(H, D)),), {"dims": (0, 1), "indices": (T,)}),
-        Sample((boolean(*B_T_U),), {"dims": (), "indices": (U,)}),
-    ],
-)
-"""`first_true(x; dims, indices)`: of those that are true only the first, indices counting before dims."""
 
 
 # The product.
@@ -150,6 +126,7 @@ REDUCE_PROD = Op(
     vjp=_prod_vjp,
     oracle=_prod,
     samples=_prod_samples,
+    form=Element(lambda site: reduced_at(site, "prod")),
 )
 
 
@@ -182,12 +159,17 @@ def _arg_samples() -> Iterable[Sample]:
     yield Sample((integer(*B_T_U),), {"dims": (), "indices": (U,)})
 
 
+def _arg_form(kind: Kind) -> Element:
+    return Element(lambda site: reduced_at(site, kind) + (1 if site.attrs["indices"] else 0))
+
+
 ARGMAX = Op(
     name="argmax",
     infer=_arg_type("argmax"),
     vjp=non_differentiable,
     oracle=_arg(np.argmax),
     samples=_arg_samples,
+    form=_arg_form("argmax"),
 )
 """`argmax(x; dims, indices)` over one of them: the first winner, from 0 in a dim, from 1 along an index."""
 
@@ -197,7 +179,8 @@ ARGMIN = Op(
     vjp=non_differentiable,
     oracle=_arg(np.argmin),
     samples=_arg_samples,
+    form=_arg_form("argmin"),
 )
 
 
-OPS = (REDUCE_MAX, REDUCE_MIN, FIRST_TRUE, REDUCE_PROD, ARGMAX, ARGMIN)
+OPS = (REDUCE_MAX, REDUCE_MIN, REDUCE_PROD, ARGMAX, ARGMIN)

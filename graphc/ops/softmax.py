@@ -5,16 +5,20 @@ Where everything is -inf the softmax is NaN, and only there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from graphc.ir.builder import Builder
+from graphc.ir.form import Expanded
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample
-from graphc.ops.elementwise import EXP, MUL, SUB
+from graphc.ops.elementwise import ABS, ADD, DIV, EXP, LESS, LOG, MUL, SELECT, SUB
 from graphc.ops.examples import Z, real
+from graphc.ops.leaf import constant
 from graphc.ops.masking import counted
+from graphc.ops.reduction import REDUCE_MAX
 from graphc.ops.rules import require_dtype
 from graphc.ops.summing import (
     REDUCE_SUM,
@@ -80,12 +84,49 @@ def _logsumexp(frame: Frame, attrs: Attrs, x: Array) -> Array:
     return np.asarray(np.squeeze(np.log(total) + shift, axis=along))
 
 
+# The same in several steps.
+
+
+def _shifted(b: Builder, x: Value, attrs: Attrs) -> Value:
+    """x less its maximum."""
+    return b(SUB, x, spread_back(b, b(REDUCE_MAX, x, **attrs), x.type, attrs))
+
+
+def _softmax_nodes(b: Builder, node: Node) -> Value:
+    (x,) = node.operands
+    e = b(EXP, _shifted(b, x, node.attrs))
+    return b(DIV, e, spread_back(b, b(REDUCE_SUM, e, **node.attrs), x.type, node.attrs))
+
+
+def _log_softmax_nodes(b: Builder, node: Node) -> Value:
+    (x,) = node.operands
+    shifted = _shifted(b, x, node.attrs)
+    total = b(LOG, b(REDUCE_SUM, b(EXP, shifted), **node.attrs))
+    return b(SUB, shifted, spread_back(b, total, x.type, node.attrs))
+
+
+def _logsumexp_nodes(b: Builder, node: Node) -> Value:
+    (x,) = node.operands
+    top = b(REDUCE_MAX, x, **node.attrs)
+    finite = b(LESS, b(ABS, top), constant(b, math.inf))
+    shift = b(SELECT, finite, top, constant(b, 0.0))
+    e = b(EXP, b(SUB, x, spread_back(b, shift, x.type, node.attrs)))
+    return b(ADD, b(LOG, b(REDUCE_SUM, e, **node.attrs)), shift)
+
+
 def _samples() -> Iterable[Sample]:
     yield from reduction_samples()
     yield Sample((real(shape=(Z,)),), {"dims": (0,), "indices": ()})
 
 
-SOFTMAX = Op(name="softmax", infer=_keeping_type, vjp=_softmax_vjp, oracle=_softmax, samples=_samples)
+SOFTMAX = Op(
+    name="softmax",
+    infer=_keeping_type,
+    vjp=_softmax_vjp,
+    oracle=_softmax,
+    samples=_samples,
+    form=Expanded(_softmax_nodes),
+)
 """`softmax(x; dims, indices)`: exp(x) over its sum, normalized over all of them together."""
 
 LOG_SOFTMAX = Op(
@@ -94,6 +135,7 @@ LOG_SOFTMAX = Op(
     vjp=_log_softmax_vjp,
     oracle=_log_softmax,
     samples=_samples,
+    form=Expanded(_log_softmax_nodes),
 )
 
 LOGSUMEXP = Op(
@@ -102,6 +144,7 @@ LOGSUMEXP = Op(
     vjp=_logsumexp_vjp,
     oracle=_logsumexp,
     samples=reduction_samples,
+    form=Expanded(_logsumexp_nodes),
 )
 """`logsumexp(x; dims, indices)`: log of the sum of exp(x); -inf where everything is."""
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 
 from graphc.ir.builder import Builder
+from graphc.ir.form import Element, Site
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample, TypeFault
+from graphc.kernel.coordinates import flat
+from graphc.kernel.expr import Expr, Kind, Name, cast
 from graphc.ops.examples import B_T, B_T_U, C, D, H, K, S, T, U, Z, boolean, integer, real
 from graphc.ops.rules import shape_text
 from graphc.types import BATCH, Dim, Index, TensorType, sort_indices
@@ -30,6 +33,28 @@ def reduced_dimensions(frame: Frame, attrs: Attrs) -> tuple[int, ...]:
     lead = len(frame.axes)
     along = [frame.axes.index(index) for index in attrs["indices"]]
     return (*sorted(along), *(lead + dim for dim in attrs["dims"]))
+
+
+def _as_it_is(element: Expr, number: Expr) -> Expr:
+    return element
+
+
+def reduced_at(site: Site, kind: Kind, made: Callable[[Expr, Expr], Expr] = _as_it_is) -> Expr:
+    """The form of a reduction of the only operand over the `indices` and `dims` of the attributes.
+
+    `made(element, number)` is what is reduced: elements are numbered through the indices, then the dims.
+    """
+    indices, dims = sort_indices(site.attrs["indices"]), site.attrs["dims"]
+    (given,) = site.types
+    extents = [*map(site.extent, indices), *(given.sizes[dim] for dim in dims)]
+
+    def body(over: tuple[Name, ...]) -> Expr:
+        inner = dict(zip(dims, over[len(indices) :], strict=True))
+        kept = iter(site.dims)
+        places = [inner[dim] if dim in inner else next(kept) for dim in range(given.rank)]
+        return made(site.read(0, places, dict(zip(indices, over, strict=False))), flat(over, extents))
+
+    return site.reduce(kind, extents, body)
 
 
 def spread_over(b: Builder, value: Value, indices: Collection[Index]) -> Value:
@@ -73,6 +98,10 @@ def _sum_vjp(b: Builder, node: Node, g: Value) -> Sequence[Value | None]:
     return [spread_back(b, g, node.operands[0].type, node.attrs)]
 
 
+def _sum_form(site: Site) -> Expr:
+    return reduced_at(site, "sum", lambda x, _: cast("int", x) if x.dtype == "bool" else x)
+
+
 def _sum_samples() -> Iterable[Sample]:
     yield from reduction_samples()
     yield Sample((real(T, shape=(Z, H)),), {"dims": (0,), "indices": ()})
@@ -80,7 +109,14 @@ def _sum_samples() -> Iterable[Sample]:
     yield Sample((integer(*B_T),), {"dims": (), "indices": (BATCH,)})
 
 
-REDUCE_SUM = Op(name="reduce_sum", infer=_sum_type, vjp=_sum_vjp, oracle=_sum, samples=_sum_samples)
+REDUCE_SUM = Op(
+    name="reduce_sum",
+    infer=_sum_type,
+    vjp=_sum_vjp,
+    oracle=_sum,
+    samples=_sum_samples,
+    form=Element(_sum_form),
+)
 """`reduce_sum(x; dims, indices)`: ints give an int, bools are counted."""
 
 
@@ -105,6 +141,11 @@ def _expand(frame: Frame, attrs: Attrs, x: Array) -> Array:
     moved = np.transpose(x, (*range(len(lead)), *order))
     ones = [1 if s is None else frame.types[0].shape[s].value for s in attrs["source"]]
     return np.broadcast_to(moved.reshape((*lead, *ones)), (*lead, *frame.out.sizes))
+
+
+def _expand_form(site: Site) -> Expr:
+    source = site.attrs["source"]
+    return site.read(0, [site.dims[source.index(i)] for i in range(site.types[0].rank)])
 
 
 def _expand_vjp(b: Builder, node: Node, g: Value) -> Sequence[Value | None]:
@@ -132,6 +173,7 @@ EXPAND = Op(
         Sample((real(T, shape=(H,)),), {"shape": (Z, H), "source": (None, 0)}),
         Sample((integer(T, shape=(H,)),), {"shape": (D, H), "source": (None, 0)}),
     ],
+    form=Element(_expand_form),
 )
 """`expand(x; shape, source)`: dim i of the result is dim `source[i]` of x, or new where that is None."""
 
@@ -156,6 +198,7 @@ BROADCAST = Op(
         Sample((real(T, shape=(H,)),), {"indices": (BATCH, U)}),
         Sample((integer(K),), {"indices": (BATCH,)}),
     ],
+    form=Element(lambda site: site.read(0)),
 )
 """`broadcast(x; indices)`: the same value, varying over these indices too."""
 
