@@ -68,6 +68,7 @@ def _written(array: Array, target: Array | None) -> Array:
         # A broadcast result has strides of zero, which no caller expects; `order` keeps rank 0 as it is.
         return np.asarray(array, order="C")
     found, wanted = (target.shape, target.dtype), (array.shape, array.dtype)
-    assert found == wanted and target.flags.c_contiguous, (found, wanted)
+    assert found == wanted, (found, wanted)
+    assert target.flags.c_contiguous
     np.copyto(target, array)
     return target

@@ -12,7 +12,7 @@ from graphc.diagnostics import Diagnostic, GraphcError, fault, nearest
 from graphc.frontend.arithmetic import one_line
 from graphc.frontend.spec import InputInfo, NonEmpty, Spec
 from graphc.ir.op import Array
-from graphc.types import BATCH, Affine, Index, Length, TensorType
+from graphc.types import BATCH, BATCH_NAME, Affine, Index, Length, TensorType
 
 _LONGEST = 2**31 - 1
 """What a length that no input has can be at most."""
@@ -25,26 +25,38 @@ class Feed:
     arrays: dict[str, Array]
     batch: int
     lengths: dict[str, Array]
+    dense: bool
+    """Whether all examples have one length along each axis."""
 
-    @property
-    def dense(self) -> bool:
-        """Whether all examples have one length along each axis."""
-        return all(len(set(own.tolist())) <= 1 for own in self.lengths.values())
+    def shape(self, type_: TensorType) -> tuple[int, ...]:
+        """The shape of a type's arrays in a run on these inputs."""
+        found: list[int] = []
+        for index in type_.axes:
+            if index.name == BATCH_NAME:
+                found.append(self.batch)
+            elif index.length.size is not None:
+                found.append(index.length.size.value)
+            else:
+                found.append(int(self.lengths[index.length.name].max(initial=0)))
+        return (*found, *type_.sizes)
+
+
+def axis_order(type_: TensorType, declared: Sequence[Index]) -> tuple[int, ...]:
+    """Which dimension of the user's array each dimension of the type's is; the user has the batch first."""
+    own = ([BATCH] if BATCH in type_.axes else []) + [axis for axis in declared if axis in type_.axes]
+    own += [axis for axis in type_.axes if axis not in own]
+    return (*(own.index(axis) for axis in type_.axes), *range(len(own), len(own) + type_.rank))
 
 
 def to_canonical(array: Array, type_: TensorType, declared: Sequence[Index]) -> Array:
     """From the user's order of axes to the type's."""
-    order = ([BATCH] if BATCH in type_.axes else []) + [i for i in declared if i in type_.axes]
-    rest = range(len(order), array.ndim)
-    return np.transpose(array, [*(order.index(i) for i in type_.axes), *rest])
+    return np.transpose(array, axis_order(type_, declared))
 
 
 def to_declared(array: Array, type_: TensorType, declared: Sequence[Index]) -> Array:
     """From the type's order of axes to the user's; always a copy."""
-    order = ([BATCH] if BATCH in type_.axes else []) + [i for i in declared if i in type_.axes]
-    order += [i for i in type_.axes if i not in order]
-    rest = range(len(order), array.ndim)
-    return np.array(np.transpose(array, [*(type_.axes.index(i) for i in order), *rest]))
+    order = axis_order(type_, declared)
+    return np.array(np.transpose(array, [order.index(dim) for dim in range(len(order))]))
 
 
 def feed(
@@ -82,7 +94,8 @@ def feed(
             array = np.where(valid.reshape(valid.shape + (1,) * info.type.rank), array, 0).astype(array.dtype)
         _check_values(info, array, valid)
         result[name] = to_canonical(array, info.type, info.axes)
-    return Feed(result, batch, own)
+    dense = all(len(set(values.tolist())) <= 1 for values in own.values())
+    return Feed(result, batch, own, dense)
 
 
 def _array(info: InputInfo, given: Any, real: np.dtype[Any]) -> Array:

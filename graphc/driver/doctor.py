@@ -50,8 +50,7 @@ def diagnose(program: Program) -> Diagnosis:
 def _starts(program: Program, batch: Batch) -> list[StepResult]:
     """The first step of each loss, from the initial parameters."""
     fresh = program.fresh()
-    count = max(1, len(program.spec.objectives))
-    return [fresh.gradients(batch, step=1, objective=number) for number in range(count)]
+    return [fresh.gradients(batch, step=1, objective=number) for number in range(fresh.objectives)]
 
 
 # ------------------------------------------------------------------------------- loss and gradients
@@ -86,13 +85,14 @@ def _guessing(name: str, loss: float, target: Target) -> Finding:
 
 def _health(program: Program, starts: Sequence[StepResult]) -> list[ParameterHealth]:
     found: dict[str, Array] = {}
-    for start in starts:
-        for name, gradient in start.gradients.items():
+    for number, start in enumerate(starts):
+        for name in program.moves(number):
+            gradient = start.gradients.parts[name]
             found[name] = gradient if name not in found else found[name] + gradient
     fresh = program.fresh().params
     return [
         ParameterHealth(
-            name, g.shape, _norm(fresh[name]), _norm(g), float(np.mean(g == 0)) if g.size else 1.0
+            name, fresh[name].shape, _norm(fresh[name]), _norm(g), float(np.mean(g == 0)) if g.size else 1.0
         )
         for name, g in found.items()
     ]

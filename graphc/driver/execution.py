@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from graphc.backend import Run
-from graphc.diagnostics import fault
+from graphc.backend import Executable, Run
+from graphc.diagnostics import GraphcError, fault
 from graphc.driver import arguments
 from graphc.driver.arrays import Feed, masked, to_declared
-from graphc.driver.parameters import Parameters
+from graphc.driver.parameters import AVERAGE, Parameters
 from graphc.driver.pipeline import LOSS, Pipeline
 from graphc.frontend.elaborate import Mode
-from graphc.ir.graph import AnyNode, Graph, LoopNode, Value
+from graphc.frontend.spec import Spec
+from graphc.ir.graph import AnyNode, Graph, LoopNode
 from graphc.ir.op import Array
 from graphc.ir.system import System
-from graphc.types import BATCH_NAME, Length, TensorType
+from graphc.types import Length
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ class Chunk:
     carried: Mapping[str, Array]
 
 
+@dataclass(frozen=True)
+class _Needs:
+    """What a run of an executable must find besides inputs."""
+
+    lengths: frozenset[str]
+    averages: tuple[str, ...]
+
+
 class Execution:
     """Graphs of a pipeline with parameters to run them on."""
 
@@ -47,20 +56,42 @@ class Execution:
         self.params = params
         self.real = real
         self.seed = seed
+        self._needs: dict[Executable, _Needs] = {}
 
     def run(self, fed: Feed, seed: int | None = None, step: int = 0, ids: Array | None = None) -> Run:
         """What a run brings besides its inputs."""
         known = ids if ids is not None and len(ids) else None
         own = self.seed if seed is None else arguments.seed(seed)
-        return Run(self.real, fed.batch, dict(fed.lengths), own, step, known)
+        return Run(self.real, fed.batch, fed.lengths, own, step, known)
+
+    def call(
+        self,
+        executable: Executable,
+        fed: Feed,
+        run: Run,
+        chunk: Chunk | None = None,
+        out: Mapping[str, Array] | None = None,
+    ) -> dict[str, Array]:
+        """Run a graph on inputs and the program's state; `out` as for an executable.
+
+        Raises E446 for a length that nothing gives, E521 for a statistic that has no average yet.
+        """
+        needs = self._needs.get(executable)
+        if needs is None:
+            needs = self._needs[executable] = self._needed(executable.graph)
+        if not needs.lengths <= fed.lengths.keys():
+            raise _unknown_length(min(needs.lengths - fed.lengths.keys()))
+        for state in needs.averages:
+            self._check_average(state)
+        carried = chunk.carried if chunk is not None else {}
+        return executable.run({**self.params.leaves(), **carried, **fed.arrays}, run, out)
 
     def values(
         self, mode: Mode, names: Sequence[str], fed: Feed, run: Run, chunk: Chunk | None = None
     ) -> dict[str, Array]:
         """Values by name."""
         program = self.pipeline.forward(mode, names, dense=fed.dense, continued=chunk is not None)
-        self._check_lengths(program.graph, fed)
-        return program.run(self.arguments(program.graph.inputs, fed, chunk), run)
+        return self.call(program, fed, run, chunk)
 
     def gradients(
         self,
@@ -72,24 +103,15 @@ class Execution:
         names: Sequence[str] = (),
         objective: int = 0,
         summands: bool = False,
-        chunk: Chunk | None = None,
     ) -> Gradients:
         """The loss, its gradients, and values by name; zeros for what the loss does not depend on."""
-        if not fed.batch:
-            raise fault("E451", "the batch has no examples, and the mean of no losses is no number")
+        check_batch(fed)
         made = self.pipeline.gradients(
-            mode,
-            wrt,
-            dense=fed.dense,
-            names=names,
-            objective=objective,
-            summands=summands,
-            continued=chunk is not None,
+            mode, wrt, dense=fed.dense, names=names, objective=objective, summands=summands
         )
         found = Gradients(0.0, {})
         for number, (program, gradients) in enumerate(made.parts):
-            self._check_lengths(program.graph, fed)
-            results = program.run(self.arguments(program.graph.inputs, fed, chunk), run)
+            results = self.call(program, fed, run)
             if number == 0:
                 found = Gradients(float(results[LOSS]), {}, {name: results[name] for name in names})
             found.gradients.update({n: results[output] for n, output in gradients.names.items()})
@@ -99,7 +121,7 @@ class Execution:
         system = self.pipeline.system(mode)
         for name in wrt:
             if name not in found.gradients:
-                found.gradients[name] = np.zeros(_sizes(system.type(name), fed), self.real)
+                found.gradients[name] = np.zeros(fed.shape(system.type(name)), self.real)
         return found
 
     def gradients_by_name(
@@ -113,11 +135,7 @@ class Execution:
         summands: bool = False,
     ) -> Gradients:
         """`gradients`, each name's of the loss that moves it; of the first one where none or several do."""
-        objectives = self.pipeline.spec(mode).objectives
-        groups: dict[int, list[str]] = {0: []}
-        for name in wrt:
-            moved = [number for number, o in enumerate(objectives) if o.over is not None and name in o.over]
-            groups.setdefault(moved[0] if len(moved) == 1 else 0, []).append(name)
+        groups = by_objective(self.pipeline.spec(mode), wrt)
         found = self.gradients(mode, groups.pop(0), fed, run, names=names, summands=summands)
         for number, group in groups.items():
             more = self.gradients(mode, group, fed, run, objective=number, summands=summands)
@@ -125,38 +143,14 @@ class Execution:
             found.summands.update(more.summands)
         return found
 
-    def arguments(self, inputs: Iterable[Value], fed: Feed, chunk: Chunk | None = None) -> dict[str, Array]:
-        """The arrays that a graph's inputs stand for."""
-        params = self.params.canonical()
-        carried = chunk.carried if chunk is not None else {}
-        found: dict[str, Array] = {}
-        for value in inputs:
-            name = value.name
-            if name in fed.arrays:
-                found[name] = fed.arrays[name]
-            elif name in carried:
-                found[name] = carried[name]
-            elif name.endswith("@average"):
-                found[name] = params[self._average(name.removesuffix("@average"))]
-            else:
-                found[name] = params[name]
-        return found
+    def _needed(self, graph: Graph) -> _Needs:
+        ends = self.pipeline.spec("eval").scope.lengths
+        free = {name for name, end in ends.items() if not end.is_fixed}
+        used = {length.name for node in graph.walk() for length in _lengths(node)} if free else set()
+        averages = [v.name.removesuffix(AVERAGE) for v in graph.inputs if v.name.endswith(AVERAGE)]
+        return _Needs(frozenset(free & used), tuple(averages))
 
-    def _check_lengths(self, graph: Graph, fed: Feed) -> None:
-        """Every run-time length that a graph uses is known. Raises E446."""
-        free = {name for name, end in self.pipeline.spec("eval").scope.lengths.items() if not end.is_fixed}
-        missing = free - set(fed.lengths)
-        if not missing:
-            return
-        used = {length.name for node in graph.walk() for length in _lengths(node)}
-        for name in sorted(missing & used):
-            raise fault(
-                "E446",
-                f"no input says how long `{name}` is",
-                help=f'give it with `lengths={{"{name}": 3}}` or `--set {name}=3`',
-            )
-
-    def _average(self, state: str) -> str:
+    def _check_average(self, state: str) -> None:
         if not self.params.updates[state]:
             raise fault(
                 "E521",
@@ -164,12 +158,34 @@ class Execution:
                 self.pipeline.spec("eval").states[state].span,
                 help="train first, or give it a first value: `running(start = 0)`",
             )
-        return state
 
     def shown(self, name: str, array: Array, system: System, fed: Feed) -> Array:
         """From canonical layout to the user's, with zeros behind each example's end."""
         type_ = system.type(name)
         return to_declared(masked(array, type_, fed.lengths), type_, system.indices(name))
+
+
+def by_objective(spec: Spec, names: Sequence[str]) -> dict[int, list[str]]:
+    """Names by the loss that moves them, the first one where none or several do; there is always a 0."""
+    groups: dict[int, list[str]] = {0: []}
+    for name in names:
+        moved = [number for number, o in enumerate(spec.objectives) if o.over is not None and name in o.over]
+        groups.setdefault(moved[0] if len(moved) == 1 else 0, []).append(name)
+    return groups
+
+
+def check_batch(fed: Feed) -> None:
+    """Raises E451 if there is nothing to take the mean over."""
+    if not fed.batch:
+        raise fault("E451", "the batch has no examples, and the mean of no losses is no number")
+
+
+def _unknown_length(name: str) -> GraphcError:
+    return fault(
+        "E446",
+        f"no input says how long `{name}` is",
+        help=f'give it with `lengths={{"{name}": 3}}` or `--set {name}=3`',
+    )
 
 
 def _lengths(node: AnyNode) -> Iterator[Length]:
@@ -181,15 +197,3 @@ def _lengths(node: AnyNode) -> Iterator[Length]:
     for value in node.results:
         for index in value.type.axes:
             yield index.length
-
-
-def _sizes(type_: TensorType, fed: Feed) -> tuple[int, ...]:
-    sizes: list[int] = []
-    for index in type_.axes:
-        if index.name == BATCH_NAME:
-            sizes.append(fed.batch)
-        elif index.length.size is not None:
-            sizes.append(index.length.size.value)
-        else:
-            sizes.append(int(fed.lengths[index.length.name].max(initial=0)))
-    return (*sizes, *type_.sizes)

@@ -12,6 +12,7 @@ from graphc.driver.targets import targets
 from graphc.ir.graph import Node
 from graphc.ops import random
 from graphc.train.data import Batch
+from graphc.train.descent import Update
 from graphc.train.optimizers import Adam
 from graphc.train.protocol import StepResult
 from graphc.view.doctor import Finding
@@ -35,8 +36,8 @@ class Trial:
     """A copy of a program, with its initial parameters, which Adam trains on one batch."""
 
     def __init__(self, program: Program, batch: Batch, rate: float) -> None:
-        self.copy, self.batch, self.rule = program.fresh(), batch, Adam(lr=rate)
-        self.state = self.rule.start({name: self.copy.params[name] for name in self.copy.trainable})
+        self.copy, self.batch = program.fresh(), batch
+        self.update = Update(Adam(lr=rate), self.copy)
         self.steps = 0
 
     def step(self, objective: int = 0) -> StepResult:
@@ -44,21 +45,19 @@ class Trial:
         self.steps += 1
         result = self.copy.gradients(self.batch, step=self.steps, objective=objective)
         if math.isfinite(result.loss):
-            params = self.copy.params
-            current = {name: params[name] for name in result.gradients}
-            self.state, moved = self.rule.update(self.state, current, result.gradients, self.steps)
-            for name, value in {**moved, **result.updates}.items():
-                if name in params:
-                    params[name] = value
+            self.update(result.gradients, self.steps, objective)
         return result
 
 
 def late_gradients(program: Program, batch: Batch) -> set[str]:
     """The parameters that get a gradient within the first few steps."""
     trial = Trial(program, batch, RATES[0])
-    count = max(1, len(program.spec.objectives))
-    results = [trial.step(number) for _ in range(LATE) for number in range(count)]
-    return {name for result in results for name, gradient in result.gradients.items() if gradient.any()}
+    alive: set[str] = set()
+    for _ in range(LATE):
+        for number in range(program.objectives):
+            parts = trial.step(number).gradients.parts
+            alive |= {name for name, gradient in parts.items() if gradient.any()}
+    return alive
 
 
 @dataclass(frozen=True)

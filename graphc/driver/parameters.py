@@ -2,50 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
 
 from graphc.diagnostics import fault, nearest
-from graphc.driver.arrays import kind_of, to_canonical
+from graphc.driver.arrays import axis_order, kind_of
 from graphc.frontend.spec import ParamInfo, Spec
 from graphc.ir.op import Array
 from graphc.train.initializers import Initializer, draw, fans, read_initializer
-from graphc.types import Index, TensorType
+from graphc.train.state import Generations, Layout, Vector
+from graphc.types import TensorType
+
+AVERAGE = "@average"
+"""Ends the name of the leaf by which a graph reads a running statistic's average."""
 
 
 class Parameters(MutableMapping[str, Array]):
     """Qualified name to array. What is read is a copy, what is assigned is copied and checked.
 
-    Layout: the declared axes, then the element's dims.
+    Layout: the declared axes, then the element's dims. Inside, everything lies in flat vectors, each array
+    in the layout of its type, so that graphs read and write there without a copy.
     """
 
     def __init__(self, spec: Spec, seed: int, real: np.dtype[Any]) -> None:
-        self._real = real
-        self._types: dict[str, tuple[TensorType, tuple[Index, ...]]] = {}
-        self._values: dict[str, Array] = {}
+        axes = {name: param.axes for name, param in spec.params.items()}
+        axes |= {name: spec.system.indices(name) for name in spec.states}
+        types = {name: param.type for name, param in spec.params.items()}
+        types |= {name: state.type for name, state in spec.states.items()}
+        self._orders = {name: axis_order(types[name], axes[name]) for name in axes}
+        shapes = {name: _shape(types[name]) for name in axes}
+        frozen = {name for name, param in spec.params.items() if param.frozen}
+        self.weights = Generations(_layout(shapes, [n for n in spec.params if n not in frozen]), real)
+        """The parameters that training moves, in the order of the spec."""
+        self.frozen = Vector(_layout(shapes, [n for n in spec.params if n in frozen]), real)
+        self.averages = Vector(_layout(shapes, spec.states), real)
+        """What is kept of each running statistic."""
         self.updates: dict[str, int] = {}
-        """How often each running statistic has been updated."""
+        """Whether each running statistic has an average yet: 0 or 1."""
         for name, param in spec.params.items():
-            self._types[name] = (param.type, param.axes)
-            self._values[name] = initial(param, seed).astype(real)
+            self._put(name, initial(param, seed))
         for name, state in spec.states.items():
-            self._types[name] = (state.type, spec.system.indices(name))
-            self._values[name] = np.full(state.type.sizes, state.start or 0.0, real)
+            self.averages.parts[name].fill(state.start or 0.0)
             self.updates[name] = 0 if state.start is None else 1
+        self._still = {
+            **self.frozen.parts,
+            **{name + AVERAGE: part for name, part in self.averages.parts.items()},
+        }
 
     def __getitem__(self, name: str) -> Array:
-        self._known(name)
-        return self._values[name].copy()
+        return np.array(self._declared(name), order="C")
 
     def __setitem__(self, name: str, value: Any) -> None:
-        self._known(name)
+        wanted = self._declared(name).shape
         try:
             array = np.asarray(value)
         except ValueError:
             array = np.asarray(None)
-        wanted = self._values[name].shape
         if array.dtype.kind not in "fiub":
             raise fault("E448", f"parameter `{name}` holds numbers; found {kind_of(array)}")
         if array.shape != wanted:
@@ -53,34 +67,65 @@ class Parameters(MutableMapping[str, Array]):
                 "E448",
                 f"parameter `{name}` has the shape {list(wanted)}; found {list(array.shape)}",
             )
-        with np.errstate(over="ignore"):  # what is too large for the precision becomes infinite
-            self._values[name] = array.astype(self._real)
+        self._put(name, array)
         if name in self.updates:
-            self.updates[name] = max(1, self.updates[name])
+            self.updates[name] = 1
 
     def __delitem__(self, name: str) -> None:
         raise fault("E448", f"parameter `{name}` cannot be deleted")
 
     def __contains__(self, name: object) -> bool:
-        return name in self._values
+        return name in self._orders
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(self._orders)
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._orders)
 
-    def _known(self, name: str) -> None:
-        if name not in self._values:
-            raise fault("E448", f"there is no parameter `{name}`", help=nearest(name, self._values))
+    def leaves(self) -> dict[str, Array]:
+        """What a graph's leaves stand for, by their names, in the layout of their types: views."""
+        return {**self._still, **self.weights.now.parts}
 
-    def canonical(self) -> Mapping[str, Array]:
-        """All values in the layout of their types, not copied."""
-        found = {}
-        for name, value in self._values.items():
-            type_, axes = self._types[name]
-            found[name] = to_canonical(value, type_, axes) if axes else value
-        return found
+    def average(self, name: str, value: Array, decay: float) -> None:
+        """Move a running statistic's average by a batch's value, which is used up; the first one sets it."""
+        kept = self.averages.parts[name]
+        if self.updates[name]:
+            np.multiply(kept, decay, out=kept)
+            np.add(kept, np.multiply(value, 1 - decay, out=value), out=kept)
+        else:
+            np.copyto(kept, value)
+        self.updates[name] = 1
+
+    def _declared(self, name: str) -> Array:
+        """A view with the axes as they are declared."""
+        if name not in self._orders:
+            raise fault("E448", f"there is no parameter `{name}`", help=nearest(name, self._orders))
+        for vector in (self.weights.now, self.frozen, self.averages):
+            if name in vector.parts:
+                order = self._orders[name]
+                return vector.parts[name].transpose([order.index(dim) for dim in range(len(order))])
+        raise AssertionError(name)
+
+    def _put(self, name: str, declared: Array) -> None:
+        """Copy an array in the layout of its declaration."""
+        with np.errstate(over="ignore"):  # what is too large for the precision becomes infinite
+            value = declared.astype(self.weights.now.flat.dtype).transpose(self._orders[name])
+        if name in self.weights.layout.shapes:
+            self.weights.assign(name, value)
+        else:
+            vector = self.frozen if name in self.frozen.parts else self.averages
+            np.copyto(vector.parts[name], value)
+
+
+def _shape(type_: TensorType) -> tuple[int, ...]:
+    """The shape of a type whose axes all have fixed ends."""
+    ends = [axis.length.size for axis in type_.axes]
+    return (*(end.value for end in ends if end is not None), *type_.sizes)
+
+
+def _layout(shapes: Mapping[str, tuple[int, ...]], names: Iterable[str]) -> Layout:
+    return Layout({name: shapes[name] for name in names})
 
 
 def initial(param: ParamInfo, seed: int) -> Array:

@@ -29,6 +29,7 @@ from graphc.ops.leaf import CONSTANT, PIN
 from graphc.ops.reduction import REDUCE_SUM
 from graphc.passes import optimize
 from graphc.passes.dce import Dce
+from graphc.passes.signature import signature
 from graphc.passes.stabilize import Stabilize
 from graphc.types import BATCH
 
@@ -164,6 +165,11 @@ class Pipeline:
             return self.backend.prepare(self.optimized(graph, keep=(), dense=dense))
 
         return self._once(key, make)
+
+    def prepare(self, graph: Graph) -> Executable:
+        """A graph that is not of the file, such as an update rule, made ready as it is; equal ones once."""
+        names = tuple(value.name for value in graph.inputs)
+        return self._once(("prepared", names, signature(graph)), lambda: self.backend.prepare(graph))
 
     def optimized(
         self, graph: Graph, *, keep: Collection[str], dense: bool, pinned: Collection[str] = ()

@@ -11,21 +11,26 @@ from typing import Any, Literal
 import numpy as np
 
 from graphc.analysis.recurrence import CAUSALITY, plan
+from graphc.backend import Executable
 from graphc.diagnostics import Diagnostic, GraphcError, fault, nearest
 from graphc.driver import arguments, streams, training
 from graphc.driver.arrays import Feed, feed_spec
 from graphc.driver.examples import literal, literal_lengths
 from graphc.driver.execution import Execution
+from graphc.driver.function import GradientFunction
+from graphc.driver.losses import Losses
 from graphc.driver.parameters import Parameters
 from graphc.driver.pipeline import Pipeline
 from graphc.driver.reports import report
 from graphc.driver.training import input_spec
 from graphc.frontend.elaborate import Mode
 from graphc.frontend.spec import OUTPUT, InputInfo, Spec
+from graphc.ir.graph import Graph
 from graphc.ir.op import Array
 from graphc.train.data import Batch, Dataset
 from graphc.train.descent import Descent
 from graphc.train.protocol import InputSpec, StepResult
+from graphc.train.state import Generations
 from graphc.train.trainer import epoch_line
 from graphc.train.trainer import fit as train
 from graphc.view.checks import CheckResult
@@ -78,6 +83,7 @@ class Program:
         self.compile_seconds = 0.0
         self.params = Parameters(self.spec, settings.seed, self.real)
         self.execution = Execution(pipeline, self.params, self.real, settings.seed)
+        self._losses: Losses | None = None
         self._descent: Descent | None = None
         self.chunk: int | None = None
         """While a fit cuts sequences into chunks: their number of steps."""
@@ -214,16 +220,30 @@ class Program:
 
         `wrt` names parameters, inputs or any name of the spec; without it, all parameters.
         """
-        _check_mode(mode)
-        wanted = list(self.spec.params) if wrt is None else arguments.names("wrt", wrt)
-        for name in self._wanted(wanted):
-            if self.spec.system.type(name).dtype != "real":
-                raise fault("E242", f"`{name}` holds whole numbers and has no gradient")
+        wanted = self._differentiable(wrt, mode)
         fed = self.feed(inputs, lengths)
         found = self.execution.gradients_by_name(mode, wanted, fed, self.execution.run(fed, seed))
         system = self.pipeline.system(mode)
         shown = {n: self.execution.shown(n, found.gradients[n], system, fed) for n in wanted}
         return found.loss, shown
+
+    def function(
+        self, wrt: Sequence[str] | str | None = None, mode: Mode = "train"
+    ) -> Callable[[Mapping[str, Any] | None], tuple[float, dict[str, Array]]]:
+        """`value_and_grad` as a function `f(inputs) -> (loss, gradients)`, for many calls.
+
+        What does not depend on the numbers is settled at the first call on a batch of a shape.
+        """
+        return GradientFunction(self, self._differentiable(wrt, mode), mode)
+
+    def _differentiable(self, wrt: Sequence[str] | str | None, mode: Mode) -> list[str]:
+        """The names to differentiate with respect to. Raises E242, E449, E522, E525."""
+        _check_mode(mode)
+        wanted = list(self.spec.params) if wrt is None else arguments.names("wrt", wrt)
+        for name in self._wanted(wanted):
+            if self.spec.system.type(name).dtype != "real":
+                raise fault("E242", f"`{name}` holds whole numbers and has no gradient")
+        return wanted
 
     def _wanted(self, names: Sequence[str] | None) -> list[str]:
         system = self.spec.system
@@ -244,9 +264,34 @@ class Program:
         """How many losses take a step on each batch."""
         return max(1, len(self.spec.objectives))
 
+    @property
+    def weights(self) -> Generations:
+        """The trainable parameters as one flat vector, in the order of the spec; and as before a step."""
+        return self.params.weights
+
+    @property
+    def losses(self) -> Losses:
+        """The losses made ready for training."""
+        if self._losses is None:
+            self._losses = Losses(self)
+        return self._losses
+
+    def moves(self, objective: int) -> list[str]:
+        """The parameters that a loss moves."""
+        over = self.spec.objectives[objective].over if self.spec.objectives else None
+        return [name for name in self.trainable if over is None or name in over]
+
+    def prepare(self, graph: Graph) -> Executable:
+        """A graph of the trainer's, made ready by this program's backend."""
+        return self.pipeline.prepare(graph)
+
     def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
-        """What the trainer asks for: loss, gradients and new running statistics of a mini-batch."""
-        return training.gradients(self, batch, step, objective)
+        """What the trainer asks for: a loss and its gradients, laid out as `weights`."""
+        return self.losses.gradients(batch, step, objective)
+
+    def keep(self) -> Mapping[str, Array]:
+        """Move the running statistics by the last batch; the states that it leaves to a next chunk."""
+        return self.losses.keep()
 
     def report(self, batches: Iterable[Batch]) -> dict[str, float]:
         """`loss` and each `report` over all the batches, in evaluation mode."""
@@ -297,8 +342,13 @@ class Program:
         own = arguments.mapping("lengths", lengths, 'lengths={"T": [3, 5]}')
         if self._descent is None:
             self._descent = Descent(self, training.fit_settings(self, {}))
-        self._descent.refresh()
         return self._descent.step(Batch(given, own))
+
+    def warm(self) -> None:
+        """Prepare what running and training will need, for batches whose examples have one length."""
+        from graphc.driver.warming import warm
+
+        warm(self)
 
     def step_on_examples(self) -> float:
         """One step on the spec's own inputs."""

@@ -10,8 +10,10 @@ import numpy as np
 from graphc.driver import streams
 from graphc.driver.arrays import feed_spec
 from graphc.driver.execution import Chunk
+from graphc.frontend.spec import Spec
 from graphc.ir.graph import Graph, Node
 from graphc.ir.op import Array
+from graphc.ir.system import System
 from graphc.ops.indexing import BROADCAST
 from graphc.train.data import Batch
 from graphc.types import BATCH
@@ -27,16 +29,12 @@ def report(program: Program, batches: Sequence[Batch]) -> dict[str, float]:
     (`mean[batch](...)`) is computed on all examples at once, and on whole sequences where training cuts them
     into chunks; else chunks are averaged by the number of their steps.
     """
-    spec = program.pipeline.spec("eval")
-    units = {}
-    for number, objective in enumerate(spec.objectives):
-        units["loss" if number == 0 else f"loss_{number + 1}"] = objective.unit
-    units |= {metric.name: metric.unit for metric in spec.metrics}
+    units = figures(program.pipeline.spec("eval"))
     if not units or not batches:
         return {}
     wanted = list(dict.fromkeys(units.values()))
     chunked = any(not batch.first for batch in batches)
-    if _pools(program.pipeline.graph("eval", wanted)):
+    if pools(program.pipeline.graph("eval", wanted)):
         batches = [_in_time(batches) if chunked else _joined(batches)]
         chunked = False
     totals = dict.fromkeys(wanted, 0.0)
@@ -50,6 +48,21 @@ def report(program: Program, batches: Sequence[Batch]) -> dict[str, float]:
     return {name: totals[unit] / weight for name, unit in units.items()}
 
 
+def figures(spec: Spec) -> dict[str, str]:
+    """The unit of each figure: `loss`, `loss_2` and so on, then each `report` by name."""
+    losses = {
+        "loss" if number == 0 else f"loss_{number + 1}": objective.unit
+        for number, objective in enumerate(spec.objectives)
+    }
+    return losses | {metric.name: metric.unit for metric in spec.metrics}
+
+
+def asked(system: System, wanted: Sequence[str], chunked: bool) -> list[str]:
+    """What is computed of a batch: the units wanted and, of a chunk, what the next one goes on from."""
+    items = streams.carried(system) if chunked else []
+    return list(dict.fromkeys([*wanted, *(i.source for i in items if i.source in system.units)]))
+
+
 def _values(
     program: Program, batch: Batch, wanted: list[str], carried: dict[str, Array], chunked: bool
 ) -> tuple[dict[str, Array], dict[str, Array], float]:
@@ -58,11 +71,11 @@ def _values(
     system = program.pipeline.system("eval")
     later = chunked and not batch.first
     items = streams.carried(system) if chunked else []
-    sources = [i.source for i in items if i.source in system.units]
-    names = list(dict.fromkeys([*wanted, *sources]))
     execution = program.execution
     run = execution.run(fed, ids=batch.example_ids)
-    values = execution.values("eval", names, fed, run, Chunk(carried) if later else None)
+    values = execution.values(
+        "eval", asked(system, wanted, chunked), fed, run, Chunk(carried) if later else None
+    )
     known = {**values, **fed.arrays}
     left = {item.leaf: item.take(system, known) for item in items}
     # A chunk begins with the step that the one before ended with: k + 1 steps, k of them new.
@@ -70,7 +83,7 @@ def _values(
     return values, left, float(fed.batch * steps)
 
 
-def _pools(graph: Graph) -> bool:
+def pools(graph: Graph) -> bool:
     """Whether examples of a batch meet anywhere."""
     return any(
         isinstance(n, Node) and n.op is not BROADCAST and BATCH in n.attrs.get("indices", ())

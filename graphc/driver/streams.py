@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from graphc.analysis.recurrence import plan, recurrences
 from graphc.diagnostics import fault
+from graphc.driver.arrays import Feed
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array
 from graphc.ir.system import READ, Leaf, System, Unit
@@ -35,12 +37,43 @@ class Carried:
     def leaf(self) -> str:
         return self.boundary + CARRIED
 
-    def take(self, system: System, values: Mapping[str, Array]) -> Array:
+    def take(self, system: System, values: Mapping[str, Array], out: Array | None = None) -> Array:
         """The state that a chunk leaves, from its values in canonical layout."""
         array = values[self.source]
         axis = system.type(self.source).axes.index(self.index)
-        last: Array = np.take(array, array.shape[axis] - 2 + self.position, axis=axis, mode="clip")
+        last: Array = np.take(array, array.shape[axis] - 2 + self.position, axis=axis, mode="clip", out=out)
         return last
+
+
+class Carry:
+    """The states that the last chunk left, in arrays that stay while chunks have the same shape."""
+
+    def __init__(self, system: System, real: np.dtype[Any]) -> None:
+        self.items = carried(system)
+        self.sources = [n for n in dict.fromkeys(i.source for i in self.items) if n in system.units]
+        """The equations that a graph has to give for them; other sources are inputs."""
+        self._system, self._real = system, real
+        self._sequences: dict[str, Array] = {}
+        self._states: dict[str, Array] = {}
+
+    def outputs(self, fed: Feed) -> dict[str, Array]:
+        """Arrays for the values of `sources`."""
+        for name in self.sources:
+            shape = fed.shape(self._system.type(name))
+            if name not in self._sequences or self._sequences[name].shape != shape:
+                self._sequences[name] = np.empty(shape, self._real)
+        return self._sequences
+
+    def take(self, fed: Feed) -> Mapping[str, Array]:
+        """The states, after a run on these inputs has written `outputs`. They hold until the next call."""
+        values = {**fed.arrays, **self._sequences}
+        for item in self.items:
+            type_ = self._system.type(item.source)
+            shape = fed.shape(type_.with_axes([axis for axis in type_.axes if axis != item.index]))
+            if item.leaf not in self._states or self._states[item.leaf].shape != shape:
+                self._states[item.leaf] = np.empty(shape, values[item.source].dtype)
+            item.take(self._system, values, self._states[item.leaf])
+        return dict(self._states)
 
 
 def carried(system: System) -> list[Carried]:

@@ -26,14 +26,13 @@ def trace(program: Program, inputs: Mapping[str, Any] | None) -> Trace:
     given, single = _examples(program, dict(inputs or {}))
     fed = program.feed(given)
     order = ordered_names(program)
-    system = program.spec.system
     execution = program.execution
     run = execution.run(fed)
     if not program.pipeline.has_loss("train"):
         values = execution.values("train", order, fed, run)
         shown = {n: _shown(program, n, values[n], fed, single) for n in order}
         return Trace([_row(program, n, shown[n], None, []) for n in order], None, single)
-    real = [n for n in order if system.type(n).dtype == "real"]
+    real = differentiated(program)
     found = execution.gradients_by_name("train", real, fed, run, names=order, summands=True)
     rows = []
     for name in order:
@@ -65,6 +64,12 @@ def ordered_names(program: Program) -> list[str]:
     computed = [n for n in _flat(plan(spec.system, units)) if n in visible]
     leaves = [n for n in visible if n in spec.system.leaves]
     return [*(n for n in leaves if n in spec.inputs), *(n for n in leaves if n not in spec.inputs), *computed]
+
+
+def differentiated(program: Program) -> list[str]:
+    """The names, in that order, that have a cotangent: those of real numbers."""
+    system = program.spec.system
+    return [name for name in ordered_names(program) if system.type(name).dtype == "real"]
 
 
 def _flat(steps: Iterable[Step]) -> Iterable[str]:

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from graphc.backend import Executable, Run
 from graphc.diagnostics import Diagnostic, GraphcError
 from graphc.train.data import Array, Batch
-from graphc.train.optimizers import clip_by_norm, global_norm
+from graphc.train.optimizers import Rule, squares_graph, update_graph
 from graphc.train.protocol import StepResult, Trainable
 from graphc.train.settings import FitSettings
+from graphc.train.state import Generations, Vector
 
 _ADVICE = "a smaller learning rate or `clip = 1.0` in `fit` may help; so may `standardize` in `data`"
 _NOTE = "the last weights with a finite loss are kept"
@@ -22,17 +24,81 @@ def runaway(code: str, message: str) -> GraphcError:
     return GraphcError(Diagnostic(code, message, note=_NOTE, help=_ADVICE))
 
 
+class Update:
+    """An optimizer's rule on a model's weights, with its state: slots of the weights' layout."""
+
+    def __init__(self, rule: Rule, model: Trainable) -> None:
+        self.rule = rule
+        self.weights = model.weights
+        layout, dtype = self.weights.layout, self.weights.now.flat.dtype
+        self.slots = {slot: Generations(layout, dtype) for slot in rule.slots}
+        self._run = Run(dtype)
+        self._numbers: dict[str, Array] = {n: np.zeros((), dtype) for n in ("scale", *rule.numbers(1))}
+        self._calls: list[tuple[Executable, dict[str, Array]]] = []
+        for objective in range(model.objectives):
+            moves = layout.mask(model.moves(objective))
+            masked = not moves.all()
+            executable = model.prepare(update_graph(rule, layout.size, masked=masked))
+            self._calls.append((executable, {"moves": moves} if masked else {}))
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """The rule's state by name (`m/enc.Wf`), as views."""
+        return {
+            f"{slot}/{name}": part
+            for slot, vectors in self.slots.items()
+            for name, part in vectors.now.parts.items()
+        }
+
+    def __call__(self, gradients: Vector, step: int, objective: int = 0, scale: float = 1.0) -> None:
+        """Move the weights that an objective moves, along gradients that are multiplied by `scale` first."""
+        for name, value in self.rule.numbers(step).items():
+            self._numbers[name][()] = value
+        self._numbers["scale"][()] = scale
+        executable, moves = self._calls[objective]
+        moved = {"w": self.weights, **self.slots}
+        inputs = {name: vectors.now.flat for name, vectors in moved.items()}
+        outputs = {name: vectors.before.flat for name, vectors in moved.items()}
+        executable.run({**inputs, "g": gradients.flat, **self._numbers, **moves}, self._run, outputs)
+        for vectors in moved.values():
+            vectors.turn()
+
+    def undo(self) -> None:
+        """Weights and state as before the last move."""
+        for vectors in (self.weights, *self.slots.values()):
+            vectors.undo()
+
+
+class Norm:
+    """The norm of all gradients taken as one vector, in float64 whatever they are stored in."""
+
+    def __init__(self, model: Trainable) -> None:
+        self._squares = model.prepare(squares_graph(model.weights.layout.size))
+        self._run = Run(np.dtype(np.float64))
+        self._result = {"squares": np.zeros((), np.float64)}
+
+    def __call__(self, flat: Array) -> float:
+        """Of a vector of real numbers; NaN if one of them is not finite."""
+        self._squares.run({"g": flat}, self._run, self._result)
+        square = float(self._result["squares"])
+        if math.isfinite(square):
+            return math.sqrt(square)
+        # Squares overflow long before the gradients do.
+        largest = float(np.abs(flat).max(initial=0))
+        return largest * self(flat / largest) if math.isfinite(largest) else math.nan
+
+
 class Descent:
-    """Moves a model's parameters. Arrays are replaced, never written into, so keeping one costs nothing."""
+    """Moves a model's parameters by a `fit` block."""
 
     def __init__(self, model: Trainable, settings: FitSettings) -> None:
         self.model, self.settings = model, settings
-        self.params = {name: np.array(model.params[name]) for name in model.trainable}
-        self.previous = self.params
-        self.state = settings.optimizer.start(self.params)
-        self.carried: dict[str, Array] = {}
+        self.update = Update(settings.optimizer, model)
+        self.norm = Norm(model)
+        self.carried: Mapping[str, Array] = {}
         """States of a long sequence's chunk, for the next one."""
         self.steps = 0
+        model.weights.settle()
 
     def step(self, batch: Batch, place: str = "") -> float:
         """Descend along each objective in turn; the first one's loss before.
@@ -40,52 +106,34 @@ class Descent:
         Raises E501 or E502, with the last good weights put back. `place` goes into their messages.
         """
         number = self.steps + 1
-        losses: list[float] = []
-        updates: dict[str, Array] = {}
-        for objective in range(self.model.objectives):
-            result = self._along(objective, batch, number, f"step {number}{place}")
-            losses.append(result.loss)
-            updates = {**result.updates, **updates}
-        self._keep(updates)
+        first = self._along(0, batch, number, place)
+        for objective in range(1, self.model.objectives):
+            self._along(objective, batch, number, place)
+        self.carried = self.model.keep()
         self.steps = number
-        return losses[0]
-
-    def refresh(self) -> None:
-        """Take over parameters that were assigned from outside since the last step."""
-        self.params = {name: np.array(self.model.params[name]) for name in self.model.trainable}
+        return first
 
     def undo(self) -> None:
         """Back to the parameters before the last move."""
-        self._assign(self.previous)
+        self.update.undo()
 
-    def _along(self, objective: int, batch: Batch, number: int, place: str) -> StepResult:
+    def _along(self, objective: int, batch: Batch, number: int, place: str) -> float:
         result = self.model.gradients(batch, step=number, objective=objective)
         if not math.isfinite(result.loss):
             self.undo()
-            raise runaway("E501", f"the loss is {result.loss} at {place}")
-        gradients: dict[str, Array] = dict(result.gradients)
-        norm = global_norm(gradients)
+            raise runaway("E501", f"the loss is {result.loss} at step {number}{place}")
+        norm = self.norm(result.gradients.flat)
         if not math.isfinite(norm):
-            bad = next((name for name, g in gradients.items() if not np.isfinite(g).all()), "all together")
-            raise runaway("E502", f"the gradient of `{bad}` is not finite at {place}")
-        if self.settings.clip is not None:
-            gradients = clip_by_norm(gradients, self.settings.clip, norm)
+            raise runaway(
+                "E502", f"the gradient of {_not_finite(result)} is not finite at step {number}{place}"
+            )
+        limit = self.settings.clip
+        scale = 1.0 if limit is None or norm <= limit else limit / norm
         # A step that overflows is found by the next loss, and undone then.
-        with np.errstate(over="ignore", invalid="ignore"):
-            self.state, moved = self.settings.optimizer.update(self.state, self.params, gradients, number)
-        self._assign(self.params | moved)
-        return result
+        self.update(result.gradients, number, objective, scale)
+        return result.loss
 
-    def _assign(self, params: Mapping[str, Array]) -> None:
-        self.previous, self.params = self.params, dict(params)
-        for name, value in params.items():
-            self.model.params[name] = np.asarray(value)
 
-    def _keep(self, updates: Mapping[str, Array]) -> None:
-        """Running statistics go to the model, carried states to the next chunk."""
-        self.carried = {}
-        for name, value in updates.items():
-            if name in self.model.params:
-                self.model.params[name] = value
-            else:
-                self.carried[name] = value
+def _not_finite(result: StepResult) -> str:
+    bad = (name for name, part in result.gradients.parts.items() if not np.isfinite(part).all())
+    return f"`{next(bad, 'all together')}`"

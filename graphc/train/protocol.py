@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from graphc.backend import Executable
 from graphc.diagnostics import Span
+from graphc.ir.graph import Graph
 from graphc.train.data import Array, Batch
+from graphc.train.state import Generations, Vector
 from graphc.types import Length, TensorType
 
 
@@ -48,30 +51,30 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one mini-batch gives.
+    """What one mini-batch gives: a loss, and its gradients with respect to the parameters that it moves.
 
-    `updates` holds new values of running statistics, by the name that they have in `params`, and, when a
-    long sequence is trained in chunks, the states to carry into the next chunk, by names that are none of
-    `params`. The trainer assigns the former and hands the latter back in `Batch.carried`.
+    The gradients are laid out as the model's `weights`, zeros where a parameter does not move. They hold
+    until the same loss is differentiated again.
     """
 
     loss: float
-    gradients: dict[str, Array]
-    updates: dict[str, Array] = field(default_factory=dict)
+    gradients: Vector
 
 
 class Trainable(Protocol):
-    """A model that can be trained. `params` holds running statistics too; assigning to it copies."""
+    """A model that can be trained."""
 
     @property
     def inputs(self) -> Mapping[str, InputSpec]: ...
 
     @property
-    def params(self) -> MutableMapping[str, Array]: ...
+    def params(self) -> MutableMapping[str, Array]:
+        """All of the model's state by name, running statistics too. Read and assigned as copies."""
+        ...
 
     @property
-    def trainable(self) -> Sequence[str]:
-        """The names of `params` that the optimizer moves."""
+    def weights(self) -> Generations:
+        """The parameters that training moves, at most."""
         ...
 
     @property
@@ -79,10 +82,26 @@ class Trainable(Protocol):
         """How many losses take a step on each batch, one after another."""
         ...
 
+    def moves(self, objective: int) -> Collection[str]:
+        """The names of `weights` that a loss moves."""
+        ...
+
+    def prepare(self, graph: Graph) -> Executable:
+        """A graph made ready by the backend that the model itself runs on."""
+        ...
+
     def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
-        """One loss and its gradients in training mode, with respect to the parameters that it moves.
+        """One loss and its gradients in training mode.
 
         `step` counts batches from 1 and keys the random draws.
+        """
+        ...
+
+    def keep(self) -> Mapping[str, Array]:
+        """The step is taken: the running statistics move by the batch that the first loss was given last.
+
+        Returns the states to carry into the next chunk of a long sequence, for `Batch.carried`. They hold
+        until the next call.
         """
         ...
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Literal
 
-import numpy as np
-
 from graphc.diagnostics import Diagnostic, GraphcError, fault
 from graphc.train.batches import chunks, ordered_batches, shuffled_batches
 from graphc.train.data import Array, Batch, Dataset, Part, Stream
@@ -188,8 +186,7 @@ class _Training:
         if settings.patience is not None:
             loss = record.metrics["validation"]["loss"]
             if loss < self.best.loss:
-                kept = {name: np.array(value) for name, value in self.model.params.items()}
-                self.best = _Best(loss, record.epoch, kept)
+                self.best = _Best(loss, record.epoch, dict(self.model.params))
             elif record.epoch - self.best.epoch >= settings.patience:
                 return "patience"
         if self.history.steps == settings.steps:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from typing import Any
 
 import numpy as np
 
+from graphc.backend import BACKENDS, Executable
+from graphc.ir.graph import Graph
 from graphc.train.data import Array, Batch
 from graphc.train.protocol import InputSpec, StepResult
+from graphc.train.state import Generations, Layout, Vector
 from graphc.types import BATCH, Dim, Index, Length, TensorType
 
 
@@ -36,30 +39,90 @@ def specs(*items: InputSpec) -> dict[str, InputSpec]:
     return {item.name: item for item in items}
 
 
-class Linear:
-    """yhat = w x + b with half the squared error, and the running mean of x beside it."""
+class Model:
+    """What all of these have: parameters that move, beside others that do not."""
 
     objectives = 1
 
+    def __init__(
+        self,
+        inputs: dict[str, InputSpec],
+        moving: dict[str, Any],
+        still: dict[str, Any],
+        dtype: Any = np.float64,
+    ) -> None:
+        self.inputs = inputs
+        layout = Layout({name: np.shape(value) for name, value in moving.items()})
+        self.weights = Generations(layout, np.dtype(dtype))
+        self.gradient = Vector(layout, np.dtype(dtype))
+        self.params = Named(self.weights, {name: np.asarray(value) for name, value in still.items()})
+        for name, value in moving.items():
+            self.params[name] = value
+
+    @property
+    def trainable(self) -> list[str]:
+        return list(self.weights.layout.shapes)
+
+    def moves(self, objective: int) -> list[str]:
+        return self.trainable
+
+    def prepare(self, graph: Graph) -> Executable:
+        return BACKENDS["reference"].prepare(graph)
+
+    def keep(self) -> dict[str, Array]:
+        return {}
+
+    def result(self, loss: float, **gradients: Any) -> StepResult:
+        for name, value in gradients.items():
+            self.gradient.parts[name][...] = value
+        return StepResult(loss, self.gradient)
+
+
+class Named(MutableMapping[str, Array]):
+    """A model's state by name, read and assigned as copies."""
+
+    def __init__(self, weights: Generations, still: dict[str, Array]) -> None:
+        self.weights, self.still = weights, still
+
+    def __getitem__(self, name: str) -> Array:
+        moving = self.weights.now.parts
+        return np.array(moving[name] if name in moving else self.still[name])
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name in self.weights.now.parts:
+            self.weights.assign(name, np.asarray(value, self.weights.now.flat.dtype))
+        else:
+            self.still[name] = np.array(value)
+
+    def __delitem__(self, name: str) -> None:
+        raise AssertionError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self.weights.now.parts, *self.still])
+
+    def __len__(self) -> int:
+        return len(self.weights.now.parts) + len(self.still)
+
+
+class Linear(Model):
+    """yhat = w x + b with half the squared error, and the running mean of x beside it."""
+
     def __init__(self, size: int, seed: int = 0) -> None:
-        self.inputs = specs(spec("x", size), spec("y"))
-        rng = np.random.default_rng(seed)
-        self.params: dict[str, Array] = {
-            "w": rng.normal(size=size),
-            "b": np.zeros(()),
-            "mean": np.zeros(size),
-        }
-        self.trainable = ["w", "b"]
+        start = np.random.default_rng(seed).normal(size=size)
+        super().__init__(specs(spec("x", size), spec("y")), {"w": start, "b": 0.0}, {"mean": np.zeros(size)})
         self.seen: list[Array] = []
         self.reported: list[Array] = []
 
     def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
         self.seen.append(batch.example_ids)
         x, y = batch.arrays["x"], batch.arrays["y"]
+        self.batch_mean = x.mean(axis=0)
         error = x @ self.params["w"] + self.params["b"] - y
-        gradients = {"w": error @ x / len(y), "b": np.asarray(error.mean())}
-        updates = {"mean": 0.9 * self.params["mean"] + 0.1 * x.mean(axis=0)}
-        return StepResult(float(np.mean(error**2) / 2), gradients, updates)
+        return self.result(float(np.mean(error**2) / 2), w=error @ x / len(y), b=error.mean())
+
+    def keep(self) -> dict[str, Array]:
+        self.params["mean"] = 0.9 * self.params["mean"] + 0.1 * self.batch_mean
+        return {}
 
     def report(self, batches: Iterable[Batch]) -> dict[str, float]:
         total, count, ids = 0.0, 0, []
@@ -71,10 +134,8 @@ class Linear:
         return {"loss": total / count}
 
 
-class Scripted:
+class Scripted(Model):
     """`w` counts the steps, and the losses are given functions of it."""
-
-    objectives = 1
 
     def __init__(
         self,
@@ -82,19 +143,20 @@ class Scripted:
         training: Callable[[float], float] = lambda w: 1.0,
         gradient: Callable[[float], float] = lambda w: -1.0,
     ) -> None:
-        self.inputs = specs(spec("x"))
-        self.params: dict[str, Array] = {"w": np.zeros(()), "s": np.zeros(())}
-        self.trainable = ["w"]
-        self.validation, self.training, self.gradient = validation, training, gradient
+        super().__init__(specs(spec("x")), {"w": 0.0}, {"s": 0.0})
+        self.validation, self.training, self.slope = validation, training, gradient
         self.on_step: Callable[[int], None] = lambda step: None
         self.reports = 0
 
     def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
         self.on_step(step)
+        self.step = step
         w = float(self.params["w"])
-        return StepResult(
-            self.training(w), {"w": np.asarray(self.gradient(w))}, {"s": np.asarray(float(step))}
-        )
+        return self.result(self.training(w), w=self.slope(w))
+
+    def keep(self) -> dict[str, Array]:
+        self.params["s"] = float(self.step)
+        return {}
 
     def report(self, batches: Iterable[Batch]) -> dict[str, float]:
         self.reports += 1
@@ -102,24 +164,23 @@ class Scripted:
         return {"loss": self.validation(float(self.params["w"]))}
 
 
-class Carrying:
+class Carrying(Model):
     """Adds up a sequence of numbers, carrying the sum from chunk to chunk."""
 
-    objectives = 1
-
     def __init__(self) -> None:
-        self.inputs = specs(spec("x", axes=(("t", "T"),)))
-        self.params: dict[str, Array] = {"w": np.zeros(())}
-        self.trainable = ["w"]
+        super().__init__(specs(spec("x", axes=(("t", "T"),))), {"w": 0.0}, {})
         self.sums: list[list[float]] = []
 
     def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
         assert bool(batch.carried) is not batch.first
         x = batch.arrays["x"]
         start = batch.carried.get("sum", np.zeros(len(x)))
-        total = start + x[:, :-1].sum(axis=1)
-        self.sums.append(total.tolist())
-        return StepResult(1.0, {"w": np.zeros(())}, {"sum": total})
+        self.total = start + x[:, :-1].sum(axis=1)
+        self.sums.append(self.total.tolist())
+        return self.result(1.0, w=0.0)
+
+    def keep(self) -> dict[str, Array]:
+        return {"sum": self.total}
 
     def report(self, batches: Iterable[Batch]) -> dict[str, float]:
         return {"loss": float(sum(batch.size for batch in batches))}

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
-from graphc.train.optimizers import Adam, Momentum, Rule, Sgd, clip_by_norm, global_norm
+from graphc.train.descent import Descent, Norm, Update
+from graphc.train.optimizers import Adam, Momentum, Rule, Sgd
+from graphc.train.protocol import StepResult
+from graphc.train.settings import FitSettings
+from graphc.train.state import Layout, Vector
+from tests.train.models import Model, spec, specs
 
 STEPS = 10
+
+
+def model(dtype: Any = np.float64, **weights: Any) -> Model:
+    """Parameters alone, at a precision of choice."""
+    return Model(specs(spec("x")), weights, {}, dtype)
 
 
 def gradient(w: float, step: int) -> float:
@@ -18,13 +30,13 @@ def gradient(w: float, step: int) -> float:
 
 
 def by_rule(rule: Rule, start: list[float]) -> np.ndarray:
-    params = {"a": np.array(start), "b": np.array(start[0])}
-    state = rule.start(params)
+    params = model(a=start, b=start[0])
+    update = Update(rule, params)
     for step in range(1, STEPS + 1):
-        gradients = {name: np.vectorize(gradient)(value, step) for name, value in params.items()}
-        state, params = rule.update(state, params, gradients, step)
-    assert params["b"] == params["a"][0]
-    return params["a"]
+        params.gradient.flat[:] = np.vectorize(gradient)(params.weights.now.flat, step)
+        update(params.gradient, step)
+    assert params.weights.now.parts["b"] == params.weights.now.parts["a"][0]
+    return params.weights.now.parts["a"]
 
 
 def sgd(w: float) -> float:
@@ -64,10 +76,9 @@ def adam(w: float) -> float:
     ],
     ids=["sgd", "sgd with momentum", "momentum", "averaging", "adam"],
 )
-def test_ten_steps(rule: Rule, oracle: object) -> None:
+def test_ten_steps(rule: Rule, oracle: Callable[[float], float]) -> None:
     start = [0.3, -1.2, 2.0, 0.0]
-    expected = [oracle(w) for w in start]  # type: ignore[operator]
-    np.testing.assert_allclose(by_rule(rule, start), expected, rtol=1e-13)
+    np.testing.assert_allclose(by_rule(rule, start), [oracle(w) for w in start], rtol=1e-13)
 
 
 def published(low: float, high: float) -> np.ndarray:
@@ -75,43 +86,113 @@ def published(low: float, high: float) -> np.ndarray:
 
 
 def test_adam_as_published_by_cs231n() -> None:
-    state = {"m/w": published(0.6, 0.9), "v/w": published(0.7, 0.5)}
-    params, gradients = {"w": published(-0.4, 0.6)}, {"w": published(-0.6, 0.4)}
-    new_state, new = Adam(lr=1e-2).update(state, params, gradients, step=6)
+    params = model(w=published(-0.4, 0.6))
+    update = Update(Adam(lr=1e-2), params)
+    update.state["m/w"][:], update.state["v/w"][:] = published(0.6, 0.9), published(0.7, 0.5)
+    params.gradient.parts["w"][:] = published(-0.6, 0.4)
+    update(params.gradient, step=6)
     first_row = [-0.40094747, -0.34836187, -0.29577703, -0.24319299, -0.19060977]
-    np.testing.assert_allclose(new["w"][0], first_row, atol=5e-9)
-    np.testing.assert_allclose(new_state["v/w"][0, :2], [0.69966, 0.68908382], atol=5e-9)
-    np.testing.assert_allclose(new_state["m/w"][0, :2], [0.48, 0.49947368], atol=5e-9)
+    np.testing.assert_allclose(params.weights.now.parts["w"][0], first_row, atol=5e-9)
+    np.testing.assert_allclose(update.state["v/w"][0, :2], [0.69966, 0.68908382], atol=5e-9)
+    np.testing.assert_allclose(update.state["m/w"][0, :2], [0.48, 0.49947368], atol=5e-9)
 
 
 def test_momentum_as_published_by_cs231n() -> None:
-    state, params = {"v/w": -published(0.6, 0.9) / 1e-3}, {"w": published(-0.4, 0.6)}
-    _, new = Momentum(lr=1e-3).update(state, params, {"w": published(-0.6, 0.4)}, step=1)
-    np.testing.assert_allclose(new["w"][0, :3], [0.1406, 0.20738947, 0.27417895], atol=5e-9)
+    params = model(w=published(-0.4, 0.6))
+    update = Update(Momentum(lr=1e-3), params)
+    update.state["v/w"][:] = -published(0.6, 0.9) / 1e-3
+    params.gradient.parts["w"][:] = published(-0.6, 0.4)
+    update(params.gradient, step=1)
+    np.testing.assert_allclose(
+        params.weights.now.parts["w"][0, :3], [0.1406, 0.20738947, 0.27417895], atol=5e-9
+    )
 
 
-@pytest.mark.parametrize("rule", [Sgd(0.1), Sgd(0.1, 0.9), Momentum(0.1), Adam()], ids=repr)
-def test_rules_are_pure_and_keep_the_dtype(rule: Rule) -> None:
-    params = {"w": np.ones((2, 3), dtype=np.float32), "frozen": np.ones(2, dtype=np.float32)}
-    gradients = {"w": np.full((2, 3), 0.5, dtype=np.float32)}
-    state = rule.start(params)
-    before = {name: value.copy() for name, value in state.items()}
-    new_state, new = rule.update(state, params, gradients, 1)
-    assert list(new) == ["w"]
-    assert new["w"].dtype == np.float32
-    assert {value.dtype for value in new_state.values()} <= {np.dtype(np.float32)}
-    assert (params["w"] == 1).all()
-    assert all((state[name] == value).all() for name, value in before.items())
+RULES: list[Rule] = [Sgd(0.1), Sgd(0.1, 0.9), Momentum(0.1), Adam()]
 
 
-def test_clipped_norm_is_the_bound() -> None:
-    gradients = {"a": np.array([3.0, 0.0]), "b": np.array(4.0)}
-    norm = global_norm(gradients)
-    assert norm == 5
-    assert global_norm(clip_by_norm(gradients, 1.0, norm)) == pytest.approx(1, rel=1e-15)
-    assert clip_by_norm(gradients, 5.0, norm)["a"] is gradients["a"]
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_what_a_loss_does_not_move_stays_with_its_state(rule: Rule) -> None:
+    class Turns(Model):
+        objectives = 2
+
+        def moves(self, objective: int) -> list[str]:
+            return ["a"] if objective == 0 else ["b", "c"]
+
+    params = Turns(specs(spec("x")), {"a": np.ones(3), "b": 1.0, "c": np.ones(2)}, {})
+    update = Update(rule, params)
+    params.gradient.flat[:] = 0.5
+    update(params.gradient, 1, 0)
+    update(params.gradient, 1, 1)
+    first = {**params.weights.now.parts, **update.state}
+    kept = {name: value.copy() for name, value in first.items()}
+    update(params.gradient, 2, 0)
+    for name, value in {**params.weights.now.parts, **update.state}.items():
+        assert (value == kept[name]).all() == (name.split("/")[-1] != "a"), name
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_a_move_keeps_the_dtype_and_can_be_undone(rule: Rule) -> None:
+    params = model(np.float32, w=np.ones((2, 3)))
+    update = Update(rule, params)
+    params.gradient.flat[:] = 0.5
+    update(params.gradient, 1)
+    before = {**params.weights.now.parts, **update.state}
+    kept = {name: value.copy() for name, value in before.items()}
+    update(params.gradient, 2)
+    moved = params.weights.now.flat.copy()
+    assert moved.dtype == np.float32
+    assert (moved != kept["w"].ravel()).all()
+    for _ in range(2):
+        update.undo()
+        for name, value in {**params.weights.now.parts, **update.state}.items():
+            np.testing.assert_array_equal(value, kept[name])
+    update(params.gradient, 2)
+    np.testing.assert_array_equal(params.weights.now.flat, moved)
+
+
+def test_assigning_outlives_an_undone_move() -> None:
+    params = model(a=[1.0, 2.0], b=3.0)
+    update = Update(Sgd(0.1), params)
+    params.gradient.flat[:] = 1.0
+    update(params.gradient, 1)
+    params.params["b"] = 7.0
+    update.undo()
+    assert params.weights.now.flat.tolist() == [1, 2, 7]
+
+
+class Given(Model):
+    """A loss of one whose gradients are given."""
+
+    def gradients(self, batch: Any, *, step: int, objective: int = 0) -> StepResult:
+        return self.result(1.0, a=[3.0, 0.0], b=4.0)
+
+
+@pytest.mark.parametrize(("limit", "norm"), [(None, 5.0), (1.0, 1.0), (5.0, 5.0), (6.0, 5.0)])
+def test_clipping_shrinks_the_norm_of_all_gradients_to_the_bound(limit: float | None, norm: float) -> None:
+    params = Given(specs(spec("x")), {"a": np.zeros(2), "b": 0.0}, {})
+    Descent(params, FitSettings(Sgd(1.0), clip=limit)).step(None)  # type: ignore[arg-type]
+    moved = params.weights.now.flat
+    assert math.hypot(*moved) == pytest.approx(norm, rel=1e-15)
+    np.testing.assert_allclose(moved / norm, [-0.6, 0, -0.8], rtol=1e-15)
 
 
 def test_norm_of_float32_does_not_overflow() -> None:
-    assert global_norm({"a": np.full(4, 1e30, dtype=np.float32)}) == pytest.approx(2e30, rel=1e-6)
-    assert math.isnan(global_norm({"a": np.array([1.0, np.inf])}))
+    norm = Norm(model(np.float32, w=np.zeros(4)))
+    assert norm(np.full(4, 1e30, np.float32)) == pytest.approx(2e30, rel=1e-6)
+    assert math.isnan(norm(np.array([1, 2, 3, np.inf], np.float32)))
+
+
+def test_norm_of_float64_does_not_overflow() -> None:
+    assert Norm(model(w=np.zeros(4)))(np.full(4, 1e300)) == pytest.approx(2e300, rel=1e-15)
+
+
+def test_a_layout_lies_in_the_order_given() -> None:
+    vector = Vector(Layout({"b": (2, 2), "none": (0, 3), "a": (), "c": (3,)}), np.dtype(np.float32))
+    vector.flat[:] = range(8)
+    assert vector.parts["b"].tolist() == [[0, 1], [2, 3]]
+    assert vector.parts["none"].shape == (0, 3)
+    assert vector.parts["a"].shape == ()
+    assert vector.layout.mask(["a", "none"]).tolist() == [False] * 4 + [True] + [False] * 3
+    vector.parts["c"][1] = -1
+    assert vector.flat.tolist() == [0, 1, 2, 3, 4, 5, -1, 7]

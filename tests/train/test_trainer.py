@@ -49,7 +49,7 @@ def test_a_step_is_the_rule_applied_to_the_gradient() -> None:
     batch = dataset.train.table.batch(np.arange(100))
     for _ in range(3):
         result = twin.gradients(batch, step=1)
-        for name, gradient in result.gradients.items():
+        for name, gradient in result.gradients.parts.items():
             velocity[name] = 0.9 * velocity[name] + gradient
             twin.params[name] = twin.params[name] - 0.1 * velocity[name]
     for name in twin.trainable:

@@ -1,0 +1,121 @@
+"""A program's losses, ready for training: their graphs read and write arrays that stay from step to step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphc.backend import Executable
+from graphc.driver.arrays import Feed, feed_spec, masked
+from graphc.driver.execution import Chunk, check_batch
+from graphc.driver.feeding import Feeder
+from graphc.driver.pipeline import LOSS
+from graphc.driver.streams import Carry
+from graphc.ir.op import Array
+from graphc.train.data import Batch
+from graphc.train.protocol import StepResult
+from graphc.train.state import Vector
+
+if TYPE_CHECKING:
+    from graphc.driver.program import Program
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A loss's executables, each with the arrays that its outputs go to."""
+
+    parts: tuple[tuple[Executable, dict[str, Array]], ...]
+    loss: Array
+    gradients: Vector
+    idle: tuple[str, ...]
+    """Parameters that this graph does not read, though the same loss's other graphs may."""
+    partial: tuple[str, ...]
+    """Parameters over a part of an axis: outside of it their gradients hold anything."""
+
+
+class Losses:
+    """The losses of a program in training mode."""
+
+    def __init__(self, program: Program) -> None:
+        spec, params = program.spec, program.params
+        self._program = program
+        self._feeder = Feeder(spec.inputs, lambda a, lengths: feed_spec(spec, a, lengths, program.real))
+        self._ready: dict[tuple[int, bool, bool, bool], _Ready] = {}
+        self._gradients: dict[int, Vector] = {}
+        self._statistics = Vector(params.averages.layout, program.real)
+        """What each running statistic was in the first loss's last batch."""
+        self._carry = Carry(spec.system, program.real)
+        self._chunk: Feed | None = None
+        """The first loss's last batch, if it was a chunk of a longer sequence."""
+
+    def gradients(self, batch: Batch, step: int, objective: int) -> StepResult:
+        """One loss and its gradients; the first loss also gives what `keep` takes over."""
+        execution = self._program.execution
+        fed = self._feeder(batch.arrays, batch.lengths)
+        check_batch(fed)
+        chunked = self._program.chunk is not None or bool(batch.carried)
+        ready = self.ready(objective, dense=fed.dense, chunked=chunked, continued=bool(batch.carried))
+        sequences: dict[str, Array] = {}
+        if objective == 0:
+            self._chunk = fed if chunked else None
+            sequences = self._carry.outputs(fed) if chunked else {}
+        chunk = Chunk(batch.carried) if batch.carried else None
+        run = execution.run(fed, None, step, batch.example_ids)
+        for number, (executable, out) in enumerate(ready.parts):
+            execution.call(
+                executable, fed, run, chunk, out if number or not sequences else {**out, **sequences}
+            )
+        for name in ready.idle:
+            ready.gradients.parts[name].fill(0.0)
+        for name in ready.partial:
+            part = ready.gradients.parts[name]
+            np.copyto(part, masked(part, self._program.spec.system.type(name), fed.lengths))
+        return StepResult(float(ready.loss), ready.gradients)
+
+    def keep(self) -> Mapping[str, Array]:
+        """See `Trainable.keep`."""
+        spec, params = self._program.spec, self._program.params
+        for name in spec.updates:
+            params.average(name, self._statistics.parts[name], spec.states[name].decay)
+        return self._carry.take(self._chunk) if self._chunk is not None else {}
+
+    def ready(self, objective: int, *, dense: bool, chunked: bool, continued: bool) -> _Ready:
+        """The executables of a loss, made when they are first asked for.
+
+        `chunked` says that the batch is a chunk of a longer sequence, `continued` that it is a later one.
+        """
+        key = (objective, dense, chunked, continued)
+        found = self._ready.get(key)
+        if found is None:
+            found = self._ready[key] = self._made(*key)
+        return found
+
+    def _made(self, objective: int, dense: bool, chunked: bool, continued: bool) -> _Ready:
+        program, system = self._program, self._program.spec.system
+        wrt = program.moves(objective)
+        units = program.spec.updates if objective == 0 else {}
+        sources = self._carry.sources if chunked and objective == 0 else []
+        made = program.pipeline.gradients(
+            "train",
+            wrt,
+            dense=dense,
+            names=list(dict.fromkeys([*units.values(), *sources])),
+            objective=objective,
+            continued=continued,
+        )
+        if objective not in self._gradients:
+            self._gradients[objective] = Vector(program.weights.layout, program.real)
+        vector = self._gradients[objective]
+        loss = np.zeros((), program.real)
+        first = {LOSS: loss, **{unit: self._statistics.parts[name] for name, unit in units.items()}}
+        parts = []
+        for number, (executable, found) in enumerate(made.parts):
+            out = {output: vector.parts[name] for name, output in found.names.items()}
+            parts.append((executable, out if number else {**first, **out}))
+        read = {name for _, found in made.parts for name in found.names}
+        partial = [name for name in wrt if not all(axis.is_full for axis in system.type(name).axes)]
+        idle = tuple(name for name in wrt if name not in read)
+        return _Ready(tuple(parts), loss, vector, idle, tuple(partial))
