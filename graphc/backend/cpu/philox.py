@@ -24,6 +24,12 @@ _ROUNDS = 10
 _WORD = ir.IntType(32)
 _WIDE = ir.IntType(64)
 
+_compiled = register_jitable(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_inlined = register_jitable(
+    error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True
+)
+"""LLVM would leave what is called twice outside of the loop, which then is not vectorized."""
+
 _log, _sqrt = FUNCTIONS["log"], FUNCTIONS["sqrt"]
 
 
@@ -68,13 +74,13 @@ def _product(builder: ir.IRBuilder, word: ir.Value, multiplier: int) -> tuple[ir
     return builder.trunc(builder.lshr(wide, _WIDE(32)), _WORD), builder.trunc(wide, _WORD)
 
 
-@register_jitable
+@_inlined
 def uniform(word: Any) -> Any:
     """A float64 in the open interval (0, 1) from 23 bits of a word; exact in float32 too."""
     return (types.float64(word >> types.uint32(9)) + 0.5) * 2.0**-23
 
 
-@register_jitable(forceinline=True)
+@_inlined
 def normals(first: Any, second: Any) -> Any:
     """Two standard normal numbers, float64, from two words (Box and Muller)."""
     radius = _sqrt(-2.0 * _log((types.float64(first) + 0.5) * 2.0**-32))
@@ -82,18 +88,18 @@ def normals(first: Any, second: Any) -> Any:
     return radius * cosine, radius * sine
 
 
-@register_jitable
+@_inlined
 def _four_uniform(words: Any) -> Any:
     return uniform(words[0]), uniform(words[1]), uniform(words[2]), uniform(words[3])
 
 
-@register_jitable(forceinline=True)
+@_inlined
 def _four_normal(words: Any) -> Any:
     return (*normals(words[0], words[1]), *normals(words[2], words[3]))
 
 
 def _filler(four: Any) -> Any:
-    @register_jitable
+    @_compiled
     def fill(out: Any, count: Any, a: Any, b: Any, c: Any, k: Any, m: Any) -> None:
         full = count // 4
         for block in range(full):
