@@ -13,7 +13,7 @@ from graphc.types import BATCH, Index, Length, TensorType
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value's elements are: its element at some coordinates is at offset + sum of coordinate * stride."""
+    """Where a value lies: an element at some coordinates is at offset + the sum of coordinate * stride."""
 
     buffer: Buffer
     offset: Expr
@@ -44,9 +44,9 @@ class Place:
 
 @dataclass
 class Memory:
-    """All the buffers and sizes of a program under construction, and the order in which axes are laid out.
+    """All the buffers and sizes of a program under construction, and the order of axes in memory.
 
-    Axes that loops run along come first, so that a step is one piece of memory; then the batch, then the others.
+    Axes that loops run along come first, so that a step is one piece of memory; then the batch, then others.
     """
 
     steps: frozenset[str]
@@ -128,7 +128,7 @@ class Memory:
     def laid_out(
         self, name: str, type: TensorType, *, role: Role = "work", source: str = "", leading: Expr = ONE
     ) -> Place:
-        """A new buffer for a value. Inputs and outputs lie as their type says; `leading` copies lie in a row."""
+        """A new buffer for a value, or for `leading` of them in a row. Inputs and outputs lie as typed."""
         axes = type.axes if role in ("input", "output") else self.order(type.axes)
         strides: dict[Index, Expr] = {}
         dims: list[Expr] = []

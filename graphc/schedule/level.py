@@ -1,0 +1,286 @@
+"""One level of a graph - its top, or the body of a loop - as steps.
+
+Every value is one of three: *inlined* into whatever reads it (movements, what is cheap or needed once), a
+*member* of a kernel, or the result of steps of its own (a product, a scatter, a loop, the parts of a join).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from graphc.ir.form import Element, Scatter
+from graphc.ir.graph import AnyNode, Graph, LoopNode, Node, Value
+from graphc.kernel.expr import Expr
+from graphc.ops.contraction import CONTRACT
+from graphc.ops.movement import CONCAT, STACK
+from graphc.ops.summing import REDUCE_SUM
+from graphc.schedule import costs, loops, scatters
+from graphc.schedule.groups import Copy, Group, Held, Member, Shape, Single, Space, assign
+from graphc.schedule.kernels import Writer
+from graphc.schedule.places import Memory, Place
+from graphc.schedule.products import packed_size, product, repacked, rows_are_examples, worthwhile
+from graphc.schedule.program import Buffer, Matrix, Pack, Product, Step
+from graphc.schedule.sites import Reader
+from graphc.schedule.views import joined_parts, view
+from graphc.types import BATCH, Index
+
+
+@dataclass(frozen=True)
+class Context:
+    """The loops around a level."""
+
+    steps: Mapping[Index, Expr] = field(default_factory=dict)
+    dense: bool = False
+    """No run has ragged lengths."""
+
+
+class Level:
+    """The scheduling of one level. `places` says where the values from outside lie."""
+
+    def __init__(self, graph: Graph, memory: Memory, places: Mapping[Value, Place], context: Context) -> None:
+        self.graph = graph
+        self.memory = memory
+        self.context = context
+        self.places: dict[Value, Place] = dict(places)
+        self.constants = frozenset[Buffer]()
+        """Buffers that do not change while the level's loop runs."""
+        self.producers: dict[Value, AnyNode] = {v: node for node in graph.nodes for v in node.results}
+        self.reader = Reader(memory, context.steps)
+        self.required: dict[Value, Held | None] = {}
+        """What is computed into a place of its own."""
+        self.parts: dict[Value, list[Copy]] = {}
+        """Of a join the parts that are not computed in their place."""
+        self.copies: list[Copy] = []
+        self.groups: list[Group | Single] = []
+        self.position: dict[Value, int] = {}
+        self.loops: dict[LoopNode, loops.Layout] = {}
+        self.repacked: dict[Node, tuple[Value, Value]] = {}
+        """Of products whose operands do not lie as matrices the copies that do."""
+        self.packed: dict[Matrix, Pack] = {}
+        """What products read again and again, packed before the level's loop begins."""
+
+    # ------------------------------------------------------------------------------------- places
+
+    def place(self, value: Value) -> Place:
+        """Where a value lies; from now on it does."""
+        if value not in self.places:
+            node = self.producers[value]
+            if isinstance(node, Node) and costs.is_view(node):
+                seen = view(node, self.place(node.operands[0]))
+                if seen is not None:
+                    self.places[value] = seen
+                    return seen
+            self.put(value, self.memory.laid_out(value.name or "v", value.type))
+        return self.places[value]
+
+    def put(self, value: Value, place: Place, held: Held | None = None) -> None:
+        """Compute a value at a place; of a join each part, if it has no place yet."""
+        self.places[value] = place
+        self.required[value] = held
+        node = self.producers[value]
+        if isinstance(node, Node) and node.op in (CONCAT, STACK):
+            self.parts[value] = []
+            for part, where in zip(node.operands, joined_parts(node, place), strict=True):
+                if self.takes_place(part) and part.type.axes == value.type.axes:
+                    self.put(part, where)
+                else:
+                    type_ = part.type.with_axes(value.type.axes)
+                    self.parts[value].append(Copy(part, where, type_))
+
+    def takes_place(self, value: Value, held: bool = False) -> bool:
+        """Whether a value can still be computed at a place that is given to it."""
+        node = self.producers.get(value)
+        if value in self.places or not isinstance(node, Node) or costs.is_view(node):
+            return False
+        return not held or (isinstance(node.op.form, Element) and not self._alone(node))
+
+    def store(self, value: Value, place: Place, held: Held | None = None) -> None:
+        """Have a value lie at a place, computed there or copied."""
+        if self.takes_place(value, held is not None):
+            self.put(value, place, held)
+        else:
+            self.copies.append(Copy(value, place, value.type, held))
+
+    def child(self, graph: Graph, places: Mapping[Value, Place], step: Mapping[Index, Expr]) -> Level:
+        """The level of a loop's body."""
+        return Level(graph, self.memory, places, replace(self.context, steps={**self.context.steps, **step}))
+
+    def base(self, value: Value) -> Value:
+        """What is looked at, of a value that is only a view."""
+        node = self.producers.get(value)
+        while isinstance(node, Node) and value not in self.required and costs.is_view(node):
+            value = node.operands[0]
+            node = self.producers.get(value)
+        return value
+
+    # ---------------------------------------------------------------------------------- scheduling
+
+    def schedule(self) -> None:
+        """Give every value its group. Outputs have their places, or are copied, already."""
+        for node in self.graph.nodes:
+            if isinstance(node, LoopNode):
+                self.loops[node] = loops.Layout(self, node)
+            elif node.op is CONTRACT and worthwhile(node):
+                self._lay_out_product(node)
+            elif self._alone(node):
+                self.place(node.result)
+        copied = [copy.source for copy in (*self.copies, *(c for some in self.parts.values() for c in some))]
+        inlined = costs.inlined(self.graph, self.required.keys(), copied)
+        for node in self.graph.nodes:
+            if isinstance(node, Node) and (node.result in inlined or self._looks(node)):
+                self.reader.inlined[node.result] = node
+            else:
+                self._take(node)
+        for copy in self.copies:
+            self.copy(copy)
+        self._give_places()
+
+    def _alone(self, node: Node) -> bool:
+        """Whether a node's result is made by steps of its own."""
+        if node.op is CONTRACT:
+            return worthwhile(node)
+        return isinstance(node.op.form, Scatter) or node.op in (CONCAT, STACK)
+
+    def _looks(self, node: Node) -> bool:
+        return costs.is_view(node) and node.result in self.places and node.result not in self.required
+
+    def _lay_out_product(self, node: Node) -> None:
+        places = [self.place(value) for value in (*node.operands, node.result)]
+        if product(node, places, self.memory) is None:
+            copies = tuple(Value(operand.type, "packed") for operand in node.operands)
+            self.places.update(zip(copies, repacked(node, self.memory), strict=True))
+            self.repacked[node] = (copies[0], copies[1])
+
+    def _take(self, node: AnyNode) -> None:
+        if isinstance(node, LoopNode):
+            layout = self.loops[node]
+            for copy in layout.starts():
+                self.copy(copy)
+            self._single(node.results, layout.schedule(), node.operands, layout.apart)
+        elif node.op in (CONCAT, STACK):
+            for copy in self.parts[node.result]:
+                self.copy(copy)
+            self.position[node.result] = len(self.groups) - 1
+        elif node.op is CONTRACT and worthwhile(node):
+            self._product(node)
+        elif isinstance(node.op.form, Scatter):
+            nest = scatters.scatter(self, node)
+            self._single(node.results, lambda: [nest.launch()], nest.reads, lambda: nest.apart)
+        else:
+            self._member(node)
+
+    def _product(self, node: Node) -> None:
+        operands = node.operands
+        if node in self.repacked:
+            for source, copied in zip(node.operands, self.repacked[node], strict=True):
+                space = Space.of(source.type, self.memory)
+                expr = self.reader.read(source, dict(space.axes), space.dims)
+                self._assign(Member(copied, source.type, space, expr, node.span))
+            operands = self.repacked[node]
+        self._single(
+            node.results,
+            lambda: [self._as_product(node, operands)],
+            operands,
+            lambda: rows_are_examples(node),
+        )
+
+    def _as_product(self, node: Node, operands: Sequence[Value]) -> Product:
+        places = [self.places[value] for value in (*operands, node.result)]
+        made = product(node, places, self.memory)
+        assert made is not None, node
+        if made.b.buffer not in self.constants or made.over:
+            return made
+        pack = self.packed.get(made.b)
+        if pack is None:
+            buffer = self.memory.buffer("panels", "real", packed_size(made.k, made.n))
+            pack = self.packed[made.b] = Pack(made.b, made.k, made.n, buffer)
+        return replace(made, packed=pack.packed)
+
+    def _assign(self, member: Member) -> None:
+        assign(self.groups, self.position, member)
+
+    def _single(
+        self,
+        results: Sequence[Value],
+        emit: Callable[[], list[Step]],
+        reads: Sequence[Value],
+        apart: Callable[[], bool],
+    ) -> None:
+        self.groups.append(Single(tuple(self.base(value) for value in reads), emit, apart))
+        for result in results:
+            self.position[result] = len(self.groups) - 1
+
+    def _member(self, node: Node) -> None:
+        value = node.result
+        space = Space.of(value.type, self.memory)
+        expr = self.reader.at(node, space.point, value.type.rank)
+        member = Member(value, value.type, space, expr, node.span, held=self.required.get(value))
+        member.shape = self._shape(node)
+        self._assign(member)
+
+    def _shape(self, node: Node) -> Shape:
+        """Whether it sums over outer coordinates: then rows are added to rows."""
+        indices = node.attrs.get("indices", ()) if node.op in (REDUCE_SUM, CONTRACT) else ()
+        if not indices or node.result.type.dtype != "real" or node.result in self._held():
+            return "row"
+        if node.result.type.rank:
+            labels = node.attrs.get("labels")
+            summed = node.attrs.get("dims") or (labels and {*labels[0], *labels[1]} - {*labels[2]})
+            return "row" if summed else "columns"
+        axes = self.memory.order({*node.result.type.axes, *indices})
+        return "columns" if axes and axes[-1] not in indices and not node.attrs.get("dims") else "row"
+
+    def _held(self) -> set[Value]:
+        return {value for value, held in self.required.items() if held is not None}
+
+    def copy(self, copy: Copy) -> None:
+        """Have a value stored at one more place, from here on."""
+        space = Space.of(copy.type, self.memory)
+        expr = self.reader.read(copy.source, dict(space.axes), space.dims)
+        self._assign(Member(None, copy.type, space, expr, place=copy.place, held=copy.held))
+
+    def _give_places(self) -> None:
+        """Members that are read from memory lie somewhere; the others are locals of their kernels."""
+        for group in self.groups:
+            if isinstance(group, Single):
+                for value in group.reads:
+                    if value in self.position:
+                        self.place(value)
+                continue
+            for member in group.members:
+                for entry in member.reads:
+                    inside = entry.value in group.spaces and group.kept_inside(member, entry)
+                    if not inside and entry.value in self.position:
+                        self.place(entry.value)
+        for group in self.groups:
+            if isinstance(group, Group):
+                for member in group.members:
+                    if member.value is not None:
+                        member.place = self._stored(group, member)
+
+    def _stored(self, group: Group, member: Member) -> Place | None:
+        assert member.value is not None
+        if member.value not in self.places and (member.nested or group.shape == "columns"):
+            self.place(member.value)
+        return self.places.get(member.value)
+
+    def steps(self, sliced: bool) -> list[Step]:
+        """The level's steps, in order."""
+        writer = Writer(self.memory, self.places)
+        found: list[Step] = []
+        for group in self.groups:
+            if isinstance(group, Group):
+                found.append(writer.launch(group, sliced))
+            else:
+                found += group.emit()
+        return found
+
+    def examples_are_apart(self) -> bool:
+        """Whether all that the level does, it does for each example by itself."""
+        return all(self._apart(group) for group in self.groups)
+
+    def _apart(self, group: Group | Single) -> bool:
+        if isinstance(group, Group):
+            return any(index == BATCH for index, _ in group.outer)
+        return group.apart()

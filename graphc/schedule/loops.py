@@ -1,0 +1,204 @@
+"""Recurrences: a loop node as a `Repeat` of the steps of its body.
+
+A carry lies in a ring of rows. Two rows are enough, one to read and one to write; where the states of all
+steps are kept anyway the ring has a row for each of them and one for the start, so that nothing is ever copied:
+the state before a step is the row that the step before has written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from graphc.ir.graph import LoopNode, Value
+from graphc.kernel.expr import ONE, ZERO, Const, Expr, Load, Name, add, compare, remainder, subtract
+from graphc.kernel.nest import Statement, Store
+from graphc.schedule.groups import Copy, Held, Space
+from graphc.schedule.kernels import Writer, loop_nest
+from graphc.schedule.places import Memory, Place
+from graphc.schedule.program import Launch, Repeat, Step
+from graphc.schedule.sites import Entry
+from graphc.types import BATCH, TensorType
+
+if TYPE_CHECKING:
+    from graphc.schedule.level import Level
+
+
+@dataclass(frozen=True)
+class Ring:
+    """The rows of a carry: `whole` for all steps, or two in turns."""
+
+    place: Place
+    """The first row."""
+    row: Expr
+    """The number of elements of a row."""
+    whole: bool
+
+    def at(self, number: Expr) -> Place:
+        return self.place.moved((number if self.whole else remainder(number, Const(2))) * self.row)
+
+
+@dataclass
+class Frame:
+    """A loop under way: its step, how many rows it has done, and where everything lies."""
+
+    node: LoopNode
+    step: Name
+    extent: Expr
+
+    @property
+    def done(self) -> Expr:
+        """The steps that were taken before this one: also the ring's row that the state is read from."""
+        return subtract(self.extent - 1, self.step) if self.node.loop.reverse else self.step
+
+    def row_before(self, ring: Ring) -> Place:
+        """Whole rings go by position: a step reads row p - 1 and writes p, or p and p - 1 if reversed."""
+        if ring.whole and self.node.loop.reverse:
+            return ring.at(self.step + 1)
+        return ring.at(self.done)
+
+    def row_after(self, ring: Ring) -> Place:
+        if ring.whole and self.node.loop.reverse:
+            return ring.at(self.step)
+        return ring.at(add(self.done, ONE))
+
+    def first(self, ring: Ring) -> Place:
+        return ring.at(self.extent if ring.whole and self.node.loop.reverse else ZERO)
+
+    def last(self, ring: Ring) -> Place:
+        return ring.at(ZERO if ring.whole and self.node.loop.reverse else self.extent)
+
+    def stacked(self, ring: Ring, shift: int) -> Place:
+        """The states of a whole ring as a sequence; `shift` 1 for those after each step."""
+        forwards = not self.node.loop.reverse
+        start = ring.at(Const(shift if forwards else 1 - shift))
+        return replace(start, axes={self.node.loop.index: ring.row, **start.axes})
+
+
+class Layout:
+    """Where a loop's carries and stacks lie, settled before what reads them is scheduled."""
+
+    def __init__(self, level: Level, node: LoopNode) -> None:
+        loop, memory = node.loop, level.memory
+        self.level, self.node = level, node
+        self.frame = frame = Frame(node, Name(f"t{len(level.context.steps)}"), memory.extent(loop.index))
+        constants, sequences, _ = loop.split(node.operands)
+        own = loop.split(loop.body.inputs)
+        self.inner: dict[Value, Place] = {
+            value: level.place(operand) for value, operand in zip(own[0], constants, strict=True)
+        }
+        self.constants = frozenset(place.buffer for place in self.inner.values())
+        for value, operand in zip(own[1], sequences, strict=True):
+            self.inner[value] = level.place(operand).without(loop.index, frame.step)
+        outputs = loop.body_outputs
+        stacked = outputs[loop.carries :]
+        self.carries = own[2]
+        self.rings = [
+            _ring(memory, value, value in stacked or after in stacked, frame.extent)
+            for value, after in zip(own[2], outputs, strict=False)
+        ]
+        for value, ring in zip(own[2], self.rings, strict=True):
+            self.inner[value] = frame.row_before(ring)
+        self.stacks = _stacks(level, frame, self.rings)
+        views = loop.body.inputs[len(loop.body.inputs) - len(loop.histories) :]
+        for view, number in zip(views, loop.histories, strict=True):
+            stack = node.results[loop.carries + number].type
+            (bound,) = (axis for axis in view.type.axes if axis not in stack.axes)
+            self.inner[view] = self.stacks[number].renamed(loop.index, bound)
+        for result, ring in zip(node.results, self.rings, strict=False):
+            level.places[result] = frame.last(ring)
+        for result, place in zip(node.results[loop.carries :], self.stacks, strict=True):
+            level.places[result] = place
+
+    def starts(self) -> list[Copy]:
+        """The first rows of the rings."""
+        _, _, given = self.node.loop.split(self.node.operands)
+        return [
+            Copy(start, self.frame.first(ring), carry.type)
+            for start, ring, carry in zip(given, self.rings, self.carries, strict=True)
+        ]
+
+    def schedule(self) -> Callable[[], list[Step]]:
+        """Schedule the body; what comes back makes the loop's steps when all places are known."""
+        loop, frame = self.node.loop, self.frame
+        self.body = body = self.level.child(loop.body, self.inner, {loop.index: frame.step})
+        kept = {ring.place.buffer for ring in self.rings}
+        body.constants = self.constants - kept - {place.buffer for place in self.stacks}
+        outputs = loop.body_outputs
+        for value, ring, carry in zip(outputs, self.rings, self.carries, strict=False):
+            body.store(value, frame.row_after(ring), _held(body, frame, value, carry))
+        for value, place in zip(outputs[loop.carries :], self.stacks, strict=True):
+            at = place.without(loop.index, frame.step)
+            if body.places.get(value) != at:
+                body.store(value, at)
+        body.schedule()
+        return self._steps
+
+    def apart(self) -> bool:
+        return self.body.examples_are_apart()
+
+    def _steps(self) -> list[Step]:
+        loop, memory = self.node.loop, self.level.memory
+        writer = Writer(memory, self.level.places)
+        sliced = self.body.examples_are_apart()
+        steps = tuple(self.body.steps(sliced))
+        batch = memory.extent(BATCH) if sliced else None
+        made = Repeat(self.frame.step, self.frame.extent, loop.reverse, steps, sliced, batch)
+        read = list(dict.fromkeys(loop.histories))
+        zeros = [_zeros(writer, self.stacks[n], self.node.results[loop.carries + n].type) for n in read]
+        return [*zeros, *self.body.packed.values(), made]
+
+
+def _ring(memory: Memory, value: Value, whole: bool, extent: Expr) -> Ring:
+    rows = extent + 1 if whole else Const(2)
+    place = memory.laid_out(value.name or "state", value.type, leading=rows)
+    row: Expr = ONE
+    for index in value.type.axes:
+        row = row * memory.extent(index)
+    for dim in value.type.shape:
+        row = row * dim.value
+    return Ring(place, row, whole)
+
+
+def _stacks(level: Level, frame: Frame, rings: list[Ring]) -> list[Place]:
+    """Where each stack lies: in a ring, where a sequence came from, or in a buffer of its own."""
+    loop = frame.node.loop
+    _, sequences, carries = loop.split(loop.body.inputs)
+    _, given, _ = loop.split(frame.node.operands)
+    outputs = loop.body_outputs
+    found: list[Place] = []
+    for value, result in zip(outputs[loop.carries :], frame.node.results[loop.carries :], strict=True):
+        after = [ring for ring, next_ in zip(rings, outputs, strict=False) if next_ is value]
+        before = [ring for ring, carry in zip(rings, carries, strict=True) if carry is value]
+        if before:
+            found.append(frame.stacked(before[0], 0))
+        elif after:
+            found.append(frame.stacked(after[0], 1))
+        elif value in sequences:
+            found.append(level.place(given[sequences.index(value)]))
+        else:
+            found.append(level.memory.laid_out(result.name or "stack", result.type))
+    return found
+
+
+def _held(body: Level, frame: Frame, value: Value, carry: Value) -> Held | None:
+    """Where no step happens for an example, its state stays the same."""
+    index = frame.node.loop.index
+    if body.context.dense or index.length.is_fixed or BATCH not in value.type.axes:
+        return None
+    space = Space.of(carry.type, body.memory)
+    lengths = body.memory.shared("lengths", index.length.name, "int", body.memory.extent(BATCH))
+    own = Load(lengths.name, dict(space.axes)[BATCH], "int")
+    old = Entry(carry, tuple(space.axes), space.dims, carry.type.dtype)
+    return compare("<", frame.step, own), old
+
+
+def _zeros(writer: Writer, place: Place, type_: TensorType) -> Launch:
+    """A history is zero where nothing has been written yet."""
+    space = Space.of(type_, writer.memory)
+    zero = Const(0.0 if type_.dtype == "real" else 0, type_.dtype)
+    body: list[Statement] = [Store(place.buffer.name, place.at(dict(space.axes), space.dims), zero)]
+    loops = [(name, writer.memory.extent(i), n == 0) for n, (i, name) in enumerate(space.axes)]
+    loops += [(name, Const(d.value), False) for name, d in zip(space.dims, type_.shape, strict=True)]
+    return writer.kernel("zeros", loop_nest(loops, body))
