@@ -65,14 +65,13 @@ WIDE = 4
 class _Emitter:
     """A function of the module under construction; operations on vectors of one type."""
 
-    def __init__(self, module: ir.Module, registers: Registers, real: types.Float) -> None:
-        self.module = module
+    def __init__(self, builder: ir.IRBuilder, registers: Registers, real: types.Float) -> None:
+        self.builder = builder
         self.scalar = ir.FloatType() if real is types.float32 else ir.DoubleType()
         self.lanes = registers.lanes(real)
         self.vector = ir.VectorType(self.scalar, self.lanes)
         self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
         self.fused = registers.fused
-        self.builder = ir.IRBuilder()
 
     def function(self, name: str, result: ir.Type, arguments: list[ir.Type]) -> tuple[ir.Function, bool]:
         """The function of this name, and whether it is new and still to be given a body.
@@ -80,10 +79,11 @@ class _Emitter:
         Each compiled module carries its own copy; `linkonce_odr` says that they are all the same.
         """
         name = f"graphc_{name}_{self.scalar.intrinsic_name}x{self.lanes}"
-        known = self.module.globals.get(name)
+        module = self.builder.module
+        known = module.globals.get(name)
         if known is not None:
             return known, False
-        function = ir.Function(self.module, ir.FunctionType(result, arguments), name)
+        function = ir.Function(module, ir.FunctionType(result, arguments), name)
         function.linkage = "linkonce_odr"
         function.attributes.add("noinline")
         function.attributes.add("optsize")
@@ -98,7 +98,9 @@ class _Emitter:
     def broadcast(self, value: ir.Value) -> ir.Value:
         undefined = ir.Constant(self.vector, ir.Undefined)
         first = self.builder.insert_element(undefined, value, _LANE(0))
-        return self.builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_LANE, self.lanes), None))
+        return self.builder.shuffle_vector(
+            first, undefined, ir.Constant(ir.VectorType(_LANE, self.lanes), None)
+        )
 
     def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         """a * b + c. Where the machine cannot round once, `llvm.fma` would be a library call for each lane."""
@@ -106,7 +108,7 @@ class _Emitter:
             return self.builder.fadd(self.builder.fmul(a, b), c)
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         name = f"llvm.fma.v{self.lanes}{self.scalar.intrinsic_name}"
-        fma = self.module.declare_intrinsic(name, (), kind)
+        fma = self.builder.module.declare_intrinsic(name, (), kind)
         return self.builder.call(fma, [a, b, c])
 
     def _vectors(self, pointer: ir.Value) -> ir.Value:
@@ -130,8 +132,7 @@ def _tile_function(emit: _Emitter, rows: int, panels: int) -> ir.Function:
     entry, load, start, loop, done = (
         function.append_basic_block(name) for name in ("entry", "load", "start", "loop", "done")
     )
-    build = emit.builder
-    build.position_at_end(entry)
+    build = emit.builder = ir.IRBuilder(entry)
     a_rows = _rows(build, a, rsa, used, rows)
     c_tile = [
         build.gep(row, [_INT(emit.lanes * v)])
@@ -173,7 +174,9 @@ def _tile_function(emit: _Emitter, rows: int, panels: int) -> ir.Function:
     return function
 
 
-def _rows(build: ir.IRBuilder, start: ir.Value, stride: ir.Value, used: ir.Value, rows: int) -> list[ir.Value]:
+def _rows(
+    build: ir.IRBuilder, start: ir.Value, stride: ir.Value, used: ir.Value, rows: int
+) -> list[ir.Value]:
     """Pointers to the rows of a tile. Rows that are not used repeat the last one.
 
     They compute and store the same numbers once more, which is cheaper than a tile for each number of rows.
@@ -212,7 +215,7 @@ def micro_kernel(rows: int, panels: int, registers: Registers = HOST) -> Any:
         )
 
         def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            emitter = _Emitter(builder.module, registers, signature.args[0].dtype)
+            emitter = _Emitter(builder, registers, signature.args[0].dtype)
             builder.call(_tile_function(emitter, rows, panels), arguments)
             return context.get_dummy_value()
 
@@ -238,8 +241,7 @@ def _dot_function(emit: _Emitter) -> ir.Function:
         return function
     a, b, blocks = function.args
     entry, loop, done = (function.append_basic_block(name) for name in ("entry", "loop", "done"))
-    build = emit.builder
-    build.position_at_end(entry)
+    build = emit.builder = ir.IRBuilder(entry)
     build.cbranch(build.icmp_signed(">", blocks, _INT(0)), loop, done)
 
     build.position_at_end(loop)
@@ -279,7 +281,35 @@ def dot_blocks(typing: Any, a: Any, b: Any, blocks: Any) -> Any:
     """The sum of a[i] * b[i] over `blocks` blocks of `DOT_VECTORS` vectors each, in an order that never changes."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        emitter = _Emitter(builder.module, HOST, signature.args[0].dtype)
+        emitter = _Emitter(builder, HOST, signature.args[0].dtype)
         return builder.call(_dot_function(emitter), arguments)
 
     return a.dtype(a, a, types.int64), emit
+
+
+@intrinsic
+def move(typing: Any, source: Any, target: Any) -> Any:
+    """Copy one vector."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        emitter = _Emitter(builder, HOST, signature.args[0].dtype)
+        emitter.store(emitter.load(arguments[0]), arguments[1])
+        return context.get_dummy_value()
+
+    return types.void(source, source), emit
+
+
+@intrinsic
+def outlined(typing: Any) -> Any:
+    """Keep the function in which this stands out of its callers, and small.
+
+    It is for functions whose work is in kernels: unrolled copies of their loops at every call would take seconds to
+    compile, and no product would be faster.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        for attribute in ("noinline", "optsize"):
+            builder.function.attributes.add(attribute)
+        return context.get_dummy_value()
+
+    return types.void(), emit
