@@ -50,7 +50,8 @@ class Site(Protocol):
         """An element of an operand.
 
         `dims` are its coordinates in the operand's dims: those of the point if not given. Along each of
-        the operand's own indices it is read where the point stands, unless `axes` has another coordinate.
+        the operand's own indices it is read where the point stands, unless `axes` has another coordinate
+        (what it says of other indices does not matter).
 
         Whether an index is empty only the run knows: where it is, a clamped coordinate is 0, and memory
         has room for that as if each extent were at least 1.
@@ -103,9 +104,9 @@ class Element:
 
 
 def pointwise(scalar: str) -> Element:
-    """The form of an elementwise op: an expression of its operands `a`, `b`, `c`, ... (see `kernel/parse.py`).
+    """The form of an elementwise op: an expression of its operands, which it calls `a`, `b`, `c`, ...
 
-    An operand that is a scalar is the same for all elements.
+    See `kernel/parse.py`. An operand that is a scalar is the same for all elements.
     """
 
     def at(site: Site) -> Expr:

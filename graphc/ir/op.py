@@ -110,7 +110,7 @@ class Op:
     scalar: the reverse walk sums those out. It must not be added to anything: accumulation is the walk's."""
     oracle: Oracle
     samples: Callable[[], Iterable[Sample]]
-    form: Form | None = None
+    form: Form
     """What an element of the result is, for code generators."""
 
     @property

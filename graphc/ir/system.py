@@ -12,12 +12,18 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from graphc.diagnostics import Diagnostic, Span
+from graphc.ir.form import Element, Site
 from graphc.ir.graph import AnyNode, Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, non_differentiable
+from graphc.kernel.expr import Expr
 from graphc.types import Affine, Index, TensorType
 
 
 def _never(frame: Frame, attrs: Attrs, *arrays: Array) -> Array:
+    raise AssertionError("a read of a unit was not lowered")
+
+
+def _no_form(site: Site) -> Expr:
     raise AssertionError("a read of a unit was not lowered")
 
 
@@ -27,6 +33,7 @@ READ = Op(
     vjp=non_differentiable,
     oracle=_never,
     samples=lambda: (),
+    form=Element(_no_form),
 )
 """`read(positions...; unit, subscripts, type)`: the unit's value at a position of each of its indices.
 

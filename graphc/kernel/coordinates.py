@@ -41,7 +41,7 @@ def regrouped(coordinates: Sequence[Expr], sizes: Sequence[int], wanted: Sequenc
     """
     if 0 in sizes:
         return [ZERO] * len(wanted)
-    found = [ZERO] * len(wanted)
+    found: list[Expr] = [ZERO] * len(wanted)
     for old, new in _groups(sizes, wanted):
         number = flat([coordinates[i] for i in old], [sizes[i] for i in old])
         for place, coordinate in zip(new, unflat(number, [wanted[i] for i in new]), strict=True):

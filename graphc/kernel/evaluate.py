@@ -71,6 +71,9 @@ FUNCTIONS: Functions = {
 """Operators and functions on scalars. What random draws are made of stands in `ops/philox.py`."""
 
 
+_COMBINE: Functions = {"sum": operator.add, "prod": operator.mul, "max": np.maximum, "min": np.minimum}
+
+
 @dataclass
 class Evaluator:
     """Evaluates expressions: `names` are what names stand for, `arrays` the buffers, in C order.
@@ -116,9 +119,8 @@ class Evaluator:
         if expr.kind in ("argmax", "argmin"):
             return _winner(expr.kind, values)
         total = self._as(expr.dtype, neutral(expr.kind, expr.dtype))
-        combine = {"sum": operator.add, "prod": operator.mul, "max": np.maximum, "min": np.minimum}
         for value in values:
-            total = combine[expr.kind](total, value)
+            total = _COMBINE[expr.kind](total, value)
         return total
 
     def _points(self, expr: Reduce, names: Mapping[str, Any]) -> Iterator[Mapping[str, int]]:

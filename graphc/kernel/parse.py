@@ -31,8 +31,9 @@ def parse(text: str, operands: Sequence[Expr], dtype: DType) -> Expr:
     """The expression that `text` is in the operands, which it calls `a`, `b`, `c`, ...
 
     The syntax is Python's: numbers, the operators `+ - * /`, one comparison at a time, `and`, `or`, `not`,
-    and calls (`mod(a, b)` among them: `%` is for coordinates, which are never negative). A call has the dtype of its operands, except `select(condition, x, y)` and `cast(x)`,
-    which gives `dtype`. Raises ValueError for anything else, and where ints meet reals.
+    and calls (`mod(a, b)` among them: `%` is for coordinates, which are never negative). A call has the dtype
+    of its operands, except `select(condition, x, y)` and `cast(x)`, which gives `dtype`. Raises ValueError
+    for anything else, and where ints meet reals.
     """
     return _Reader(text, dict(zip(ascii_lowercase, operands, strict=False)), dtype).read(_tree(text))
 

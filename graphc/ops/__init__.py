@@ -22,11 +22,12 @@ from graphc.ops import (
     reduction,
     softmax,
     summing,
+    windows,
 )
 
 FAMILIES = (
     *(leaf, elementwise, summing, first, reduction, softmax, contraction),
-    *(movement, indexing, convolution, pooling, random),
+    *(movement, indexing, windows, convolution, pooling, random),
 )
 
 

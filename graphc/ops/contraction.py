@@ -126,7 +126,10 @@ def _contract_form(site: Site) -> Expr:
         x, y = (site.read(i, [at[label] for label in labels], axes) for i, labels in enumerate((left, right)))
         return x * y
 
-    extents = [*(site.extent(index) for index in indices), *(sizes[label] for label in summed)]
+    extents: list[Expr | int] = [
+        *(site.extent(index) for index in indices),
+        *(sizes[label] for label in summed),
+    ]
     return site.reduce("sum", extents, body) if extents else body(())
 
 

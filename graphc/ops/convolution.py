@@ -14,15 +14,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphc.ir.builder import Builder
+from graphc.ir.form import Expanded
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample, TypeFault
-from graphc.ops.contraction import contracted
+from graphc.ops.contraction import CONTRACT, contracted
 from graphc.ops.examples import B_T, C, H, K, T, Z, real
 from graphc.ops.masking import masked
 from graphc.ops.pooling import AVERAGE_POOL, MAX_POOL
 from graphc.ops.rules import require_dtype, shape_text, size_text, union_axes
 from graphc.ops.summing import spread_over
-from graphc.ops.windows import folded, output_size, padded, windows
+from graphc.ops.windows import FOLD, WINDOWS, folded, output_size, padded, windows
 from graphc.types import BATCH, Dim, TensorType
 
 __all__ = ["AVERAGE_POOL", "CONV", "CONV_FILTER_GRADIENT", "CONV_INPUT_GRADIENT", "MAX_POOL", "OPS"]
@@ -97,6 +98,14 @@ def _filter_cotangent(b: Builder, node: Node, x: Value, g: Value, f: TensorType,
     return b(CONV_FILTER_GRADIENT, x, g, sizes=f.shape[2:], indices=extra, **_geometry(node.attrs))
 
 
+def _conv_nodes(b: Builder, node: Node) -> Value:
+    x, f = node.operands
+    outs, inner = _labels(len(node.attrs["stride"]))
+    parts = b(WINDOWS, x, sizes=f.type.shape[2:], **_geometry(node.attrs))
+    labels = (("c", *outs, *inner), ("k", "c", *inner), ("k", *outs))
+    return b(CONTRACT, parts, f, labels=labels, indices=())
+
+
 def _samples() -> Iterable[tuple[TensorType, TensorType, Attrs]]:
     """Inputs and filters, and how they meet."""
     n, m, k = Dim.named("N", 5), Dim.named("M", 4), Dim.named("k", 2)
@@ -122,6 +131,7 @@ CONV = Op(
     vjp=_conv_vjp,
     oracle=_conv,
     samples=lambda: [Sample((x, f), attrs) for x, f, attrs in _samples()],
+    form=Expanded(_conv_nodes),
 )
 """`conv(x, f; stride, pad, dilation)`: the inner product of each filter with each window of the input."""
 
@@ -141,6 +151,14 @@ def _input_gradient(frame: Frame, attrs: Attrs, g: Array, f: Array) -> Array:
     return folded(parts, [size.value for size in attrs["sizes"]], attrs)
 
 
+def _input_gradient_nodes(b: Builder, node: Node) -> Value:
+    g, f = node.operands
+    outs, inner = _labels(len(node.attrs["stride"]))
+    labels = (("k", *outs), ("k", "c", *inner), ("c", *outs, *inner))
+    parts = b(CONTRACT, g, f, labels=labels, indices=())
+    return b(FOLD, parts, **node.attrs)
+
+
 def _input_gradient_vjp(b: Builder, node: Node, x: Value) -> Cotangents:
     g, f = node.operands
     return [b(CONV, x, f, **_geometry(node.attrs)), _filter_cotangent(b, node, x, g, f.type, x)]
@@ -154,6 +172,7 @@ CONV_INPUT_GRADIENT = Op(
     samples=lambda: [
         Sample((_conv_type((x, f), attrs), f), {"sizes": x.shape[1:], **attrs}) for x, f, attrs in _samples()
     ],
+    form=Expanded(_input_gradient_nodes),
 )
 """`conv_input_gradient(g, f; sizes, stride, pad, dilation)`: what `conv` does to g, turned round."""
 
@@ -171,6 +190,14 @@ def _filter_gradient(frame: Frame, attrs: Attrs, x: Array, g: Array) -> Array:
     sizes = [size.value for size in attrs["sizes"]]
     parts = windows(padded(x, attrs["pad"]), sizes, attrs["stride"], attrs["dilation"])
     return contracted(frame, (parts, ("c", *outs, *inner)), (g, ("k", *outs)), ("k", "c", *inner))
+
+
+def _filter_gradient_nodes(b: Builder, node: Node) -> Value:
+    x, g = node.operands
+    outs, inner = _labels(len(node.attrs["stride"]))
+    parts = b(WINDOWS, x, sizes=node.attrs["sizes"], **_geometry(node.attrs))
+    labels = (("c", *outs, *inner), ("k", *outs), ("k", "c", *inner))
+    return b(CONTRACT, parts, g, labels=labels, indices=node.attrs["indices"])
 
 
 def _filter_gradient_vjp(b: Builder, node: Node, f: Value) -> Cotangents:
@@ -194,6 +221,7 @@ CONV_FILTER_GRADIENT = Op(
     vjp=_filter_gradient_vjp,
     oracle=_filter_gradient,
     samples=_filter_gradient_samples,
+    form=Expanded(_filter_gradient_nodes),
 )
 """`conv_filter_gradient(x, g; sizes, indices, stride, pad, dilation)`: g with each window of x.
 

@@ -96,9 +96,9 @@ def _box_muller(first: int, second: int, odd: int) -> float:
 SCALARS: Mapping[str, Callable[..., float]] = {"philox_word": _philox_word, "box_muller": _box_muller}
 """Functions of the kernel language.
 
-`philox_word(word, a, b, c, d, k, m)` is one of the four words of the counter (a, b, c, d) and the key (k, m),
-an int; `box_muller(first, second, odd)` the first or, if `odd` is 1, the second of the normal numbers that two
-words give, computed in double precision.
+`philox_word(word, a, b, c, d, k, m)` is word 0, 1, 2 or 3, an int, of the counter (a, b, c, d) and the key
+(k, m); of what is given for these the lowest 32 bits count. `box_muller(first, second, odd)` is the first or,
+if `odd` is 1, the second of the normal numbers that two words give, computed in double precision.
 """
 
 

@@ -13,10 +13,17 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from graphc.ir.builder import Builder
+from graphc.ir.form import Element, Expanded, Site
+from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample, TypeFault, TypeRule, non_differentiable
+from graphc.kernel.coordinates import constant, flat
+from graphc.kernel.expr import ZERO, Const, Expr, Name, apply, call, cast, compare, select
+from graphc.ops.elementwise import MUL
 from graphc.ops.examples import B_T, C, D, H, K, T, U, Z, integer, real
 from graphc.ops.philox import Words, draw_words, normals, split, stream_key, uniforms
 from graphc.ops.rules import kind_text, require_dtype, union_axes
+from graphc.ops.summing import REDUCE_SUM
 from graphc.types import BATCH, DType, TensorType
 
 
@@ -89,12 +96,50 @@ def _places(parameter: tuple[TensorType, ...] = ()) -> Callable[[], Iterable[Sam
     return samples
 
 
+# The same for one element, in the kernel language.
+
+
+def _word(word: Expr, counter: Sequence[Expr], key: tuple[Expr, Expr]) -> Expr:
+    return call("philox_word", word, *counter, *key, dtype="int")
+
+
+def _words_at(site: Site, first: int) -> Callable[[Expr], Expr]:
+    """The words that are drawn at this point, by number; coordinates are the operands from `first` on."""
+    key, point = site.draw_key(site.attrs["stream"]), list[Expr]()
+    if site.attrs["per_example"]:
+        number = site.example_id()
+        point += [number % 2**32, number // 2**32]
+    point += [site.read(i, ()) for i in range(first, len(site.types))]
+    while len(point) > 3:
+        low, high, *rest = (_word(Const(i), point[:4], key) for i in range(4))
+        key, point = (low, high), [*rest, *point[4:]]
+    around = [*point, *[ZERO] * (3 - len(point))]
+    return lambda number: _word(number % 4, [number // 4, *around], key)
+
+
+def _real(value: float) -> Const:
+    return constant("real", value)
+
+
+def _uniform_at(site: Site, first: int = 0) -> Expr:
+    """A number in (0, 1) by 23 bits of a word, which is exact in float32 too."""
+    word = _words_at(site, first)(flat(site.dims, site.out.sizes))
+    return (cast("real", word // 2**9) + _real(0.5)) * _real(2.0**-23)
+
+
+def _normal_at(site: Site) -> Expr:
+    words, number = _words_at(site, 0), flat(site.dims, site.out.sizes)
+    even = number // 2 * 2
+    return call("box_muller", words(even), words(even + 1), number % 2)
+
+
 UNIFORM = Op(
     name="uniform",
     infer=_draw_type("uniform", 0),
     vjp=non_differentiable,
     oracle=_uniform,
     samples=_places(),
+    form=Element(_uniform_at),
 )
 """Between 0 and 1, neither included."""
 
@@ -104,6 +149,7 @@ NORMAL = Op(
     vjp=non_differentiable,
     oracle=_normal,
     samples=_places(),
+    form=Element(_normal_at),
 )
 """Mean 0, variance 1."""
 
@@ -124,6 +170,11 @@ def _bernoulli(frame: Frame, attrs: Attrs, p: Array, *coordinates: Array) -> Arr
     return np.asarray(_numbers(frame, attrs, coordinates) < chance, frame.real)
 
 
+def _bernoulli_at(site: Site) -> Expr:
+    chance = site.read(0, site.dims if site.types[0].rank else ())
+    return select(compare("<", _uniform_at(site, first=1), chance), _real(1), _real(0))
+
+
 BERNOULLI = Op(
     name="bernoulli",
     infer=_bernoulli_type,
@@ -139,6 +190,7 @@ BERNOULLI = Op(
             {1: (1, 2, 3)},
         ),
     ],
+    form=Element(_bernoulli_at),
 )
 """`bernoulli(p, coordinates...)`: real, 1 with probability p and else 0."""
 
@@ -153,12 +205,22 @@ def _categorical_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 def _categorical(frame: Frame, attrs: Attrs, p: Array, *coordinates: Array) -> Array:
     chances = _aligned(frame, p, frame.types[0].rank)
-    sums = np.cumsum(chances, axis=-1)
-    total = sums[..., -1:]
-    reached = _numbers(frame, attrs, coordinates)[..., np.newaxis] * total
+    return _class(chances, _numbers(frame, attrs, coordinates) * np.sum(chances, axis=-1))
+
+
+def _class(chances: Array, level: Array) -> Array:
+    """The first class with which the running sum of the chances exceeds the level."""
+    passed = np.sum(np.cumsum(chances, axis=-1) <= level[..., np.newaxis], axis=-1)
     # Rounding may lead past the last class that has a chance.
-    last = np.sum(sums < total, axis=-1)
-    return np.asarray(np.minimum(np.sum(sums <= reached, axis=-1), last), np.int64)
+    last = np.max(np.where(chances > 0, np.arange(chances.shape[-1]), 0), axis=-1, initial=0)
+    return np.asarray(np.minimum(passed, last), np.int64)
+
+
+def _categorical_nodes(b: Builder, node: Node) -> Value:
+    p, *coordinates = node.operands
+    uniform = b(UNIFORM, *coordinates, **node.attrs)
+    level = b(MUL, uniform, b(REDUCE_SUM, p, dims=(p.type.rank - 1,), indices=()))
+    return b(CLASS_AT, p, level)
 
 
 CATEGORICAL = Op(
@@ -176,6 +238,7 @@ CATEGORICAL = Op(
         Sample((real(shape=(H, D)),), {"stream": "s", "shape": (H,), "per_example": True}, (0.1, 0.9)),
         Sample((real(K, shape=(C,)),), {"stream": "s", "shape": (), "per_example": False}, (0.1, 0.9)),
     ],
+    form=Expanded(_categorical_nodes),
 )
 """`categorical(p, coordinates...)`: the number of a class, from 0, drawn with probabilities p (last dim).
 
@@ -183,4 +246,43 @@ They need not sum to one.
 """
 
 
-OPS = (UNIFORM, NORMAL, BERNOULLI, CATEGORICAL)
+def _class_at_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    return types[0].with_shape(types[0].shape[:-1]).with_axes(union_axes(types)).with_dtype("int")
+
+
+def _class_at_form(site: Site) -> Expr:
+    """Quadratic in the number of classes: each running sum is made anew, which for a vocabulary is little."""
+    (classes,), level = site.types[0].sizes[-1:], site.read(1, site.dims)
+
+    def chance(number: Expr) -> Expr:
+        return site.read(0, [*site.dims, number])
+
+    def passed(over: tuple[Name, ...]) -> Expr:
+        running = site.reduce("sum", [over[0] + 1], lambda inner: chance(inner[0]))
+        return cast("int", compare("<=", running, level))
+
+    def possible(over: tuple[Name, ...]) -> Expr:
+        return select(compare(">", chance(over[0]), _real(0)), over[0], ZERO)
+
+    counted, last = site.reduce("sum", [classes], passed), site.reduce("max", [classes], possible)
+    return apply("minimum", counted, last, dtype="int")
+
+
+CLASS_AT = Op(
+    name="class_at",
+    infer=_class_at_type,
+    vjp=non_differentiable,
+    oracle=lambda frame, attrs, p, level: _class(p, level),
+    samples=lambda: [
+        Sample((real(*B_T, shape=(D,)), real(*B_T)), {}, (0.1, 0.9), {1: (0.0, 0.3, 1.5, 9.0)}),
+        Sample((real(shape=(H, D)), real(T, shape=(H,))), {}, (0.1, 0.9), {0: (1.0, 0.0, 2.0, 0.0)}),
+    ],
+    form=Element(_class_at_form),
+)
+"""`class_at(p, level)`: the first class with which the running sum of p (last dim) exceeds the level.
+
+No later than the last class that has a chance.
+"""
+
+
+OPS = (UNIFORM, NORMAL, BERNOULLI, CATEGORICAL, CLASS_AT)

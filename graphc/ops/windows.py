@@ -1,17 +1,27 @@
-"""Windows that slide over an array's last dims: what convolution and pooling have in common."""
+"""Windows that slide over an array's last dims: what convolution and pooling have in common.
+
+A window's element k at the place o stands at `o stride + k dilation - before` in the array, which may lie in
+the padding.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from graphc.ir.op import Array, Attrs, TypeFault
+from graphc.ir.builder import Builder
+from graphc.ir.form import Element, Site
+from graphc.ir.graph import Node, Value
+from graphc.ir.op import Array, Attrs, Frame, Op, Sample, TypeFault
+from graphc.kernel.coordinates import constant
+from graphc.kernel.expr import TRUE, ZERO, Const, Expr, both, clamp, compare, select, within
+from graphc.ops.examples import B_T, C, T, Z, real
 from graphc.ops.rules import size_text
-from graphc.types import Dim
+from graphc.types import BATCH, Dim, TensorType
 
 Pads = Sequence[tuple[int, int]]
 
@@ -67,3 +77,151 @@ def folded(parts: Array, sizes: Sequence[int], attrs: Attrs) -> Array:
 def _last(places: tuple[slice | int, ...]) -> tuple[Any, ...]:
     """What indexes the last dims and everything in front of them whole."""
     return (..., *places)
+
+
+# The same for one element, in the kernel language.
+
+
+def _dilation(attrs: Attrs) -> tuple[int, ...]:
+    found: tuple[int, ...] = attrs.get("dilation", (1,) * len(attrs["stride"]))
+    return found
+
+
+def padded_at(
+    site: Site, operand: int, outs: Sequence[Expr], inner: Sequence[Expr], window: Sequence[int], fill: float
+) -> Expr:
+    """Element `inner` of the window at `outs`, read from an operand; `fill` in the padding.
+
+    In front of its last dims the operand has those of the result.
+    """
+    attrs, sizes = site.attrs, site.types[operand].sizes
+    lead, sizes = site.dims[: len(sizes) - len(window)], sizes[len(sizes) - len(window) :]
+    how = zip(outs, inner, sizes, window, attrs["stride"], _dilation(attrs), attrs["pad"], strict=True)
+    exists: Expr = TRUE
+    places = list(lead)
+    for o, k, size, width, stride, dilation, (before, after) in how:
+        if size == 0:
+            return constant("real", fill)
+        place = o * stride + k * dilation - before
+        # Without padding every place exists, and memory is read without detours.
+        if before:
+            exists = both(exists, compare(">=", place, ZERO))
+        if after or before > dilation * (width - 1):
+            exists = both(exists, compare("<", place, Const(size)))
+        places.append(clamp(place, size) if before or after else place)
+    return select(exists, site.read(operand, places), constant("real", fill))
+
+
+def folded_at(
+    site: Site,
+    outs: Sequence[int],
+    window: Sequence[int],
+    value: Callable[[Sequence[Expr], Sequence[Expr]], Expr],
+) -> Expr:
+    """The sum over the windows that hold this element of `value(place of the window, number in it)`."""
+    attrs = site.attrs
+    here = site.dims[len(site.dims) - len(window) :]
+
+    def body(inner: Sequence[Expr]) -> Expr:
+        exists: Expr = TRUE
+        places: list[Expr] = []
+        how = zip(here, inner, outs, attrs["stride"], _dilation(attrs), attrs["pad"], strict=True)
+        for n, k, out, stride, dilation, (before, _) in how:
+            ahead, reach = n + before - k * dilation, out * stride
+            # Coordinates are divided as numbers that are not negative.
+            safe = clamp(ahead, reach)
+            exists = both(both(exists, within(ahead, reach)), compare("==", safe % stride, ZERO))
+            places.append(safe // stride)
+        return select(exists, value(places, inner), constant("real", 0))
+
+    return site.reduce("sum", window, body)
+
+
+# The ops that convolution is made of.
+
+
+def _windows_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    x, rank = types[0], len(attrs["sizes"])
+    how = (attrs["sizes"], attrs["stride"], attrs["pad"], attrs["dilation"])
+    sizes = zip(x.shape[x.rank - rank :], *how, strict=True)
+    outs = [output_size(n, k.value, stride, pad, dilation) for n, k, stride, pad, dilation in sizes]
+    return x.with_shape((*x.shape[: x.rank - rank], *outs, *attrs["sizes"]))
+
+
+def _windows(frame: Frame, attrs: Attrs, x: Array) -> Array:
+    return windows(padded(x, attrs["pad"]), _values(attrs["sizes"]), attrs["stride"], attrs["dilation"])
+
+
+def _values(sizes: Iterable[Dim]) -> list[int]:
+    return [size.value for size in sizes]
+
+
+def _windows_vjp(b: Builder, node: Node, g: Value) -> Sequence[Value | None]:
+    shape, rank = node.operands[0].type.shape, len(node.attrs["sizes"])
+    return [b(FOLD, g, **{**node.attrs, "sizes": shape[len(shape) - rank :]})]
+
+
+def _windows_form(site: Site) -> Expr:
+    rank = len(site.attrs["sizes"])
+    outs, inner = site.dims[-2 * rank : -rank], site.dims[-rank:]
+    return padded_at(site, 0, outs, inner, _values(site.attrs["sizes"]), 0.0)
+
+
+def _windows_samples() -> Iterable[Sample]:
+    n, m, two, three = Dim.named("N", 5), Dim.named("M", 4), Dim.named("k", 2), Dim.literal(3)
+    for x, sizes, stride, pad, dilation in [
+        (real(BATCH, shape=(C, n)), (three,), (1,), ((0, 0),), (1,)),
+        (real(*B_T, shape=(n, m)), (three, two), (2, 1), ((1, 1), (0, 1)), (1, 2)),
+        (real(shape=(C, m)), (two,), (3,), ((4, 2),), (2,)),
+        (real(T, shape=(Z, n)), (two,), (1,), ((0, 0),), (1,)),
+    ]:
+        yield Sample((x,), {"sizes": sizes, "stride": stride, "pad": pad, "dilation": dilation})
+
+
+WINDOWS = Op(
+    name="windows",
+    infer=_windows_type,
+    vjp=_windows_vjp,
+    oracle=_windows,
+    samples=_windows_samples,
+    form=Element(_windows_form),
+)
+"""`windows(x; sizes, stride, pad, dilation)`: each window of these sizes, as [C..., O..., k...]."""
+
+
+def _fold_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    lead = types[0].rank - 2 * len(attrs["sizes"])
+    return types[0].with_shape((*types[0].shape[:lead], *attrs["sizes"]))
+
+
+def _fold_vjp(b: Builder, node: Node, g: Value) -> Sequence[Value | None]:
+    window = node.operands[0].type.shape[-len(node.attrs["sizes"]) :]
+    return [b(WINDOWS, g, **{**node.attrs, "sizes": window})]
+
+
+def _fold_form(site: Site) -> Expr:
+    rank, sizes = len(site.attrs["sizes"]), site.types[0].sizes
+    lead = site.dims[: len(site.dims) - rank]
+    return folded_at(
+        site, sizes[-2 * rank : -rank], sizes[-rank:], lambda o, k: site.read(0, [*lead, *o, *k])
+    )
+
+
+def _fold_samples() -> Iterable[Sample]:
+    for sample in _windows_samples():
+        (x,), rank = sample.types, len(sample.attrs["sizes"])
+        yield Sample((_windows_type((x,), sample.attrs),), {**sample.attrs, "sizes": x.shape[-rank:]})
+
+
+FOLD = Op(
+    name="fold",
+    infer=_fold_type,
+    vjp=_fold_vjp,
+    oracle=lambda frame, attrs, parts: folded(parts, _values(attrs["sizes"]), attrs),
+    samples=_fold_samples,
+    form=Element(_fold_form),
+)
+"""`fold(parts; sizes, stride, pad, dilation)`: the adjoint of `windows`, into last dims of these sizes."""
+
+
+OPS = (WINDOWS, FOLD)

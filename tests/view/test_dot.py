@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from graphc.ir.builder import Builder
+from graphc.ir.form import pointwise
 from graphc.ir.graph import Graph, Loop, Value, body_graph
 from graphc.ir.op import Op, Sample, non_differentiable
 from graphc.types import BATCH, Index, Length, TensorType
@@ -18,7 +19,14 @@ def no_samples() -> Iterable[Sample]:
     return ()
 
 
-ADD = Op("add", lambda types, attrs: types[0], non_differentiable, lambda *_: np.zeros(()), no_samples)
+ADD = Op(
+    name="add",
+    infer=lambda types, attrs: types[0],
+    vjp=non_differentiable,
+    oracle=lambda *_: np.zeros(()),
+    samples=no_samples,
+    form=pointwise("a + b"),
+)
 
 HEAD = """\
   rankdir=BT;
