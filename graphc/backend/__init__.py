@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,15 +32,31 @@ class Executable(Protocol):
         ...
 
 
+class Prepare(Protocol):
+    """Makes a graph ready to run. `dense` promises that no run has ragged lengths."""
+
+    def __call__(self, graph: Graph, *, dense: bool = False) -> Executable: ...
+
+
 @dataclass(frozen=True)
 class Backend:
     """A way to run graphs. What it cannot compile it refuses; it never hands work to another one."""
 
     name: str
-    prepare: Callable[[Graph], Executable]
+    prepare: Prepare
 
 
-BACKENDS: Mapping[str, Backend] = {"reference": Backend("reference", reference.prepare)}
+def _cpu(graph: Graph, *, dense: bool = False) -> Executable:
+    # Numba takes as long to import as everything else together.
+    from graphc.backend.cpu import prepare
+
+    return prepare(graph, dense=dense)
+
+
+BACKENDS: Mapping[str, Backend] = {
+    "cpu": Backend("cpu", _cpu),
+    "reference": Backend("reference", reference.prepare),
+}
 
 
 def choose(name: str) -> Backend:

@@ -46,8 +46,8 @@ class Executable:
         }
 
 
-def prepare(graph: Graph) -> Executable:
-    """A graph made ready to run."""
+def prepare(graph: Graph, *, dense: bool = False) -> Executable:
+    """A graph made ready to run; dense or ragged makes no difference here."""
     return Executable(graph)
 
 

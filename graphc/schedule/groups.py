@@ -1,8 +1,8 @@
 """Fusion: which elements are computed in the same loops, and the loops themselves.
 
-A *member* is a value that is computed element by element (what is inlined into its readers is none). A group
-is a kernel: members that vary over the same indices, so that one nest of outer loops serves all of them, one row
-(everything at one point of these indices) after another. In a row stand stages, one inner nest of loops
+A *member* is a value that is computed element by element (what is inlined into its readers is not). A group
+is a kernel: members that vary over the same indices, so that one nest of outer loops serves all, one row
+(everything at one point of these indices) after another. A row has stages, one inner nest of loops
 each: a softmax's maximum, its sum and its result are three stages of one row. Groups are executed in the order
 of their list; a member goes into the first that has its outer loops and stands behind all that it reads.
 """
@@ -148,10 +148,10 @@ class Group:
             return False
         own = [entry for entry in member.reads if entry.value in self.spaces]
         if self.shape == "columns":
-            first = self.stages[0]
-            if own or not first.takes(member) or _columns_key(first.members[0]) != _columns_key(member):
+            (stage,) = self.stages
+            if own or not all(_columns_key(other) == _columns_key(member) for other in stage.members):
                 return False
-            first.members.append(member)
+            stage.members.append(member)
             self._note(member, 0)
             return True
         if not all(self.aligned(entry) for entry in own):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from graphc.ir.form import Element, Scatter
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Node, Value
-from graphc.kernel.expr import Expr
+from graphc.kernel.expr import Expr, Reduce
 from graphc.ops.contraction import CONTRACT
 from graphc.ops.movement import CONCAT, STACK
 from graphc.ops.summing import REDUCE_SUM
@@ -23,7 +23,7 @@ from graphc.schedule.products import packed_size, product, repacked, rows_are_ex
 from graphc.schedule.program import Buffer, Matrix, Pack, Product, Step
 from graphc.schedule.sites import Reader
 from graphc.schedule.views import joined_parts, view
-from graphc.types import BATCH, Index
+from graphc.types import BATCH, Index, sort_indices
 
 
 @dataclass(frozen=True)
@@ -215,9 +215,17 @@ class Level:
         value = node.result
         space = Space.of(value.type, self.memory)
         expr = self.reader.at(node, space.point, value.type.rank)
+        if isinstance(expr, Reduce) and node.attrs.get("indices"):
+            expr = self._in_memory_order(expr, node.attrs["indices"])
         member = Member(value, value.type, space, expr, node.span, held=self.required.get(value))
         member.shape = self._shape(node)
         self._assign(member)
+
+    def _in_memory_order(self, reduce: Reduce, indices: Sequence[Index]) -> Reduce:
+        """The reduction with its loops over indices, which stand first, in the order of memory."""
+        order = dict(zip(sort_indices(indices), reduce.over, strict=False))
+        over = (*(order[index] for index in self.memory.order(indices)), *reduce.over[len(order) :])
+        return replace(reduce, over=over)
 
     def _shape(self, node: Node) -> Shape:
         """Whether it sums over outer coordinates: then rows are added to rows."""
