@@ -79,6 +79,9 @@ def assemble(unit: Unit, callees: Mapping[str, Code]) -> Code:
     """The unit and all that it calls as object code, optimized for this machine."""
     library = _lowered(unit, callees)
     module = library.optimized()
+    library._finalize_dynamic_globals()
+    if library.has_dynamic_globals:
+        raise RuntimeError(f"`{unit.name}` holds an address of this process: {library._dynamic_globals}")
     needs = (item.name for item in (*module.functions, *module.global_variables) if item.is_declaration)
     outside = tuple(name for name in needs if not name.startswith("llvm."))
     return Code(unit.symbol, outside, library.codegen._tm.emit_object(module))
@@ -102,15 +105,11 @@ def _lowered(unit: Unit, callees: Mapping[str, Code]) -> Any:
     compiled = compiler.compile_extra(
         types, context, _function(unit, names), arguments, result, _flags(), {}, library=library
     )
-    library._ensure_finalized()
-    library._finalize_dynamic_globals()
-    if library.has_dynamic_globals:
-        raise RuntimeError(f"`{unit.name}` holds an address of this process, and cannot be kept")
     # Numba's own name counts the functions of this process, and would make no two objects equal.
     library.get_function(compiled.fndesc.mangled_name).name = unit.symbol
     for variable in library.module.global_variables:
-        if not variable.is_declaration:
-            # Those for Python objects are named in the same way; unused and unseen, they go away.
+        # Variables for Python objects are named in the same way: unused and unseen, they go away.
+        if variable.name.startswith("_ZN08NumbaEnv") and not variable.is_declaration:
             variable.linkage = "internal"
     return library
 

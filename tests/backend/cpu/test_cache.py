@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import subprocess
@@ -165,16 +166,24 @@ def test_symbols_that_nobody_defines_are_named_and_not_loaded() -> None:
 
 
 def test_before_code_is_loaded_symbols_can_be_defined(monkeypatch: pytest.MonkeyPatch) -> None:
-    import ctypes
-
     from llvmlite import binding
 
-    address = ctypes.cast(ctypes.CDLL(None).sqrtf, ctypes.c_void_p).value
+    address = ctypes.cast(ROOT, ctypes.c_void_p).value
     monkeypatch.setattr(
         compiling, "before_load", [lambda: binding.add_symbol("graphc_test_somewhere", address)]
     )
     unit = Unit("f", "def f(x, y, n):\n    y[0] = call(x[2])\n", POINTERS, {"call": f"{__name__}:SOMEWHERE"})
     assert applied(unit) == [pytest.approx(3**0.5), 0, 0]
+
+
+def test_an_address_of_this_process_is_refused() -> None:
+    unit = Unit("f", "def f(x, y, n):\n    y[0] = call(x[0])\n", POINTERS, {"call": f"{__name__}:ROOT"})
+    with pytest.raises(RuntimeError, match="`f` holds an address of this process"):
+        compiling.build(unit)
+
+
+ROOT = ctypes.CDLL(None).sqrtf
+ROOT.argtypes, ROOT.restype = [ctypes.c_float], ctypes.c_float
 
 
 def _external(symbol: str) -> Any:
