@@ -18,7 +18,7 @@ _LONGEST = 2**31 - 1
 """What a length that no input has can be at most."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: that costs time, and each step makes one
 class Feed:
     """Inputs in canonical layout, ready to run. `lengths` has every run-time length, one for each example."""
 
@@ -203,7 +203,9 @@ def _valid(info: InputInfo, lengths: Mapping[str, Array], shape: tuple[int, ...]
     for place, axis in enumerate(info.axes, start=1):
         if not axis.length.is_fixed:
             inside = np.arange(shape[place]) < lengths[axis.length.name][:, None]
-            valid &= inside.reshape([shape[0], *(-1 if d == place else 1 for d in range(1, valid.ndim))])
+            valid &= inside.reshape(
+                [shape[0], *(shape[d] if d == place else 1 for d in range(1, valid.ndim))]
+            )
     return valid
 
 

@@ -36,8 +36,10 @@ class _Input:
             with np.errstate(over="ignore"):  # what is too large for the precision becomes infinite
                 array = array.astype(self.dtype)
         # Read without a sign, a negative class is larger than all others: one pass finds both faults.
-        if self.classes is not None and array.size and array.view(np.uint64).max() >= self.classes:
-            return None
+        if self.classes is not None and array.size:
+            largest = np.maximum.reduce(array.view(np.uint64), axis=None)
+            if largest >= self.classes:
+                return None
         return array if self.order is None else array.transpose(self.order)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.backend import Executable
+from graphc.backend import Executable, Run
 from graphc.driver import arguments
 from graphc.driver.arrays import Feed, axis_order
 from graphc.driver.execution import by_objective, check_batch
@@ -59,13 +59,16 @@ class GradientFunction:
         self._execution = program.execution
         self._feeder = Feeder(program.spec.inputs, program.feed)
         self._ready: dict[bool, _Ready] = {}
+        self._run: Run | None = None
 
     def __call__(self, inputs: Mapping[str, Any] | None = None) -> tuple[float, dict[str, Array]]:
         """The loss, a mean over the batch, and its gradients by name. Raises what `value_and_grad` does."""
         given = inputs if type(inputs) is dict else arguments.mapping("inputs", inputs, '{"x": array}')
         fed = self._feeder(given)
         check_batch(fed)
-        run, real = self._execution.run(fed), self._program.real
+        run, real = self._run, self._program.real
+        if run is None or run.lengths is not fed.lengths:  # a layout's lengths are one object
+            run = self._run = self._execution.run(fed)
         ready = self._ready.get(fed.dense)
         if ready is None:
             ready = self._ready[fed.dense] = self._made(fed.dense)

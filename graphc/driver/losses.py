@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphc.backend import Executable
-from graphc.driver.arrays import Feed, feed_spec, masked
+from graphc.driver.arrays import Feed, feed_spec
 from graphc.driver.execution import Chunk, check_batch
 from graphc.driver.feeding import Feeder
 from graphc.driver.pipeline import LOSS
@@ -32,8 +32,6 @@ class _Ready:
     gradients: Vector
     idle: tuple[str, ...]
     """Parameters that this graph does not read, though the same loss's other graphs may."""
-    partial: tuple[str, ...]
-    """Parameters over a part of an axis: outside of it their gradients hold anything."""
 
 
 class Losses:
@@ -70,9 +68,6 @@ class Losses:
             )
         for name in ready.idle:
             ready.gradients.parts[name].fill(0.0)
-        for name in ready.partial:
-            part = ready.gradients.parts[name]
-            np.copyto(part, masked(part, self._program.spec.system.type(name), fed.lengths))
         return StepResult(float(ready.loss), ready.gradients)
 
     def keep(self) -> Mapping[str, Array]:
@@ -94,7 +89,7 @@ class Losses:
         return found
 
     def _made(self, objective: int, dense: bool, chunked: bool, continued: bool) -> _Ready:
-        program, system = self._program, self._program.spec.system
+        program = self._program
         wrt = program.moves(objective)
         units = program.spec.updates if objective == 0 else {}
         sources = self._carry.sources if chunked and objective == 0 else []
@@ -116,6 +111,5 @@ class Losses:
             out = {output: vector.parts[name] for name, output in found.names.items()}
             parts.append((executable, out if number else {**first, **out}))
         read = {name for _, found in made.parts for name in found.names}
-        partial = [name for name in wrt if not all(axis.is_full for axis in system.type(name).axes)]
         idle = tuple(name for name in wrt if name not in read)
-        return _Ready(tuple(parts), loss, vector, idle, tuple(partial))
+        return _Ready(tuple(parts), loss, vector, idle)

@@ -24,7 +24,7 @@ from graphc.driver.pipeline import Pipeline
 from graphc.driver.reports import report
 from graphc.driver.training import input_spec
 from graphc.frontend.elaborate import Mode
-from graphc.frontend.spec import OUTPUT, InputInfo, Spec
+from graphc.frontend.spec import OUTPUT, InputInfo
 from graphc.ir.graph import Graph
 from graphc.ir.op import Array
 from graphc.train.data import Batch, Dataset
@@ -76,6 +76,7 @@ class Program:
         self, pipeline: Pipeline, settings: Settings, imports: Mapping[str, str] | None = None
     ) -> None:
         self.pipeline = pipeline
+        self.spec = pipeline.spec("train")
         self.settings = settings
         self.imports = dict(imports or {})
         self.real = np.dtype(settings.dtype)
@@ -118,10 +119,6 @@ class Program:
         return Program(self.pipeline, settings, self.imports)
 
     # ------------------------------------------------------------------------------------ the spec
-
-    @property
-    def spec(self) -> Spec:
-        return self.pipeline.spec("train")
 
     @property
     def warnings(self) -> list[Diagnostic]:
