@@ -24,6 +24,8 @@ _OPERATORS: dict[type[ast.AST], str] = {
     ast.Or: "or",
 }
 
+_OPERANDS: dict[str, DType] = {"/": "real", "and": "bool", "or": "bool"}
+
 _DTYPES: dict[type, DType] = {float: "real", int: "int", bool: "bool"}
 
 
@@ -67,7 +69,7 @@ class _Reader:
             case ast.BoolOp(op=operator, values=[first, *others]):
                 found = self.read(first)
                 for other in others:
-                    found = apply(_OPERATORS[type(operator)], found, self.read(other), dtype="bool")
+                    found = self.binary(_OPERATORS[type(operator)], found, self.read(other))
                 return found
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if args:
                 return self.called(name, [self.read(arg) for arg in args])
@@ -80,8 +82,8 @@ class _Reader:
 
     def binary(self, operator: str, left: Expr, right: Expr) -> Expr:
         dtype = self.common([left, right])
-        if operator == "/" and dtype != "real":
-            raise ValueError(f"`{self.text}` divides numbers of the kind {dtype}")
+        if dtype != _OPERANDS.get(operator, dtype):
+            raise ValueError(f"`{self.text}`: `{operator}` takes {_OPERANDS[operator]} values, not {dtype}")
         return apply(operator, left, right, dtype="bool" if operator in COMPARISONS else dtype)
 
     def called(self, name: str, args: list[Expr]) -> Expr:
