@@ -1,7 +1,7 @@
 """NumPy's own OpenBLAS, called from compiled code.
 
-The library is searched beside NumPy, then in the packages that carry OpenBLAS, then beside SciPy. All of these
-speak CBLAS and let their number of threads be set, and no other library is taken: threads are ours to
+The library is searched beside NumPy, then in the packages that carry OpenBLAS, then beside SciPy. All of
+these speak CBLAS and let their number of threads be set, and no other library is taken: threads are ours to
 give, and a BLAS that starts its own on top halves the speed. Where none is found, products are made by our
 own kernels alone, and `found` says so.
 """
@@ -20,7 +20,8 @@ from typing import Any
 
 from llvmlite import binding, ir
 from numba import types
-from numba.extending import intrinsic
+
+from graphc.backend.cpu.tile import intrinsic
 
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
 _SPELLINGS = [(prefix, suffix) for prefix in ("scipy_", "") for suffix in ("64_", "")]
@@ -102,8 +103,8 @@ def call_gemm(
 ) -> Any:  # fmt: skip
     """C[m, n] = or += A @ B, all row-major with leading dimensions as CBLAS has them.
 
-    `across_a`: A lies transposed in memory, as [k, m]; `across_b` likewise. Where no library was found it does
-    nothing: ask `library` first.
+    `across_a`: A lies transposed in memory, as [k, m]; `across_b` likewise. Where no library was found it
+    does nothing: ask `library` first.
     """
     integer = types.int64
     signature = types.void(
@@ -142,8 +143,11 @@ def _emit_call(build: ir.IRBuilder, used: Library, arguments: list[ir.Value]) ->
 
 
 class SingleThread:
-    """While anybody is inside, the library runs in the thread that calls it; the last to leave puts its number of
-    threads back, also after an exception. It may be entered again, and from several threads."""
+    """While anybody is inside, the library runs in the thread that calls it.
+
+    The last to leave puts its number of threads back, also after an exception. It may be entered again, and
+    from several threads.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -172,7 +176,7 @@ single_thread = SingleThread()
 
 def threads() -> int:
     """How many threads the library uses now; 1 without one."""
-    return _thread_functions()[0]()
+    return int(_thread_functions()[0]())
 
 
 def _set_threads(count: int, now: int) -> None:

@@ -1,8 +1,8 @@
 """Matrix products for compiled code: C[m, n] = or += A[m, k] @ B[k, n].
 
-Pointers are to float32 or float64; sizes and strides are int64 and count elements. Nothing is allocated and no
-index is checked. A stride rs is that from row to row, cs from column to column, so a transposed operand is one
-with its strides exchanged. C must not overlap A, B and the workspace.
+Pointers are to float32 or float64; sizes and strides are int64 and count elements. Nothing is allocated and
+no index is checked. A stride rs is that from row to row, cs from column to column: a transposed operand is
+one with its strides exchanged. C must not overlap A, B and the workspace.
 
 Three ways to use it:
 
@@ -10,8 +10,9 @@ Three ways to use it:
 - `gemm` for everything else;
 - `gemm_task` for the parts of one large `gemm`, on any threads in any order.
 
-Bits: in a `gemm_packed` the numbers of a row do not depend on the other rows of the call, so it may be cut into
-slices of rows at will. A `gemm` is the same as its tasks, and what the tasks are depends on m, n and k alone.
+Bits: in a `gemm_packed` the numbers of a row do not depend on the other rows of the call, so it may be cut
+into slices of rows at will. A `gemm` is the same as its tasks, and what the tasks are depends on m, n and k
+alone.
 """
 
 from __future__ import annotations
@@ -20,10 +21,9 @@ from typing import Any
 
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic, register_jitable
+from numba.extending import register_jitable
 
-from graphc.backend.cpu import blas
-from graphc.backend.cpu.pointers import at
+from graphc.backend.cpu import blas, pointers
 from graphc.backend.cpu.tile import (
     DOT_VECTORS,
     HOST,
@@ -32,6 +32,7 @@ from graphc.backend.cpu.tile import (
     VECTORS,
     WIDE,
     dot_blocks,
+    intrinsic,
     lanes,
     low,
     move,
@@ -40,11 +41,12 @@ from graphc.backend.cpu.tile import (
     wide,
 )
 
+at: Any = pointers.at  # compiled code calls it without its first argument
 _compiled = register_jitable(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""Compiled once for a type of pointer. A plain `njit` would compile anew for each literal among the arguments, and
-entry points from Python would double the time."""
+"""Compiled once for a type of pointer. A plain `njit` would compile anew for each literal argument, and entry
+points from Python would double the time."""
 _inlined = njit(inline="always")
-"""Every level of compiled calls optimizes and translates all that is below it again: so there are few levels."""
+"""Every level of compiled calls optimizes and translates all below it again: so there are few levels."""
 
 _DEPTH = 256
 """Steps of k in one block: a panel of B of this depth stays in the first cache."""
@@ -54,7 +56,7 @@ _BREADTH = 1024
 """Columns of B that are packed at a time."""
 _FEW_ROWS = 16
 _SMALL = 1 << 13
-"""B is read where it lies if it has few rows to serve, or if it is small: packing costs more than it saves."""
+"""B is read where it lies if few rows need it, or if it is small: packing would cost more than it saves."""
 _PANEL = VECTORS * HOST.lanes(types.float32)
 """Columns of a panel of float32; one of float64 has half as many."""
 _LEAST_TASK = 1 << 21
@@ -110,48 +112,57 @@ def pack_right(b, rs, cs, k, n, packed):  # type: ignore[no-untyped-def]
                     target[i * width + column] = source[i * rs + column * cs] if inside else 0
 
 
+@_inlined
+def _move_tile(source, from_stride, rows, columns, target, to_stride):  # type: ignore[no-untyped-def]
+    for row in range(rows):
+        for column in range(columns):
+            target[row * to_stride + column] = source[row * from_stride + column]
+
+
+@_inlined
+def _one_panel(a, rsa, csa, b, step, c, rsc, m, n, k, accumulate):  # type: ignore[no-untyped-def]
+    """C[m, n] for the n columns of one panel, of which the last ones may be missing."""
+    width = VECTORS * lanes(c)
+    spare = _stack_tile(c)
+    i = 0
+    while i < m:
+        height = LOW if m - i <= LOW or TALL < m - i <= 2 * LOW else TALL  # whichever leaves less over
+        rows = height if m - i > height else m - i
+        first, corner = at(a, i * rsa), at(c, i * rsc)
+        tile, stride = corner, rsc
+        if n < width:  # tiles are whole: this one is made beside C
+            tile, stride = spare, width
+            _move_tile(corner, rsc, rows if accumulate else 0, n, spare, width)
+        if height == TALL:
+            tall(first, rsa, csa, b, step, 0, tile, stride, rows, k, accumulate)
+        else:
+            low(first, rsa, csa, b, step, 0, tile, stride, rows, k, accumulate)
+        if n < width:
+            _move_tile(spare, width, rows, n, corner, rsc)
+        i += rows
+
+
 @_compiled
 def _multiply(a, rsa, csa, b, step, jump, c, rsc, m, n, k, accumulate):  # type: ignore[no-untyped-def]
     """C[m, n] = or += A[m, k] @ B where B's rows are `step` apart and its panels `jump`."""
     outlined()
     width = VECTORS * lanes(c)
-    spare = _stack_tile(c)
     for p in range(0, k if k > 0 else 1, _DEPTH):  # also once without any k: C is then zero
         depth = _DEPTH if k - p > _DEPTH else k - p
         add = 1 if p > 0 else accumulate
-        for top in range(0, m, _HEIGHT):
-            bottom = m if m - top < _HEIGHT else top + _HEIGHT
+        for i in range(0, m, _HEIGHT):
+            rows = _HEIGHT if m - i > _HEIGHT else m - i
+            first = at(a, i * rsa + p * csa)
             j = 0
             while j < n:
-                panels = at(b, j // width * jump + p * step)
-                if m == 1 and j + WIDE * width <= n:
-                    wide(at(a, p * csa), rsa, csa, panels, step, jump, at(c, j), rsc, 1, depth, add)
+                panels, corner = at(b, j // width * jump + p * step), at(c, i * rsc + j)
+                if m == 1 and n - j >= WIDE * width:
+                    wide(first, rsa, csa, panels, step, jump, corner, rsc, 1, depth, add)
                     j += WIDE * width
-                    continue
-                columns = width if n - j > width else n - j
-                i = top
-                while i < bottom:
-                    rows = bottom - i
-                    # Tall tiles, unless low ones fit what is left better.
-                    height = LOW if rows <= LOW or TALL < rows <= 2 * LOW else TALL
-                    rows = height if rows > height else rows
-                    corner = at(c, i * rsc + j)
-                    tile, stride = corner, rsc
-                    if columns < width:  # tiles are whole: this one is made beside C
-                        tile, stride = spare, width
-                        for cell in range(rows * columns if add else 0):
-                            row, column = cell // columns, cell % columns
-                            spare[row * width + column] = corner[row * rsc + column]
-                    first = at(a, i * rsa + p * csa)
-                    if height == TALL:
-                        tall(first, rsa, csa, panels, step, jump, tile, stride, rows, depth, add)
-                    else:
-                        low(first, rsa, csa, panels, step, jump, tile, stride, rows, depth, add)
-                    for row in range(rows if columns < width else 0):
-                        for column in range(columns):
-                            corner[row * rsc + column] = spare[row * width + column]
-                    i += rows
-                j += width
+                else:
+                    columns = width if n - j > width else n - j
+                    _one_panel(first, rsa, csa, panels, step, corner, rsc, rows, columns, depth, add)
+                    j += width
 
 
 @_inlined
@@ -202,7 +213,7 @@ def _by_panels(a, rsa, csa, b, rsb, csb, c, rsc, m, n, k, accumulate, workspace)
             depth = _DEPTH if k - p > _DEPTH else k - p
             add = 1 if p > 0 else accumulate
             pack_right(at(b, p * rsb + j * csb), rsb, csb, depth, columns, workspace)
-            left = at(workspace, packed_size(depth, columns))
+            left = at(workspace, depth * (columns + _PANEL))
             for i in range(0, m, _HEIGHT):
                 rows = _HEIGHT if m - i > _HEIGHT else m - i
                 _pack_left(at(a, i * rsa + p * csa), rsa, csa, rows, depth, left)
@@ -214,25 +225,20 @@ def _by_panels(a, rsa, csa, b, rsb, csb, c, rsc, m, n, k, accumulate, workspace)
 
 
 @_inlined
-def _leading(rs, cs, rows, columns):  # type: ignore[no-untyped-def]
-    """The leading dimension of a matrix, plain or transposed; 0 if CBLAS cannot say what lies there."""
-    if cs == 1 and rs >= columns:
-        return rs
-    return cs if rs == 1 and cs >= rows else 0
-
-
-@_inlined
 def _by_rows(a, rsa, csa, b, rsb, csb, c, rsc, m, n, k, accumulate, workspace):  # type: ignore[no-untyped-def]
     """The product where C's columns lie side by side."""
-    width = VECTORS * lanes(c)
-    lda, ldb = _leading(rsa, csa, m, k), _leading(rsb, csb, k, n)
+    plain_a, plain_b = csa == 1 and rsa >= k, csb == 1 and rsb >= n
+    for_blas = _HAS_BLAS and rsc >= n and k > 0  # what its leading dimensions can say
+    for_blas = for_blas and (plain_a or (rsa == 1 and csa >= m)) and (plain_b or (rsb == 1 and csb >= k))
     done = 0
     if csb == 1 and (m <= _FEW_ROWS or k * n <= _SMALL):
+        width = VECTORS * lanes(c)
         done = n // width * width
         _multiply(a, rsa, csa, b, rsb, width, c, rsc, m, done, k, accumulate)
-    elif _HAS_BLAS and lda > 0 and ldb > 0 and k > 0 and rsc >= n:
+    elif for_blas:
         done = n
-        blas.call_gemm(lda != rsa, ldb != rsb, m, n, k, a, lda, b, ldb, accumulate, c, rsc)
+        lda, ldb = rsa if plain_a else csa, rsb if plain_b else csb
+        blas.call_gemm(not plain_a, not plain_b, m, n, k, a, lda, b, ldb, accumulate, c, rsc)
     if done < n:
         rest = at(b, done * csb)
         _by_panels(a, rsa, csa, rest, rsb, csb, at(c, done), rsc, m, n - done, k, accumulate, workspace)
@@ -240,7 +246,7 @@ def _by_rows(a, rsa, csa, b, rsb, csb, c, rsc, m, n, k, accumulate, workspace): 
 
 @_inlined
 def _grid(m, n, k):  # type: ignore[no-untyped-def]
-    """Into how many blocks of rows and of columns a product is cut: powers of two, which any team shares evenly."""
+    """Into how many blocks of rows and of columns a product is cut: powers of two, which threads share."""
     down, across = 1, 1
     while down * across < _MOST_TASKS and m * n * k >= 2 * down * across * _LEAST_TASK:
         if m * across >= n * down:
@@ -261,7 +267,7 @@ def gemm_tasks(m, n, k):  # type: ignore[no-untyped-def]
 def gemm_workspace(m, n, k):  # type: ignore[no-untyped-def]
     """How many elements of workspace `gemm`, and each `gemm_task` by itself, may write."""
     longer = m if m > n else n  # which of the two is on the right is up to the strides
-    return packed_size(_DEPTH if k > _DEPTH else k, (longer if longer < _BREADTH else _BREADTH) + _HEIGHT)
+    return (_DEPTH if k > _DEPTH else k) * ((longer if longer < _BREADTH else _BREADTH) + _PANEL + _HEIGHT)
 
 
 @_compiled
@@ -269,8 +275,8 @@ def gemm_task(task, a, rsa, csa, b, rsb, csb, c, rsc, csc, m, n, k, accumulate, 
     """The block of C number `task`, 0 <= task < gemm_tasks(m, n, k); the rest as for `gemm`."""
     outlined()
     down, across = _grid(m, n, k)
-    height, breadth = (m + down - 1) // down, (n + across - 1) // across
-    height, breadth = (height + 11) // 12 * 12, (breadth + _PANEL - 1) // _PANEL * _PANEL
+    height = ((m + down - 1) // down + TALL - 1) // TALL * TALL
+    breadth = ((n + across - 1) // across + _PANEL - 1) // _PANEL * _PANEL
     top, left = task // across * height, task % across * breadth
     m, n = (height if m - top > height else m - top), (breadth if n - left > breadth else n - left)
     if m <= 0 or n <= 0:

@@ -1,13 +1,14 @@
 """The micro-kernel of matrix products: a tile of C stays in registers while k runs.
 
-One step of k loads a few vectors of a row of B, broadcasts one element of each row of A, and multiplies and adds
-all pairs: with 6 rows and 2 vectors, 12 operations for 8 loads, and 12 chains of sums hide the latency of one.
+One step of k loads a few vectors of a row of B, broadcasts one element of each row of A, and multiplies and
+adds all pairs: with 6 rows and 2 vectors, 12 operations for 8 loads, and 12 chains of sums, which hide the
+latency of one.
 A loop over scalars never gets there, because the compiler's vectorizer does not keep a tile in registers; so
 the vector instructions are emitted here. The design is that of Goto and van de Geijn, "Anatomy of
 High-Performance Matrix Multiplication", ACM TOMS 34 (2008), and of BLIS.
 
-Whatever the tile, an element of C is one chain of multiply-adds over ascending k. So its bits do not depend on
-the tile that it falls in, and a product may be cut anywhere, also along k.
+Whatever the tile, an element of C is one chain of multiply-adds over ascending k. So its bits do not depend
+on the tile that it falls in, and a product may be cut anywhere, also along k.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import extending, types
 from numba.core.registry import cpu_target
-from numba.extending import intrinsic
 
+intrinsic: Any = extending.intrinsic  # compiled code calls with fewer arguments than are written down
 _INT = ir.IntType(64)
 _LANE = ir.IntType(32)
 
@@ -41,7 +42,7 @@ class Registers:
 
 
 def _host() -> Registers:
-    """The registers of the machine that Numba compiles for, which its settings may make older than this one."""
+    """The registers of the machine that Numba compiles for; its settings may name an older one than this."""
     triple, _, features = cpu_target.target_context.codegen().magic_tuple()
     if triple.startswith(("aarch64", "arm64")):
         return Registers(16, 32, fused=True)
@@ -76,9 +77,9 @@ class _Emitter:
     def function(self, name: str, result: ir.Type, arguments: list[ir.Type]) -> tuple[ir.Function, bool]:
         """The function of this name, and whether it is new and still to be given a body.
 
-        Each compiled module carries its own copy; `linkonce_odr` says that they are all the same.
+        Each compiled module has its own copy; `linkonce_odr` says that they are all the same.
         """
-        name = f"graphc_{name}_{self.scalar.intrinsic_name}x{self.lanes}"
+        name = f"graphc_{name}_{self.scalar.intrinsic_name}x{self.lanes}{'' if self.fused else '_unfused'}"
         module = self.builder.module
         known = module.globals.get(name)
         if known is not None:
@@ -86,7 +87,9 @@ class _Emitter:
         function = ir.Function(module, ir.FunctionType(result, arguments), name)
         function.linkage = "linkonce_odr"
         function.attributes.add("noinline")
-        function.attributes.add("optsize")
+        function.attributes.add(
+            "optsize"
+        )  # the loop would be unrolled, and its sums would leave the registers
         return function, True
 
     def load(self, pointer: ir.Value) -> ir.Value:
@@ -103,7 +106,7 @@ class _Emitter:
         )
 
     def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-        """a * b + c. Where the machine cannot round once, `llvm.fma` would be a library call for each lane."""
+        """a * b + c. Where the machine cannot round once, `llvm.fma` would call a library for each lane."""
         if not self.fused:
             return self.builder.fadd(self.builder.fmul(a, b), c)
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
@@ -198,10 +201,10 @@ def _phi(build: ir.IRBuilder, kind: ir.Type, incoming: list[tuple[ir.Value, ir.B
 def micro_kernel(rows: int, panels: int, registers: Registers = HOST) -> Any:
     """The product of a tile, as a function for compiled code:
 
-    `tile(a, rsa, csa, b, step, jump, c, rsc, used, k, accumulate)` with C[used, w] = or += A[used, k] @ B[k, w],
-    w = `panels` times the panel's width. `rsa` and `csa` are the strides of A, `step` is the stride of B's rows and
-    `jump` that of its panels, `rsc` the stride of C's rows; columns of B and C lie side by side. 1 <= used <= rows;
-    all w columns are read and written. C must not overlap A and B.
+    `tile(a, rsa, csa, b, step, jump, c, rsc, used, k, accumulate)`: C[used, w] = or += A[used, k] @ B[k, w]
+    where w is `panels` times the width of a panel. `rsa` and `csa` are the strides of A, `step` is the stride
+    of B's rows and `jump` that of its panels, `rsc` the stride of C's rows; columns of B and C lie side by
+    side. 1 <= used <= rows; all w columns are read and written. C must not overlap A and B.
     """
 
     @intrinsic
@@ -234,7 +237,7 @@ DOT_VECTORS = 4
 
 
 def _dot_function(emit: _Emitter) -> ir.Function:
-    """Emit `dot(a, b, blocks)`: the sum over `blocks` times `DOT_VECTORS` vectors, always in the same order."""
+    """Emit `dot(a, b, blocks)`: the sum over `blocks` times `DOT_VECTORS` vectors, in a fixed order."""
     number = emit.scalar.as_pointer()
     function, new = emit.function("dot", emit.scalar, [number, number, _INT])
     if not new:
@@ -278,7 +281,7 @@ def lanes(typing: Any, pointer: Any) -> Any:
 
 @intrinsic
 def dot_blocks(typing: Any, a: Any, b: Any, blocks: Any) -> Any:
-    """The sum of a[i] * b[i] over `blocks` blocks of `DOT_VECTORS` vectors each, in an order that never changes."""
+    """The sum of a[i] * b[i] over `blocks` blocks of `DOT_VECTORS` vectors each, in a fixed order."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         emitter = _Emitter(builder, HOST, signature.args[0].dtype)
@@ -303,8 +306,8 @@ def move(typing: Any, source: Any, target: Any) -> Any:
 def outlined(typing: Any) -> Any:
     """Keep the function in which this stands out of its callers, and small.
 
-    It is for functions whose work is in kernels: unrolled copies of their loops at every call would take seconds to
-    compile, and no product would be faster.
+    It is for functions whose work is in kernels: unrolled copies of their loops at every call would take
+    seconds to compile, and no product would be faster.
     """
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
