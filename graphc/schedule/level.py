@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from graphc.ir.form import Element, Scatter
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Node, Value
-from graphc.kernel.expr import Expr, Reduce
+from graphc.kernel.expr import ONE, Expr, Reduce
 from graphc.ops.contraction import CONTRACT
 from graphc.ops.movement import CONCAT, STACK
 from graphc.ops.summing import REDUCE_SUM
@@ -19,7 +19,14 @@ from graphc.schedule import costs, loops, scatters
 from graphc.schedule.groups import Copy, Group, Held, Member, Shape, Single, Space, assign
 from graphc.schedule.kernels import Writer
 from graphc.schedule.places import Memory, Place
-from graphc.schedule.products import packed_size, product, repacked, rows_are_examples, worthwhile
+from graphc.schedule.products import (
+    packed_size,
+    product,
+    repacked,
+    rows_are_examples,
+    workspace_size,
+    worthwhile,
+)
 from graphc.schedule.program import Buffer, Matrix, Pack, Product, Step
 from graphc.schedule.sites import Reader
 from graphc.schedule.views import joined_parts, view
@@ -114,6 +121,9 @@ class Level:
             node = self.producers.get(value)
         return value
 
+    def _bases(self, values: Sequence[Value]) -> list[Value]:
+        return [self.base(value) for value in values if value in self.places]
+
     # ---------------------------------------------------------------------------------- scheduling
 
     def schedule(self) -> None:
@@ -157,7 +167,7 @@ class Level:
             layout = self.loops[node]
             for copy in layout.starts():
                 self.copy(copy)
-            self._single(node.results, layout.schedule(), node.operands, layout.apart)
+            self._single(node.results, layout.schedule(), self._bases(node.operands), layout.apart)
         elif node.op in (CONCAT, STACK):
             for copy in self.parts[node.result]:
                 self.copy(copy)
@@ -181,21 +191,29 @@ class Level:
         self._single(
             node.results,
             lambda: [self._as_product(node, operands)],
-            operands,
-            lambda: rows_are_examples(node),
+            self._bases(operands),
+            lambda: rows_are_examples(node) and self._stays(self._matrices(node, operands)),
         )
 
     def _as_product(self, node: Node, operands: Sequence[Value]) -> Product:
-        places = [self.places[value] for value in (*operands, node.result)]
-        made = product(node, places, self.memory)
-        assert made is not None, node
-        if made.b.buffer not in self.constants or made.over:
-            return made
+        made = self._matrices(node, operands)
+        if not self._stays(made):
+            room = self.memory.buffer("workspace", "real", workspace_size(made))
+            return replace(made, workspace=room)
         pack = self.packed.get(made.b)
         if pack is None:
             buffer = self.memory.buffer("panels", "real", packed_size(made.k, made.n))
             pack = self.packed[made.b] = Pack(made.b, made.k, made.n, buffer)
         return replace(made, packed=pack.packed)
+
+    def _matrices(self, node: Node, operands: Sequence[Value]) -> Product:
+        made = product(node, [self.places[value] for value in (*operands, node.result)], self.memory)
+        assert made is not None, node
+        return made
+
+    def _stays(self, made: Product) -> bool:
+        """Whether a product's right operand is the same at each step, so that it is packed before the loop."""
+        return made.b.buffer in self.constants and not made.over and made.c.columns == ONE
 
     def _assign(self, member: Member) -> None:
         assign(self.groups, self.position, member)
@@ -207,7 +225,7 @@ class Level:
         reads: Sequence[Value],
         apart: Callable[[], bool],
     ) -> None:
-        self.groups.append(Single(tuple(self.base(value) for value in reads), emit, apart))
+        self.groups.append(Single(tuple(reads), emit, apart))
         for result in results:
             self.position[result] = len(self.groups) - 1
 

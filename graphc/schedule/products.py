@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphc.ir.graph import Node
-from graphc.kernel.expr import ONE, ZERO, Const, Expr, Name, multiply
+from graphc.kernel.expr import ONE, ZERO, Const, Expr, Name, call, multiply
 from graphc.schedule.places import Memory, Place
 from graphc.schedule.program import Matrix, Product
 from graphc.types import BATCH, Index
@@ -168,6 +168,13 @@ PANEL = 64
 def packed_size(k: Expr, n: Expr) -> Expr:
     """Room for a packed right operand [k, n], whatever the width of a panel."""
     return k * ((n + (PANEL - 1)) // Const(PANEL) * PANEL)
+
+
+def workspace_size(made: Product) -> Expr:
+    """Room in which one worker packs blocks of both operands: what the blocks of any backend need."""
+    depth = call("minimum", made.k, Const(256), dtype="int")
+    longer = call("maximum", made.m, made.n, dtype="int")
+    return depth * (call("minimum", longer, Const(1024), dtype="int") + 192)
 
 
 def rows_are_examples(node: Node) -> bool:
