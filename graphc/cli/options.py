@@ -90,7 +90,7 @@ def _options(default_dtype: str) -> list[Callable[[Any], Any]]:
         ),
         click.option(
             "--backend",
-            type=click.Choice(["auto", "reference"]),
+            type=click.Choice(["auto", "cpu", "reference"]),
             default="auto",
             show_default=True,
             help="What computes; so far there is one, in NumPy.",

@@ -162,7 +162,7 @@ class Pipeline:
 
         def make() -> Executable:
             graph = self.graph(mode, names, continued)
-            return self.backend.prepare(self.optimized(graph, keep=(), dense=dense))
+            return self.backend.prepare(self.optimized(graph, keep=(), dense=dense), dense=dense)
 
         return self._once(key, make)
 
@@ -217,7 +217,7 @@ class Pipeline:
             ready = self.optimized(graph, keep=frozenset(group), dense=dense, pinned=pinned)
             found = differentiate(ready, LOSS, present(ready, group), summands=summands)
             final = self.optimized(found.graph, keep=(), dense=dense)
-            parts.append((self.backend.prepare(final), found))
+            parts.append((self.backend.prepare(final, dense=dense), found))
         return Differentiated(tuple(parts))
 
 
