@@ -49,8 +49,8 @@ def diagnose(program: Program) -> Diagnosis:
 
 def _starts(program: Program, batch: Batch) -> list[StepResult]:
     """The first step of each loss, from the initial parameters."""
-    fresh = program.fresh()
-    return [fresh.gradients(batch, step=1, objective=number) for number in range(fresh.objectives)]
+    losses = program.fresh().losses
+    return [losses.gradients(batch, step=1, objective=number) for number in range(losses.objectives)]
 
 
 # ------------------------------------------------------------------------------- loss and gradients
@@ -86,7 +86,7 @@ def _guessing(name: str, loss: float, target: Target) -> Finding:
 def _health(program: Program, starts: Sequence[StepResult]) -> list[ParameterHealth]:
     found: dict[str, Array] = {}
     for number, start in enumerate(starts):
-        for name in program.moves(number):
+        for name in program.losses.moves(number):
             gradient = start.gradients.parts[name]
             found[name] = gradient if name not in found else found[name] + gradient
     fresh = program.fresh().params

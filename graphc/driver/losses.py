@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from graphc.driver.arrays import Feed, feed_spec
 from graphc.driver.execution import Chunk, check_batch
 from graphc.driver.feeding import Feeder
 from graphc.driver.pipeline import LOSS
+from graphc.driver.reports import report
 from graphc.driver.streams import Carry
+from graphc.ir.graph import Graph
 from graphc.ir.op import Array
 from graphc.train.data import Batch
 from graphc.train.protocol import StepResult
@@ -35,47 +38,72 @@ class _Ready:
 
 
 class Losses:
-    """The losses of a program in training mode."""
+    """A program as the trainer sees it: its losses in training mode, and the state that they move."""
 
     def __init__(self, program: Program) -> None:
-        spec, params = program.spec, program.params
-        self._program = program
+        spec = program.spec
+        self._program, self._spec = program, spec
+        self.params = program.params
+        self.weights = program.params.weights
+        self.inputs = program.inputs
+        self.objectives = max(1, len(spec.objectives))
         self._feeder = Feeder(spec.inputs, lambda a, lengths: feed_spec(spec, a, lengths, program.real))
         self._ready: dict[tuple[int, bool, bool, bool], _Ready] = {}
-        self._gradients: dict[int, Vector] = {}
-        self._statistics = Vector(params.averages.layout, program.real)
+        self._gradients = [Vector(self.weights.layout, program.real) for _ in range(self.objectives)]
+        self._statistics = Vector(self.params.averages.layout, program.real)
         """What each running statistic was in the first loss's last batch."""
+        self._chunks = False
         self._carry = Carry(spec.system, program.real)
         self._chunk: Feed | None = None
         """The first loss's last batch, if it was a chunk of a longer sequence."""
 
-    def gradients(self, batch: Batch, step: int, objective: int) -> StepResult:
-        """One loss and its gradients; the first loss also gives what `keep` takes over."""
-        execution = self._program.execution
+    @contextmanager
+    def chunked(self, chunks: bool) -> Iterator[None]:
+        """Inside, whether batches are chunks of longer sequences, whose states are asked for."""
+        self._chunks = chunks
+        try:
+            yield
+        finally:
+            self._chunks = False
+
+    def moves(self, objective: int) -> list[str]:
+        """See `Trainable.moves`."""
+        over = self._spec.objectives[objective].over if self._spec.objectives else None
+        return [name for name in self.weights.layout.shapes if over is None or name in over]
+
+    def prepare(self, graph: Graph) -> Executable:
+        """See `Trainable.prepare`."""
+        return self._program.pipeline.prepare(graph)
+
+    def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
+        """See `Trainable.gradients`; the first loss also gives what `keep` takes over."""
+        execution, continued = self._program.execution, bool(batch.carried)
         fed = self._feeder(batch.arrays, batch.lengths)
         check_batch(fed)
-        chunked = self._program.chunk is not None or bool(batch.carried)
-        ready = self.ready(objective, dense=fed.dense, chunked=chunked, continued=bool(batch.carried))
-        sequences: dict[str, Array] = {}
+        chunked = self._chunks or continued
+        ready = self.ready(objective, dense=fed.dense, chunked=chunked, continued=continued)
+        extra: dict[str, Array] = {}
         if objective == 0:
             self._chunk = fed if chunked else None
-            sequences = self._carry.outputs(fed) if chunked else {}
-        chunk = Chunk(batch.carried) if batch.carried else None
+            extra = self._carry.outputs(fed) if chunked else {}
+        chunk = Chunk(batch.carried) if continued else None
         run = execution.run(fed, None, step, batch.example_ids)
-        for number, (executable, out) in enumerate(ready.parts):
-            execution.call(
-                executable, fed, run, chunk, out if number or not sequences else {**out, **sequences}
-            )
+        for executable, out in ready.parts:
+            execution.call(executable, fed, run, chunk, {**out, **extra} if extra else out)
+            extra = {}
         for name in ready.idle:
             ready.gradients.parts[name].fill(0.0)
         return StepResult(float(ready.loss), ready.gradients)
 
     def keep(self) -> Mapping[str, Array]:
         """See `Trainable.keep`."""
-        spec, params = self._program.spec, self._program.params
-        for name in spec.updates:
-            params.average(name, self._statistics.parts[name], spec.states[name].decay)
+        for name in self._spec.updates:
+            self.params.average(name, self._statistics.parts[name], self._spec.states[name].decay)
         return self._carry.take(self._chunk) if self._chunk is not None else {}
+
+    def report(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """See `Trainable.report`."""
+        return report(self._program, list(batches))
 
     def ready(self, objective: int, *, dense: bool, chunked: bool, continued: bool) -> _Ready:
         """The executables of a loss, made when they are first asked for.
@@ -90,8 +118,8 @@ class Losses:
 
     def _made(self, objective: int, dense: bool, chunked: bool, continued: bool) -> _Ready:
         program = self._program
-        wrt = program.moves(objective)
-        units = program.spec.updates if objective == 0 else {}
+        wrt = self.moves(objective)
+        units = self._spec.updates if objective == 0 else {}
         sources = self._carry.sources if chunked and objective == 0 else []
         made = program.pipeline.gradients(
             "train",
@@ -101,8 +129,6 @@ class Losses:
             objective=objective,
             continued=continued,
         )
-        if objective not in self._gradients:
-            self._gradients[objective] = Vector(program.weights.layout, program.real)
         vector = self._gradients[objective]
         loss = np.zeros((), program.real)
         first = {LOSS: loss, **{unit: self._statistics.parts[name] for name, unit in units.items()}}

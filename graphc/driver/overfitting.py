@@ -36,14 +36,14 @@ class Trial:
     """A copy of a program, with its initial parameters, which Adam trains on one batch."""
 
     def __init__(self, program: Program, batch: Batch, rate: float) -> None:
-        self.copy, self.batch = program.fresh(), batch
-        self.update = Update(Adam(lr=rate), self.copy)
+        self.losses, self.batch = program.fresh().losses, batch
+        self.update = Update(Adam(lr=rate), self.losses)
         self.steps = 0
 
     def step(self, objective: int = 0) -> StepResult:
         """Move the parameters of an objective; loss and gradients before."""
         self.steps += 1
-        result = self.copy.gradients(self.batch, step=self.steps, objective=objective)
+        result = self.losses.gradients(self.batch, step=self.steps, objective=objective)
         if math.isfinite(result.loss):
             self.update(result.gradients, self.steps, objective)
         return result
@@ -54,7 +54,7 @@ def late_gradients(program: Program, batch: Batch) -> set[str]:
     trial = Trial(program, batch, RATES[0])
     alive: set[str] = set()
     for _ in range(LATE):
-        for number in range(program.objectives):
+        for number in range(trial.losses.objectives):
             parts = trial.step(number).gradients.parts
             alive |= {name for name, gradient in parts.items() if gradient.any()}
     return alive

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 
 from graphc.analysis.recurrence import CAUSALITY, plan
-from graphc.backend import Executable
 from graphc.diagnostics import Diagnostic, GraphcError, fault, nearest
 from graphc.driver import arguments, streams, training
 from graphc.driver.arrays import Feed, feed_spec
@@ -21,16 +20,13 @@ from graphc.driver.function import GradientFunction
 from graphc.driver.losses import Losses
 from graphc.driver.parameters import Parameters
 from graphc.driver.pipeline import Pipeline
-from graphc.driver.reports import report
 from graphc.driver.training import input_spec
 from graphc.frontend.elaborate import Mode
 from graphc.frontend.spec import OUTPUT, InputInfo
-from graphc.ir.graph import Graph
 from graphc.ir.op import Array
 from graphc.train.data import Batch, Dataset
 from graphc.train.descent import Descent
-from graphc.train.protocol import InputSpec, StepResult
-from graphc.train.state import Generations
+from graphc.train.protocol import InputSpec
 from graphc.train.trainer import epoch_line
 from graphc.train.trainer import fit as train
 from graphc.view.checks import CheckResult
@@ -86,8 +82,6 @@ class Program:
         self.execution = Execution(pipeline, self.params, self.real, settings.seed)
         self._losses: Losses | None = None
         self._descent: Descent | None = None
-        self.chunk: int | None = None
-        """While a fit cuts sequences into chunks: their number of steps."""
         self._advice: list[Diagnostic] | None = None
 
     def analyse(self) -> None:
@@ -257,42 +251,11 @@ class Program:
     # ------------------------------------------------------------------------------------ training
 
     @property
-    def objectives(self) -> int:
-        """How many losses take a step on each batch."""
-        return max(1, len(self.spec.objectives))
-
-    @property
-    def weights(self) -> Generations:
-        """The trainable parameters as one flat vector, in the order of the spec; and as before a step."""
-        return self.params.weights
-
-    @property
     def losses(self) -> Losses:
-        """The losses made ready for training."""
+        """The program as the trainer sees it."""
         if self._losses is None:
             self._losses = Losses(self)
         return self._losses
-
-    def moves(self, objective: int) -> list[str]:
-        """The parameters that a loss moves."""
-        over = self.spec.objectives[objective].over if self.spec.objectives else None
-        return [name for name in self.trainable if over is None or name in over]
-
-    def prepare(self, graph: Graph) -> Executable:
-        """A graph of the trainer's, made ready by this program's backend."""
-        return self.pipeline.prepare(graph)
-
-    def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
-        """What the trainer asks for: a loss and its gradients, laid out as `weights`."""
-        return self.losses.gradients(batch, step, objective)
-
-    def keep(self) -> Mapping[str, Array]:
-        """Move the running statistics by the last batch; the states that it leaves to a next chunk."""
-        return self.losses.keep()
-
-    def report(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """`loss` and each `report` over all the batches, in evaluation mode."""
-        return report(self, list(batches))
 
     def dataset(
         self, data: Any = None, *, lengths: Mapping[str, Any] | None = None, bptt: int | None = None
@@ -319,11 +282,8 @@ class Program:
         found = self.dataset(data, lengths=lengths, bptt=settings.bptt)
         started = time.perf_counter()
         shown = None if progress is None else lambda record: progress(epoch_line(record))
-        self.chunk = settings.bptt
-        try:
-            history = train(self, found, settings, progress=shown)
-        finally:
-            self.chunk = None
+        with self.losses.chunked(settings.bptt is not None):
+            history = train(self.losses, found, settings, progress=shown)
         return FitResult(
             {part: dict(values) for part, values in history.metrics.items()},
             history.epochs,
@@ -338,7 +298,7 @@ class Program:
         given = arguments.mapping("batch", batch, 'step({"x": array})')
         own = arguments.mapping("lengths", lengths, 'lengths={"T": [3, 5]}')
         if self._descent is None:
-            self._descent = Descent(self, training.fit_settings(self, {}))
+            self._descent = Descent(self.losses, training.fit_settings(self, {}))
         return self._descent.step(Batch(given, own))
 
     def warm(self) -> None:

@@ -44,10 +44,10 @@ def _gradients(program: Program) -> None:
 def _training(program: Program) -> None:
     """What `fit` and `step` compute: losses, the optimizer's update, the figures after an epoch."""
     settings = training.fit_settings(program, {})
-    Descent(program, settings)
+    Descent(program.losses, settings)
     chunked = settings.bptt is not None
     for continued in (False, True) if chunked else (False,):
-        for number in range(program.objectives):
+        for number in range(program.losses.objectives):
             program.losses.ready(number, dense=True, chunked=chunked, continued=continued)
     pipeline = program.pipeline
     if units := list(dict.fromkeys(figures(pipeline.spec("eval")).values())):

@@ -61,14 +61,14 @@ def batch(size: int = 32) -> dict[str, np.ndarray]:
 
 def test_trainable_parameters_are_one_vector_in_the_order_of_the_spec() -> None:
     program = graphc.compile(NETWORK)
-    assert list(program.weights.layout.shapes) == ["W", "b", "V"]
+    assert list(program.params.weights.layout.shapes) == ["W", "b", "V"]
     flat = np.concatenate([program.params[name].ravel() for name in ("W", "b", "V")])
-    np.testing.assert_array_equal(program.weights.now.flat, flat)
+    np.testing.assert_array_equal(program.params.weights.now.flat, flat)
     program.params["b"] = np.arange(128)
-    np.testing.assert_array_equal(program.weights.now.flat[128 * 64 : 128 * 65], np.arange(128))
+    np.testing.assert_array_equal(program.params.weights.now.flat[128 * 64 : 128 * 65], np.arange(128))
     program.step(batch())
     flat = np.concatenate([program.params[name].ravel() for name in ("W", "b", "V")])
-    np.testing.assert_array_equal(program.weights.now.flat, flat)
+    np.testing.assert_array_equal(program.params.weights.now.flat, flat)
 
 
 def test_reading_a_parameter_copies() -> None:
@@ -129,8 +129,8 @@ def test_the_states_first_value_moves_in_first_chunks_only() -> None:
     """Its gradient is zero where a chunk goes on from another one; none is left over from before."""
     program = graphc.compile(CHUNKED.replace("OPTIMIZER", "sgd(lr = 0.1)"), dtype="float64")
     starts = []
-    step = program.keep
-    program.keep = lambda: (starts.append(program.params["start"]), step())[1]  # type: ignore[method-assign]
+    keep = program.losses.keep
+    program.losses.keep = lambda: (starts.append(program.params["start"]), keep())[1]  # type: ignore[method-assign]
     program.fit({"s": TEXT}, bptt=5)
     assert len(starts) == 4
     assert (starts[0] != 0.3).all()
@@ -186,13 +186,13 @@ def test_a_chunk_makes_no_arrays() -> None:
     program = idle(CHUNKED.replace("OPTIMIZER", "adam()").replace("H = 3", "H = 500"))
     found = program.dataset({"s": TEXT}, bptt=5)
     made: list[int] = []
-    step = program.gradients
+    step = program.losses.gradients
 
     def gradients(*args: object, **options: object) -> object:
         made.append(peak(lambda: step(*args, **options)))  # type: ignore[arg-type]
         return step(*args, **options)  # type: ignore[arg-type]
 
-    program.gradients = gradients  # type: ignore[method-assign,assignment]
+    program.losses.gradients = gradients  # type: ignore[method-assign,assignment]
     program.fit(found, bptt=5, epochs=2, batch=4)
     sequence = 4 * 6 * 500 * 4
     assert min(made) < sequence // 4
@@ -204,14 +204,14 @@ def test_memory_does_not_grow_with_steps(optimizer: str) -> None:
     after = []
     tracemalloc.start()
     try:
-        for _ in range(2):
+        for _ in range(4):
             for _ in range(100):
                 program.step(given)
             after.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
-    # One number a step, kept, would be 3,200 bytes.
-    assert after[1] - after[0] < 2000
+    # One number a step, kept, would be 3,200 bytes in each hundred; a table of Python's own may grow once.
+    assert min(np.diff(after)) < 2000
 
 
 def test_warm_prepares_all_that_training_asks_for() -> None:
