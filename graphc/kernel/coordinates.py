@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from graphc.kernel.expr import ZERO, Const, DType, Expr, as_expr
+from graphc.kernel.expr import TRUE, ZERO, Const, DType, Expr, as_expr, both, call, compare
 
 Sizes = Sequence[Expr | int]
 
@@ -13,6 +13,22 @@ Sizes = Sequence[Expr | int]
 def constant(dtype: DType, value: float) -> Const:
     """A number as one of a dtype."""
     return Const({"real": float, "int": int, "bool": bool}[dtype](value), dtype)
+
+
+def inside(place: Expr, size: Expr | int, below: bool = True, above: bool = True) -> tuple[Expr, Expr]:
+    """Whether a coordinate lies in 0..size - 1, and the nearest one that does.
+
+    `below` and `above` say on which sides it can lie outside: nothing is computed for the others.
+    """
+    exists: Expr = TRUE
+    nearest = place
+    if above:
+        exists = compare("<", place, as_expr(size))
+        nearest = call("minimum", nearest, as_expr(size) - 1, dtype="int")
+    if below:
+        exists = both(compare(">=", place, ZERO), exists)
+        nearest = call("maximum", nearest, ZERO, dtype="int")
+    return exists, nearest
 
 
 def flat(coordinates: Sequence[Expr], sizes: Sizes) -> Expr:

@@ -13,9 +13,8 @@ from graphc.ir.builder import Builder
 from graphc.ir.form import Element, Scatter, Site, Target
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample, TypeFault, non_differentiable
-from graphc.kernel.coordinates import constant
+from graphc.kernel.coordinates import constant, inside
 from graphc.kernel.expr import FALSE, Expr, clamp, compare, select
-from graphc.kernel.expr import within as lies_within
 from graphc.ops.examples import B_T, B_T_U, C, D, H, K, S, T, U, Z, integer, real
 from graphc.ops.masking import counted, within
 from graphc.ops.rules import require_dtype, union_axes
@@ -89,14 +88,9 @@ def _shift(frame: Frame, attrs: Attrs, x: Array) -> Array:
 
 
 def _shift_form(site: Site) -> Expr:
-    return _read_along(site, site.attrs["index"], site.axis(site.attrs["index"]) + site.attrs["offset"])
-
-
-def _read_along(site: Site, index: Index, place: Expr) -> Expr:
-    """The first operand elsewhere along an index, zero where there is no such place."""
-    extent = site.extent(index)
-    element = site.read(0, axes={index: clamp(place, extent)})
-    return select(lies_within(place, extent), element, constant(site.out.dtype, 0))
+    index, offset = site.attrs["index"], site.attrs["offset"]
+    exists, place = inside(site.axis(index) + offset, site.extent(index), below=offset < 0, above=offset > 0)
+    return select(exists, site.read(0, axes={index: place}), constant(site.out.dtype, 0))
 
 
 def _shift_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
@@ -170,7 +164,9 @@ def _pick(frame: Frame, attrs: Attrs, x: Array, position: Array) -> Array:
 
 
 def _pick_form(site: Site) -> Expr:
-    return _read_along(site, site.attrs["index"], site.read(1, ()) - 1)
+    index = site.attrs["index"]
+    exists, place = inside(site.read(1, ()) - 1, site.extent(index))
+    return select(exists, site.read(0, axes={index: place}), constant(site.out.dtype, 0))
 
 
 def _pick_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
@@ -262,9 +258,8 @@ def added_by_row(rows: Array, values: Array, count: int) -> Array:
 
 def _scatter_at(site: Site) -> Target:
     index = site.attrs["index"]
-    place, extent = site.read(1, ()) - 1, site.extent(index)
-    value = site.read(0, site.dims)
-    return Target({index: clamp(place, extent)}, site.dims, value, lies_within(place, extent))
+    exists, place = inside(site.read(1, ()) - 1, site.extent(index))
+    return Target({index: place}, site.dims, site.read(0, site.dims), exists)
 
 
 def _points(node: Node) -> tuple[tuple[Index, ...], tuple[Dim, ...]]:

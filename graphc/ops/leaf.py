@@ -13,7 +13,7 @@ from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample, non_differentiable
 from graphc.kernel.coordinates import constant as number
 from graphc.kernel.coordinates import flat
-from graphc.kernel.expr import Const, Expr, Load, as_expr, both, compare
+from graphc.kernel.expr import ZERO, Const, Expr, Load, both, compare
 from graphc.ops.examples import B_T, H, K, S, T, U, real
 from graphc.types import BATCH, BATCH_NAME, Affine, Dim, DType, Index, Length, TensorType
 
@@ -145,11 +145,11 @@ def _position_at(site: Site, index: Index, steps: frozenset[Index]) -> Expr:
 
 
 def _bound_at(site: Site, bound: Affine, steps: frozenset[Index]) -> Expr:
-    total = as_expr(bound.constant)
+    total: Expr = ZERO
     for symbol, coefficient in bound.terms:
         value = site.length(symbol) if isinstance(symbol, Length) else _position_at(site, symbol, steps)
         total = total + value * coefficient
-    return total
+    return total + bound.constant
 
 
 _LATER = Index("v", T.length, Affine.of(T) + 1, Affine.of(T.length) - 1)

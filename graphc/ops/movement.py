@@ -11,8 +11,8 @@ from graphc.ir.builder import Builder
 from graphc.ir.form import Element, Site
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample, TypeFault
-from graphc.kernel.coordinates import constant, regrouped
-from graphc.kernel.expr import Const, Expr, clamp, compare, select, within
+from graphc.kernel.coordinates import constant, inside, regrouped
+from graphc.kernel.expr import Const, Expr, compare, select
 from graphc.ops.examples import B_T, C, D, H, T, U, Z, integer, real
 from graphc.ops.rules import preferred, require_same_dtype, shape_text, union_axes
 from graphc.ops.summing import EXPAND
@@ -188,8 +188,9 @@ def _pad_form(site: Site) -> Expr:
     zero = constant(site.out.dtype, 0)
     if size == 0:
         return zero
-    place = site.dims[dim] - site.attrs["before"]
-    return select(within(place, size), site.read(0, _moved(site.dims, dim, clamp(place, size))), zero)
+    before, after = site.attrs["before"], site.attrs["after"]
+    exists, place = inside(site.dims[dim] - before, size, below=before > 0, above=after > 0)
+    return select(exists, site.read(0, _moved(site.dims, dim, place)), zero)
 
 
 def _pad_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
@@ -248,7 +249,8 @@ def _concat_form(site: Site) -> Expr:
     parts: list[tuple[int, Expr]] = []
     for i, operand in enumerate(site.types):
         if size := operand.sizes[dim]:
-            place = clamp(site.dims[dim] - start, size)
+            more = start + size < site.out.sizes[dim]
+            _, place = inside(site.dims[dim] - start, size, below=start > 0, above=more)
             parts.append((start, site.read(i, _moved(site.dims, dim, place))))
             start += size
     return _one_of(site, site.dims[dim], parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -17,8 +17,8 @@ from graphc.ir.builder import Builder
 from graphc.ir.form import Element, Site
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample, TypeFault
-from graphc.kernel.coordinates import constant
-from graphc.kernel.expr import TRUE, ZERO, Const, Expr, both, clamp, compare, select, within
+from graphc.kernel.coordinates import constant, inside
+from graphc.kernel.expr import TRUE, ZERO, Expr, both, compare, select
 from graphc.ops.examples import B_T, C, T, Z, real
 from graphc.ops.rules import size_text
 from graphc.types import BATCH, Dim, TensorType
@@ -102,13 +102,10 @@ def padded_at(
     for o, k, size, width, stride, dilation, (before, after) in how:
         if size == 0:
             return constant("real", fill)
-        place = o * stride + k * dilation - before
-        # Without padding every place exists, and memory is read without detours.
-        if before:
-            exists = both(exists, compare(">=", place, ZERO))
-        if after or before > dilation * (width - 1):
-            exists = both(exists, compare("<", place, Const(size)))
-        places.append(clamp(place, size) if before or after else place)
+        beyond = after > 0 or before > dilation * (width - 1)
+        here, place = inside(o * stride + k * dilation - before, size, below=before > 0, above=beyond)
+        exists = both(exists, here)
+        places.append(place)
     return select(exists, site.read(operand, places), constant("real", fill))
 
 
@@ -119,22 +116,55 @@ def folded_at(
     value: Callable[[Sequence[Expr], Sequence[Expr]], Expr],
 ) -> Expr:
     """The sum over the windows that hold this element of `value(place of the window, number in it)`."""
-    attrs = site.attrs
-    here = site.dims[len(site.dims) - len(window) :]
+    attrs, rank = site.attrs, len(window)
+    how = (attrs["stride"], _dilation(attrs), [before for before, _ in attrs["pad"]])
+    slides = [_Slide(*numbers) for numbers in zip(site.out.sizes[-rank:], outs, window, *how, strict=True)]
+    several = [slide.holders for slide in slides if slide.holders > 1]
 
-    def body(inner: Sequence[Expr]) -> Expr:
+    def body(over: Sequence[Expr]) -> Expr:
+        left = iter(over)
+        held = [
+            slide.holder(n, next(left) if slide.holders > 1 else ZERO)
+            for slide, n in zip(slides, site.dims[-rank:], strict=True)
+        ]
         exists: Expr = TRUE
-        places: list[Expr] = []
-        how = zip(here, inner, outs, attrs["stride"], _dilation(attrs), attrs["pad"], strict=True)
-        for n, k, out, stride, dilation, (before, _) in how:
-            ahead, reach = n + before - k * dilation, out * stride
-            # Coordinates are divided as numbers that are not negative.
-            safe = clamp(ahead, reach)
-            exists = both(both(exists, within(ahead, reach)), compare("==", safe % stride, ZERO))
-            places.append(safe // stride)
-        return select(exists, value(places, inner), constant("real", 0))
+        for here, _, _ in held:
+            exists = both(exists, here)
+        return select(exists, value([o for _, o, _ in held], [k for _, _, k in held]), constant("real", 0))
 
-    return site.reduce("sum", window, body)
+    return site.reduce("sum", several, body) if several else body(())
+
+
+class _Slide(NamedTuple):
+    """How windows slide along a dim."""
+
+    size: int
+    out: int
+    window: int
+    stride: int
+    dilation: int
+    before: int
+
+    @property
+    def holders(self) -> int:
+        """The most windows that one element can be in."""
+        return self.window if self.dilation > 1 else -(-self.window // self.stride)
+
+    def holder(self, n: Expr, j: Expr) -> tuple[Expr, Expr, Expr]:
+        """The j-th window that element n can be in: whether it is, the window's place, n's number in it.
+
+        All are safe to read at. Coordinates are divided only as numbers that are not negative.
+        """
+        if self.dilation > 1:
+            reach = self.out * self.stride
+            exists, ahead = inside(n + self.before - j * self.dilation, reach)
+            return both(exists, compare("==", ahead % self.stride, ZERO)), ahead // self.stride, j
+        at = n + self.before
+        last = (self.size - 1 + self.before) // self.stride
+        placed, o = inside(at // self.stride - j, self.out, below=self.holders > 1, above=last >= self.out)
+        uneven = self.window % self.stride > 0
+        numbered, k = inside(at % self.stride + j * self.stride, self.window, below=False, above=uneven)
+        return both(placed, numbered), o, k
 
 
 # The ops that convolution is made of.

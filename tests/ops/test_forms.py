@@ -50,11 +50,9 @@ def test_form_gives_what_the_oracle_gives(op: Op, sample: Sample, lengths: tuple
         np.testing.assert_array_equal(found, expected)
 
 
-def formed(
-    op: Op, *arrays: Array, axes: tuple[Index, ...] = (), run: Run | None = None, **attrs: Any
-) -> Array:
-    """The op by its form, on operands that all vary over `axes`."""
-    inputs = [Value(typed(array, *axes)) for array in arrays]
+def formed(op: Op, *arrays: Array, run: Run | None = None, **attrs: Any) -> Array:
+    """The op by its form, on operands without indices."""
+    inputs = [Value(typed(array)) for array in arrays]
     node = Node(op, tuple(inputs), attrs, Value(op.infer([x.type for x in inputs], attrs)))
     return computed(node, arrays, State(run or Run()))
 
