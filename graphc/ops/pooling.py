@@ -73,7 +73,7 @@ def _outs(site: Site) -> tuple[Expr, ...]:
 def _window_at(site: Site, kind: Kind, fill: float) -> Expr:
     """A reduction of the window at this place."""
     window = site.attrs["window"]
-    return site.reduce(kind, window, lambda inner: padded_at(site, 0, _outs(site), inner, window, fill))
+    return site.reduce(kind, window, lambda inner: padded_at(site, 0, _outs(site), inner, fill))
 
 
 def _unpooled_at(site: Site, value: Callable[[Sequence[Expr], Sequence[Expr]], Expr]) -> Expr:
@@ -192,9 +192,8 @@ def _max_pick_vjp(b: Builder, node: Node, g: Value) -> Cotangents:
 
 
 def _max_pick_form(site: Site) -> Expr:
-    window = site.attrs["window"]
-    winner = site.read(0, site.dims)
-    return padded_at(site, 1, _outs(site), unflat(winner, window), window, 0.0)
+    inner = unflat(site.read(0, site.dims), site.attrs["window"])
+    return padded_at(site, 1, _outs(site), inner, 0.0)
 
 
 MAX_POOL_PICK = Op(

@@ -87,23 +87,20 @@ def _dilation(attrs: Attrs) -> tuple[int, ...]:
     return found
 
 
-def padded_at(
-    site: Site, operand: int, outs: Sequence[Expr], inner: Sequence[Expr], window: Sequence[int], fill: float
-) -> Expr:
+def padded_at(site: Site, operand: int, outs: Sequence[Expr], inner: Sequence[Expr], fill: float) -> Expr:
     """Element `inner` of the window at `outs`, read from an operand; `fill` in the padding.
 
     In front of its last dims the operand has those of the result.
     """
     attrs, sizes = site.attrs, site.types[operand].sizes
-    lead, sizes = site.dims[: len(sizes) - len(window)], sizes[len(sizes) - len(window) :]
-    how = zip(outs, inner, sizes, window, attrs["stride"], _dilation(attrs), attrs["pad"], strict=True)
+    lead = len(sizes) - len(outs)
+    how = zip(outs, inner, sizes[lead:], attrs["stride"], _dilation(attrs), attrs["pad"], strict=True)
     exists: Expr = TRUE
-    places = list(lead)
-    for o, k, size, width, stride, dilation, (before, after) in how:
+    places = list(site.dims[:lead])
+    for o, k, size, stride, dilation, (before, after) in how:
         if size == 0:
             return constant("real", fill)
-        beyond = after > 0 or before > dilation * (width - 1)
-        here, place = inside(o * stride + k * dilation - before, size, below=before > 0, above=beyond)
+        here, place = inside(o * stride + k * dilation - before, size, below=before > 0, above=after > 0)
         exists = both(exists, here)
         places.append(place)
     return select(exists, site.read(operand, places), constant("real", fill))
@@ -194,7 +191,7 @@ def _windows_vjp(b: Builder, node: Node, g: Value) -> Sequence[Value | None]:
 def _windows_form(site: Site) -> Expr:
     rank = len(site.attrs["sizes"])
     outs, inner = site.dims[-2 * rank : -rank], site.dims[-rank:]
-    return padded_at(site, 0, outs, inner, _values(site.attrs["sizes"]), 0.0)
+    return padded_at(site, 0, outs, inner, 0.0)
 
 
 def _windows_samples() -> Iterable[Sample]:

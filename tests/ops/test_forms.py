@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from graphc.ops.random import CLASS_AT, NORMAL, UNIFORM
 from graphc.ops.reduction import ARGMAX, ARGMIN, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD
 from graphc.ops.softmax import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 from graphc.ops.summing import REDUCE_SUM
-from graphc.ops.windows import WINDOWS
+from graphc.ops.windows import FOLD, WINDOWS
 from graphc.types import Dim, TensorType
 from tests.ops.calls import evaluate, typed
 from tests.ops.harness import CASES, IDS, call, frame_of, operands, run_of
@@ -129,3 +130,16 @@ def test_windows_without_padding_read_without_detours() -> None:
     assert isinstance(WINDOWS.form, Element)
     element = WINDOWS.form.at(NodeSite(node, State(Run()), (), node.result.type.shape))
     assert text(element) == "x0[checked(d0 * 2 + d1, 4)]"
+
+
+GEOMETRIES = list(itertools.product((1, 2, 3), (1, 2, 3), (1, 2), ((0, 0), (2, 0), (1, 2))))
+
+
+@pytest.mark.parametrize(("window", "stride", "dilation", "pad"), GEOMETRIES)
+def test_windows_and_their_adjoint(window: int, stride: int, dilation: int, pad: tuple[int, int]) -> None:
+    x = np.arange(1.0, 7.0)
+    how = {"stride": (stride,), "pad": (pad,), "dilation": (dilation,)}
+    parts = evaluate(WINDOWS, x, sizes=(Dim.literal(window),), **how)
+    np.testing.assert_array_equal(formed(WINDOWS, x, sizes=(Dim.literal(window),), **how), parts)
+    expected = evaluate(FOLD, parts, sizes=(Dim.literal(6),), **how)
+    np.testing.assert_array_equal(formed(FOLD, parts, sizes=(Dim.literal(6),), **how), expected)
