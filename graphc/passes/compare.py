@@ -36,7 +36,7 @@ def _compared(scope: Scope, node: Node) -> Value | None:
         chosen = scope(EXPAND, chosen, shape=shape, source=places)
         kept = (*range(dim), None, *range(dim, value.type.rank))
         value = scope(EXPAND, value, shape=shape, source=kept)
-    zero = constant(scope, 0, value.type.dtype)
+    zero = constant(scope, 0.0 if value.type.dtype == "real" else 0, value.type.dtype)
     return scope(SELECT, chosen, value, zero, called=node.result.name)
 
 

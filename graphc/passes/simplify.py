@@ -26,6 +26,7 @@ from graphc.ops.leaf import CONSTANT, PIN
 from graphc.ops.movement import CONCAT, FLIP, PAD, RESHAPE, SLICE, TRANSPOSE
 from graphc.ops.summing import BROADCAST, EXPAND, REDUCE_SUM
 from graphc.passes.rebuild import Scope, rewrite, with_attrs
+from graphc.passes.slicing import simpler_concat, simpler_slice
 
 
 class Simplify:
@@ -227,10 +228,6 @@ def _shift(scope: Scope, node: Node) -> Value | None:
     return node.operands[0] if node.attrs["offset"] == 0 else None
 
 
-def _concat(scope: Scope, node: Node) -> Value | None:
-    return node.operands[0] if len(node.operands) == 1 else None
-
-
 def _reduce_sum(scope: Scope, node: Node) -> Value | None:
     """A sum of sums, if nobody else wants the inner ones."""
     inner = scope.made_by(node.operands[0], REDUCE_SUM)
@@ -274,10 +271,10 @@ _RULES: Mapping[Op, Callable[[Scope, Node], Value | None]] = {
     RESHAPE: _reshape,
     TRANSPOSE: _transpose,
     FLIP: _flip,
-    SLICE: _unless_same,
+    SLICE: lambda scope, node: _unless_same(scope, node) or simpler_slice(scope, node),
     PAD: _unless_same,
     SHIFT: _shift,
-    CONCAT: _concat,
+    CONCAT: simpler_concat,
     CONTRACT: _contract,
     REDUCE_SUM: _reduce_sum,
 }
