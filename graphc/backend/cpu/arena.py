@@ -62,7 +62,7 @@ class Arena:
         return max(0, self._memory.nbytes - LINE)
 
     def reserve(self, size: int) -> int:
-        """The address, a multiple of `LINE`, of at least `size` bytes. If it grows, what stood there is lost."""
+        """The address of at least `size` bytes, a multiple of `LINE`. What stood there may be lost."""
         if size > self.capacity or not self.address:
             # The old memory first: both together may be more than there is.
             self._memory = np.empty(0, np.uint8)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from graphc.backend.cpu.expressions import Expressions
-from graphc.backend.cpu.gathering import begin
+from graphc.backend.cpu.gathering import begin, is_short
 from graphc.backend.cpu.naming import Naming, Positions, Words
 from graphc.backend.cpu.unit import Unit
 from graphc.kernel.expr import ONE, ZERO, Apply, DType, Expr
@@ -27,6 +27,7 @@ _NAMES = {
     "select": f"{_OPERATORS}:select",
     "quotient": f"{_OPERATORS}:quotient",
     "remainder": f"{_OPERATORS}:remainder",
+    "opaque": f"{_OPERATORS}:opaque",
     "int64": "numba:int64",
     "uint8": "numba:uint8",
     "inf": "math:inf",
@@ -77,6 +78,7 @@ class _Kernel:
         self.lines: list[str] = []
         self.best: dict[str, str] = {}
         """Beside each number that argmax or argmin has found: the name of the element itself."""
+        self.sums = _Sums(kernel.body)
         self.gathered = {s.accumulator.name: s.value for s in kernel.walk() if isinstance(s, Gather)}
 
     def text(self) -> str:
@@ -102,6 +104,7 @@ class _Kernel:
         """Write a statement; the names for those after it."""
         if isinstance(statement, For):
             extent = "lo, hi" if statement.ranged else self._value(statement.extent, naming, depth)
+            extent = f"opaque({extent})" if statement in self.sums.reordered else extent
             inner, variable = naming.bind("loop", statement.var.name)
             self._line(depth, f"for {variable} in range({extent}):")
             self._inner(statement.body, inner, depth + 1)
@@ -135,7 +138,8 @@ class _Kernel:
         else:
             name = naming.of(statement.accumulator.name)
             best, number = self.best.get(name, ""), statement.number or ZERO
-            written.gather(statement.kind, name, best, statement.value, number)
+            in_order = statement.accumulator.name in self.sums.in_order
+            written.gather(statement.kind, name, best, statement.value, number, in_order)
         return naming
 
     def _accumulator(self, statement: Accumulator, naming: Naming, depth: int) -> Naming:
@@ -166,11 +170,43 @@ class _Kernel:
         self.lines.append("    " * depth + text)
 
 
+class _Sums:
+    """Which accumulators add in order, and which loops surround sums that are reordered: see `is_short`."""
+
+    def __init__(self, body: tuple[Statement, ...]) -> None:
+        self.in_order: set[str] = set()
+        self.reordered: set[For] = set()
+        self._visit(body, (), {})
+
+    def _visit(self, body: tuple[Statement, ...], loops: tuple[For, ...], begun: dict[str, int]) -> None:
+        """`loops` are those around; an accumulator has begun inside of so many of them."""
+        begun = dict(begun)
+        for statement in body:
+            if isinstance(statement, Accumulator):
+                begun[statement.name.name] = len(loops)
+            elif isinstance(statement, Gather):
+                name = statement.accumulator.name
+                over = loops[begun[name] :]
+                if is_short([loop.extent for loop in over]):
+                    self.in_order.add(name)
+                else:
+                    self.reordered.add(over[0])
+            elif isinstance(statement, For):
+                self._visit(statement.body, (*loops, statement), begun)
+            elif isinstance(statement, If):
+                self._visit(statement.body, loops, begun)
+
+
 def _called(kernel: Kernel) -> set[str]:
     """The names of functions, which no local of a listing may have."""
     found = {"add_reassociating", "maximum", "minimum"}
-    for statement in kernel.walk():
-        for value in vars(statement).values():
-            if isinstance(value, Expr):
-                found |= {e.operator for e in value.walk() if isinstance(e, Apply)}
+    seen: set[Expr] = set()
+    left = [v for statement in kernel.walk() for v in vars(statement).values() if isinstance(v, Expr)]
+    while left:
+        expr = left.pop()
+        if expr not in seen:
+            seen.add(expr)
+            left += expr.parts
+            if isinstance(expr, Apply):
+                found.add(expr.operator)
     return found

@@ -219,7 +219,8 @@ def _lengths(program: Program) -> list[str]:
 def _address(array: Array) -> int:
     """Where an array's elements begin. The first way is three times as fast, but must be allowed to write."""
     if array.flags.writeable and array.size:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
+        buffer: Any = array
+        return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
     return int(array.__array_interface__["data"][0])
 
 

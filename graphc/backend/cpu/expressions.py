@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphc.backend.cpu.gathering import begin, gather
+from graphc.backend.cpu.gathering import begin, gather, is_short
 from graphc.backend.cpu.naming import Naming
 from graphc.kernel.expr import COMPARISONS, ZERO, Apply, Const, Expr, Kind, Load, Name, Reduce
 
@@ -119,23 +119,25 @@ class Expressions:
             self._line(0, line)
         number: Expr = ZERO
         naming = self.naming
+        short = is_short([extent for _, extent in expr.over])
         for i, (variable, extent) in enumerate(expr.over):
             high = self._text(extent, _NOT)
+            high = high if short or i else f"opaque({high})"
             naming, text = naming.bind("loop", variable.name)
             self._line(i, f"for {text} in range({high}):")
             number = number * extent + variable
         inner = Expressions(naming, self.depth + len(expr.over), self.lines, self._named)
-        inner.gather(expr.kind, name, best, expr.body, number)
+        inner.gather(expr.kind, name, best, expr.body, number, short)
         return name
 
-    def gather(self, kind: Kind, name: str, best: str, value: Expr, number: Expr) -> None:
-        """Write the statement that gives an accumulator one more element."""
+    def gather(self, kind: Kind, name: str, best: str, value: Expr, number: Expr, in_order: bool) -> None:
+        """Write the statements that give an accumulator one more element; see `gathering`."""
         numbered = kind in ("argmax", "argmin")
         for expr in (value, number) if numbered else (value,):
             self._count(expr)
         element = self.name(value) if numbered else self._text(value, _PRODUCT)
         which = self.name(number) if numbered else ""
-        for line in gather(kind, name, best, element, value.dtype, which):
+        for line in gather(kind, name, best, element, value.dtype, which, in_order):
             self._line(0, line)
 
     def _line(self, deeper: int, text: str) -> None:

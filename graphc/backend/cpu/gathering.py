@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from graphc.kernel.expr import DType, Kind
+from collections.abc import Sequence
+
+from graphc.kernel.expr import Const, DType, Expr, Kind
 
 _LEAST = -(2**63)
+_LONG = 9
+"""Elements from which vectors pay."""
 
 
 def begin(kind: Kind, name: str, best: str, dtype: DType) -> list[str]:
@@ -18,14 +22,28 @@ def begin(kind: Kind, name: str, best: str, dtype: DType) -> list[str]:
     return [f"{name} = {_neutral(kind, dtype)}"]
 
 
-def gather(kind: Kind, name: str, best: str, value: str, dtype: DType, number: str) -> list[str]:
-    """Lines that take one more element. `value` and `number` are used twice: they are names or constants."""
+def is_short(extents: Sequence[Expr]) -> bool:
+    """Whether a sum over loops of these extents is added in order, and its loops may be unrolled.
+
+    Longer ones are reordered, so that they can be vectorized, and their outermost extent is `opaque`.
+    """
+    total = 1
+    for extent in extents:
+        total *= int(extent.value) if isinstance(extent, Const) else _LONG
+    return total < _LONG
+
+
+def gather(
+    kind: Kind, name: str, best: str, value: str, dtype: DType, number: str, in_order: bool
+) -> list[str]:
+    """Lines that take one more element.
+
+    For `argmax` and `argmin`, `value` and `number` are names or constants: they are used twice.
+    """
     if kind == "sum":
-        return [
-            f"{name} = add_reassociating({name}, {value})"
-            if dtype == "real"
-            else f"{name} = {name} + {value}"
-        ]
+        if dtype == "real" and not in_order:
+            return [f"{name} = add_reassociating({name}, {value})"]
+        return [f"{name} = {name} + {value}"]
     if kind == "prod":
         return [f"{name} = {name} * {value}"]
     if kind in ("max", "min"):

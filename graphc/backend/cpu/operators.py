@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, register_jitable
 
@@ -44,3 +45,21 @@ remainder = _unsigned("urem")
 def share(me: Any, workers: Any, extent: Any) -> Any:
     """The part (lo, hi) of a range that is one worker's."""
     return quotient(me * extent, workers), quotient((me + 1) * extent, workers)
+
+
+@intrinsic
+def opaque(typing: Any, extent: Any) -> Any:
+    """The same number, of which LLVM knows nothing.
+
+    It unrolls a short loop whose extent it knows, and may then vectorize the loop around it. A sum that may
+    be reordered would come out differently in the elements that are left over behind the last vector; and
+    which ones these are depends on how the loop is shared out.
+    """
+    if not isinstance(extent, types.Integer):
+        return None
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        return builder.asm(ir.FunctionType(word, [word]), "", "=r,0", arguments, side_effect=False)
+
+    return types.int64(types.int64), emit

@@ -59,10 +59,10 @@ def _step(step: Step, sizes: Sizes) -> int:
             total *= evaluate(extent, sizes)
         return total // 8  # vectors do eight or more at once
     if isinstance(step, Repeat):
-        extent = evaluate(step.extent, sizes)
+        steps = evaluate(step.extent, sizes)
         # Extents in the body may grow with the step: its middle stands for all.
-        inner = {**sizes, step.step.name: extent // 2}
-        return extent * sum(_step(inside, inner) for inside in step.body)
+        inner = {**sizes, step.step.name: steps // 2}
+        return steps * sum(_step(inside, inner) for inside in step.body)
     return 0
 
 

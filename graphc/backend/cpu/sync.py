@@ -1,8 +1,8 @@
 """Workers: threads that run one compiled function together, and the barrier at which they wait.
 
 The calling thread is worker 0. The others are Python threads of one pool for the whole process: each is
-parked on a lock, and runs compiled code that holds no interpreter lock. After a job a worker looks out for the
-next one for a moment, because waking a thread costs more than a small step of training.
+parked on a lock, and runs compiled code that holds no interpreter lock. After a job a worker looks out for
+the next one for a moment, because waking a thread costs more than a small step of training.
 """
 
 from __future__ import annotations
