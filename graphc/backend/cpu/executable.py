@@ -25,6 +25,7 @@ from graphc.backend.state import Run, State
 from graphc.ir.graph import Graph
 from graphc.ir.op import Array
 from graphc.ops.philox import stream_key
+from graphc.schedule import schedule
 from graphc.schedule.program import Buffer, Product, Program
 from graphc.types import BATCH_NAME
 
@@ -56,6 +57,11 @@ class Executable:
             if compiled is None:
                 compiled = self._compiled[np.dtype(run.real)] = _Compiled(self.program, np.dtype(run.real))
             return compiled.run(inputs, run, out or {})
+
+
+def prepare(graph: Graph) -> Executable:
+    """A graph made ready to run."""
+    return Executable(graph, schedule(graph))
 
 
 @dataclass(frozen=True)
