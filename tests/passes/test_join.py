@@ -33,7 +33,7 @@ from tests.loops import Outcome, Step, loop
 from tests.passes.comparing import DENSE, RUNS, assert_same, graph, inside, loops, ops
 from tests.random_graphs import random_graph
 
-SPECS = sorted(Path("specs").glob("*.nn"))
+SPECS = sorted(Path(__file__).parents[2].joinpath("specs").glob("*.nn"))
 D, H, K = Dim.named("D", 3), Dim.named("H", 2), Dim.named("K", 4)
 T = Index.full("t", Length("T"))
 
@@ -259,6 +259,45 @@ def test_rows_keep_sets_in_one_piece() -> None:
 
 
 # Whatever comes.
+
+
+def random_cell(seed: int) -> str:
+    """A cell with gates of two sizes that read the states before, each other and the inputs, in any mix."""
+    random = np.random.default_rng(seed)
+    lines = ["h[0] = 0", "c[0] = 0.5"]
+    params = ["P : [H, K]"]
+    names: dict[str, list[str]] = {"H": ["h[t-1]", "c[t-1]"], "K": []}
+    inputs = {"D": ["x[t]", "z[t]"], "H": names["H"], "K": names["K"]}
+    for i in range(random.integers(3, 7)):
+        size = "H" if i < 2 or random.random() < 0.7 else "K"
+        terms = []
+        for j in range(random.integers(1, 4)):
+            source = "DHK"[random.integers(3 if names["K"] else 2)]
+            read = inputs[source][random.integers(len(inputs[source]))]
+            if source == "H" and random.random() < 0.3:
+                read = f"({read} * {names['H'][random.integers(len(names['H']))]})"
+            params.append(f"W{i}{j} : [{size}, {source}]")
+            terms.append(f"W{i}{j} @ {read}")
+        if random.random() < 0.5:
+            params.append(f"b{i} : [{size}]")
+            terms.insert(int(random.integers(len(terms) + 1)), f"b{i}")
+        function = ("tanh", "sigmoid", "sin")[random.integers(3)]
+        lines.append(f"g{i}[t] = {function}({' + '.join(terms)})")
+        names[size].append(f"g{i}[t]")
+    lines.append(f"c[t] = g0[t] * c[t-1] + {names['H'][-1]}")
+    lines.append(f"h[t] = g1[t] * tanh(c[t]){' + P @ ' + names['K'][-1] if names['K'] else ''}")
+    head = "dim D = 3, H = 4, K = 2\naxis t = 1..T\ninput x[t] : [D], z[t] : [D], y[t] : [H]\n"
+    return head + f"param {', '.join(params)}\n" + "\n".join(lines) + "\n" + LOSS
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_cells_compute_the_same(seed: int) -> None:
+    dense = seed % 3 == 0
+    before = training_graph(random_cell(seed), dense=dense)
+    after = joined(before)
+    assert ops(after)["contract"] < ops(before)["contract"]
+    assert_same(before, after, {"dense": DENSE} if dense else RUNS)
+    assert signature(joined(after)) == signature(after)
 
 
 @pytest.mark.parametrize("seed", range(24))
