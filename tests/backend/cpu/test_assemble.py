@@ -10,8 +10,17 @@ from graphc.ir.graph import Graph
 from graphc.kernel.expr import Const, Load, Name, apply, call
 from graphc.kernel.nest import For, Kernel, Parameter, Store
 from graphc.schedule.program import (
-    Argument, Barrier, Buffer, Launch, Matrix, Pack, Product, Program, Repeat, Size,
-)  # fmt: skip
+    Argument,
+    Barrier,
+    Buffer,
+    Launch,
+    Matrix,
+    Pack,
+    Product,
+    Program,
+    Repeat,
+    Size,
+)
 from graphc.types import BATCH, Dim, Index, Length, TensorType
 
 H = 24
@@ -35,15 +44,33 @@ def recurrence() -> Program:
     body = (For(b, B, (For(j, Const(H), (Store("h", at, call("tanh", total)),)),), ranged=True),)
     buffers = (Parameter("x", "real"), Parameter("z", "real"), Parameter("h", "real", True))
     cell = Kernel("cell", buffers, ("B", "T", "t"), body)
-    zero = Kernel("zero", (Parameter("z", "real", True),), ("B",), (
-        For(b, B, (For(j, Const(H), (Store("z", b * H + j, apply("*", Const(0.0, "real"), Const(1.0, "real"), dtype="real")),)),), ranged=True),
-    ))  # fmt: skip
+    nothing = apply("*", Const(0.0, "real"), Const(1.0, "real"), dtype="real")
+    zero = Kernel(
+        "zero",
+        (Parameter("z", "real", True),),
+        ("B",),
+        (For(b, B, (For(j, Const(H), (Store("z", b * H + j, nothing),)),), ranged=True),),
+    )
     first = Matrix(h, t * H, T * H, Const(1))
-    product = Product(Matrix(z, Const(0), Const(H), Const(1)), first, Matrix(u, Const(0), Const(1), Const(H)),
-                      B, Const(H), Const(H), packed=packed)  # fmt: skip
+    product = Product(
+        Matrix(z, Const(0), Const(H), Const(1)),
+        first,
+        Matrix(u, Const(0), Const(1), Const(H)),
+        B,
+        Const(H),
+        Const(H),
+        packed=packed,
+    )
     cells = Launch(cell, tuple(Argument(o) for o in (x, z, h)), (B, T, t), B)
-    last = Product(Matrix(g, Const(0), Const(H), Const(1)), Matrix(h, Const(0), Const(1), Const(H)),
-                   Matrix(x, Const(0), Const(H), Const(1)), Const(H), Const(H), B * T, workspace=room)  # fmt: skip
+    last = Product(
+        Matrix(g, Const(0), Const(H), Const(1)),
+        Matrix(h, Const(0), Const(1), Const(H)),
+        Matrix(x, Const(0), Const(H), Const(1)),
+        Const(H),
+        Const(H),
+        B * T,
+        workspace=room,
+    )
     steps = (
         Pack(Matrix(u, Const(0), Const(1), Const(H)), Const(H), Const(H), packed),
         Launch(zero, (Argument(z),), (B,), B),

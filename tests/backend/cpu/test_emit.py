@@ -22,7 +22,7 @@ from graphc.kernel.expr import (
 )
 from graphc.kernel.nest import Accumulator, For, Gather, If, Kernel, Let, Parameter, Store
 
-I, J, N, M = Name("i"), Name("j"), Name("n"), Name("m")
+I, J, N, M = (Name(name) for name in "ijnm")  # noqa: E741
 REALS = ["float32", "float64"]
 
 
