@@ -43,7 +43,7 @@ class Update:
 
     @property
     def state(self) -> dict[str, Array]:
-        """The rule's state by name (`m/enc.Wf`), as views."""
+        """The rule's state by name (`m/enc.Wf`), as views that hold until the next move."""
         return {
             f"{slot}/{name}": part
             for slot, vectors in self.slots.items()
