@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc.ir.graph import Graph
-from graphc.schedule.expand import expanded
+from graphc.schedule.prepare import expanded, joined
 from graphc.schedule.level import Context, Level
 from graphc.schedule.phases import lives, with_barriers
 from graphc.schedule.places import Memory
@@ -14,7 +14,7 @@ __all__ = ["Program", "schedule"]
 
 def schedule(graph: Graph, *, dense: bool = False) -> Program:
     """A graph as a program. `dense` promises that no run has ragged lengths."""
-    graph = expanded(graph)
+    graph = joined(expanded(graph))
     memory = Memory.of(graph)
     places = {
         value: memory.laid_out(value.name, value.type, role="input", source=value.name)

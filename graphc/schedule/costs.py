@@ -9,18 +9,21 @@ from graphc.ir.form import Element
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ops.contraction import CONTRACT
 from graphc.ops.elementwise import DIV, MOD, POW, STOP_GRADIENT
+from graphc.ops.first import OPS as FIRST
 from graphc.ops.indexing import GATHER, PICK, RENAME
 from graphc.ops.leaf import PIN
 from graphc.ops.movement import CONCAT, RESHAPE, SLICE, STACK, TRANSPOSE
+from graphc.ops.pooling import OPS as POOLING
 from graphc.ops.random import OPS as RANDOM
 from graphc.ops.reduction import OPS as REDUCTIONS
 from graphc.ops.summing import BROADCAST, EXPAND, REDUCE_SUM
-from graphc.ops.windows import OPS as WINDOWS
+from graphc.ops.windows import FOLD, WINDOWS
 
 VIEWS = frozenset((PIN, STOP_GRADIENT, RENAME, BROADCAST, EXPAND, TRANSPOSE, SLICE, RESHAPE))
 
-_REDUCING = frozenset((*REDUCTIONS, REDUCE_SUM, CONTRACT))
-_SPREADING = frozenset((GATHER, PICK, CONTRACT, *WINDOWS))
+_REDUCING = frozenset((*REDUCTIONS, *FIRST, *POOLING, FOLD, REDUCE_SUM, CONTRACT))
+"""Ops with a loop in each element."""
+_SPREADING = frozenset((GATHER, PICK, CONTRACT, WINDOWS))
 """Ops that read an element of their first operands for many elements of their result."""
 
 _CALLED = 10

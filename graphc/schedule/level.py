@@ -212,7 +212,7 @@ class Level:
         return made
 
     def _stays(self, made: Product) -> bool:
-        """Whether a product's right operand is the same at each step, so that it is packed before the loop."""
+        """Whether a product's right operand is the same at each step: it is packed before the loop."""
         return made.b.buffer in self.constants and not made.over and made.c.columns == ONE
 
     def _assign(self, member: Member) -> None:
