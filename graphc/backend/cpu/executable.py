@@ -10,12 +10,13 @@ import ctypes
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from graphc.backend.cpu import sync
+from graphc.backend.cpu import blas, sync
 from graphc.backend.cpu.arena import Arena, Piece, place
 from graphc.backend.cpu.assemble import assemble
 from graphc.backend.cpu.compile import build
@@ -88,6 +89,7 @@ class _Compiled:
         self.sizes = np.zeros(max(1, len(program.sizes)), np.int64)
         self.addresses = self.table.ctypes.data, self.sizes.ctypes.data
         self.arena = Arena()
+        self.calls_blas = any(isinstance(s, Product) and s.packed is None for s in program.walk())
         self.inputs = self._slots("input")
         self.outputs = self._slots("output")
         self.filled = [(i, b) for i, b in enumerate(program.buffers) if b.role in ("lengths", "ids")]
@@ -127,10 +129,12 @@ class _Compiled:
             self._fill(slot, buffer, run)
         for number, size in self.keys:
             self.sizes[number] = stream_key(run.seed, run.step, size.source)[size.word]
-        if layout.workers == 1:
-            self.function(0, 1, 0, *self.addresses)
-        else:
-            sync.pool().run(self._job, layout.workers)
+        # The workers are the threads: what a library adds to them only gets in their way.
+        with blas.single_thread if self.calls_blas else nullcontext():
+            if layout.workers == 1:
+                self.function(0, 1, 0, *self.addresses)
+            else:
+                sync.pool().run(self._job, layout.workers)
         return results
 
     def _job(self, me: int, workers: int, shared: int) -> None:
