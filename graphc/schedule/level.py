@@ -28,7 +28,7 @@ from graphc.schedule.products import (
     worthwhile,
 )
 from graphc.schedule.program import Buffer, Matrix, Pack, Product, Step
-from graphc.schedule.sites import Reader
+from graphc.schedule.sites import Reader, renamed
 from graphc.schedule.views import joined_parts, view
 from graphc.types import BATCH, Index, sort_indices
 
@@ -240,10 +240,18 @@ class Level:
         self._assign(member)
 
     def _in_memory_order(self, reduce: Reduce, indices: Sequence[Index]) -> Reduce:
-        """The reduction with its loops over indices, which stand first, in the order of memory."""
-        order = dict(zip(sort_indices(indices), reduce.over, strict=False))
-        over = (*(order[index] for index in self.memory.order(indices)), *reduce.over[len(order) :])
-        return replace(reduce, over=over)
+        """The reduction with its loops over indices, which stand first, in the order of memory.
+
+        The variables keep their order: whatever shares a stage has the same names from outside to inside.
+        """
+        given = dict(zip(sort_indices(indices), reduce.over, strict=False))
+        order = self.memory.order(indices)
+        names = [name for name, _ in reduce.over[: len(order)]]
+        over = [(name, given[index][1]) for name, index in zip(names, order, strict=True)]
+        body = renamed(
+            reduce.body, {given[index][0].name: name for name, index in zip(names, order, strict=True)}
+        )
+        return replace(reduce, over=(*over, *reduce.over[len(order) :]), body=body)
 
     def _shape(self, node: Node) -> Shape:
         """Whether it sums over outer coordinates: then rows are added to rows."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphc.ir.form import Element
 from graphc.ir.graph import Node, Value
-from graphc.kernel.expr import DType, Expr, Kind, Load, Name, Reduce, as_expr
+from graphc.kernel.expr import DType, Expr, Kind, Load, Name, Reduce, as_expr, rewrite
 from graphc.schedule.places import Memory
 from graphc.types import BATCH, Index, Length, TensorType
 
@@ -27,6 +27,20 @@ class Entry(Expr):
     @property
     def parts(self) -> tuple[Expr, ...]:
         return (*(coordinate for _, coordinate in self.axes), *self.dims)
+
+
+def renamed(expr: Expr, names: Mapping[str, Expr]) -> Expr:
+    """The expression with other names, in the coordinates of entries as well."""
+
+    def replaced(part: Expr) -> Expr | None:
+        if isinstance(part, Name):
+            return names.get(part.name)
+        if isinstance(part, Entry):
+            axes = tuple((index, renamed(at, names)) for index, at in part.axes)
+            return replace(part, axes=axes, dims=tuple(renamed(at, names) for at in part.dims))
+        return None
+
+    return rewrite(expr, replaced)
 
 
 @dataclass

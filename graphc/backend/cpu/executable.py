@@ -100,6 +100,11 @@ class _Compiled:
         self.bound: list[Array | None] = [None] * len(program.buffers)
         """The arrays whose addresses stand in the table, kept so that no other array can be one of them."""
         self.own: dict[int, Array] = {}
+        """Arrays of ours: constants, and what is filled in anew for each run."""
+        for slot, buffer in enumerate(program.buffers):
+            if buffer.role == "constant":
+                self.own[slot] = np.array(buffer.data, self.dtypes[buffer.dtype])
+                self.table[slot] = _address(self.own[slot])
 
     def _slots(self, role: str) -> list[tuple[int, str, np.dtype[Any]]]:
         """Where the buffers of this role stand, with the names and dtypes of their arrays."""
