@@ -196,16 +196,28 @@ def subtract(a: Expr, b: Expr) -> Expr:
 
 
 def multiply(a: Expr, b: Expr) -> Expr:
-    if a.dtype == "int":
-        if known := _known(a, b):
-            return Const(known[0] * known[1])
-        if ZERO in (a, b):
-            return ZERO
-        if a == ONE:
-            return b
-        if b == ONE:
-            return a
-    return Apply("*", (a, b), a.dtype)
+    """Of ints: the names in order, then one constant, so that equal products are equal expressions."""
+    if a.dtype != "int":
+        return Apply("*", (a, b), a.dtype)
+    constant, factors = 1, list[Expr]()
+    for part in (*_factors(a), *_factors(b)):
+        if isinstance(part, Const):
+            constant *= int(part.value)
+        else:
+            factors.append(part)
+    if not factors or not constant:
+        return Const(constant)
+    factors.sort(key=repr)
+    total = factors[0]
+    for factor in factors[1:]:
+        total = Apply("*", (total, factor), "int")
+    return total if constant == 1 else Apply("*", (total, Const(constant)), "int")
+
+
+def _factors(a: Expr) -> tuple[Expr, ...]:
+    if isinstance(a, Apply) and a.operator == "*":
+        return (*_factors(a.args[0]), *_factors(a.args[1]))
+    return (a,)
 
 
 def floor_divide(a: Expr, b: Expr) -> Expr:

@@ -2,9 +2,9 @@
 
 A *member* is a value that is computed element by element (what is inlined into its readers is not). A group
 is a kernel: members that vary over the same indices, so that one nest of outer loops serves all, one row
-(everything at one point of these indices) after another. A row has stages, one inner nest of loops
-each: a softmax's maximum, its sum and its result are three stages of one row. Groups are executed in the order
-of their list; a member goes into the first that has its outer loops and stands behind all that it reads.
+(everything at one point of these indices) after another. A row has stages, one inner nest of loops each: a
+softmax's maximum, its sum and its result are three stages of one row. Groups are executed in the order of
+their list; a member goes into the first that has its outer loops and stands behind all that it reads.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Recurrences: a loop node as a `Repeat` of the steps of its body.
 
 A carry lies in a ring of rows. Two rows are enough, one to read and one to write; where the states of all
-steps are kept anyway the ring has a row for each of them and one for the start, so that nothing is ever copied:
-the state before a step is the row that the step before has written.
+steps are kept anyway the ring has a row for each of them and one for the start, so that nothing is ever
+copied: the state before a step is the row that the step before has written.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Layout:
         ]
         for value, ring in zip(own[2], self.rings, strict=True):
             self.inner[value] = frame.row_before(ring)
-        self.stacks = _stacks(level, frame, self.rings)
+        self.stacks = [self._stack(n) for n in range(loop.stacks)]
         views = loop.body.inputs[len(loop.body.inputs) - len(loop.histories) :]
         for view, number in zip(views, loop.histories, strict=True):
             stack = node.results[loop.carries + number].type
@@ -110,6 +110,28 @@ class Layout:
             level.places[result] = frame.last(ring)
         for result, place in zip(node.results[loop.carries :], self.stacks, strict=True):
             level.places[result] = place
+
+    def _stack(self, number: int) -> Place:
+        """Where a stack lies: in a ring, where a sequence came from, or in a buffer of its own."""
+        loop, frame = self.node.loop, self.frame
+        value = loop.body_outputs[loop.carries + number]
+        result = self.node.results[loop.carries + number]
+        if value in self.carries:
+            return frame.stacked(self.rings[self.carries.index(value)], 0)
+        nexts = loop.body_outputs[: loop.carries]
+        if value in nexts:
+            return frame.stacked(self.rings[nexts.index(value)], 1)
+        _, inside, _ = loop.split(loop.body.inputs)
+        _, outside, _ = loop.split(self.node.operands)
+        if value in inside:
+            return self.level.place(outside[inside.index(value)])
+        return self.level.memory.laid_out(result.name or "stack", result.type)
+
+    def _lies_there(self, value: Value) -> bool:
+        """Whether a stacked value is where its stack is without being stored for it."""
+        loop = self.node.loop
+        _, sequences, carries = loop.split(loop.body.inputs)
+        return value in (*sequences, *carries, *loop.body_outputs[: loop.carries])
 
     def starts(self) -> list[Copy]:
         """The first rows of the rings."""
@@ -129,9 +151,8 @@ class Layout:
         for value, ring, carry in zip(outputs, self.rings, self.carries, strict=False):
             body.store(value, frame.row_after(ring), _held(body, frame, value, carry))
         for value, place in zip(outputs[loop.carries :], self.stacks, strict=True):
-            at = place.without(loop.index, frame.step)
-            if body.places.get(value) != at:
-                body.store(value, at)
+            if not self._lies_there(value):
+                body.store(value, place.without(loop.index, frame.step))
         body.schedule()
         return self._steps
 
@@ -159,27 +180,6 @@ def _ring(memory: Memory, value: Value, whole: bool, extent: Expr) -> Ring:
     for dim in value.type.shape:
         row = row * dim.value
     return Ring(place, row, whole)
-
-
-def _stacks(level: Level, frame: Frame, rings: list[Ring]) -> list[Place]:
-    """Where each stack lies: in a ring, where a sequence came from, or in a buffer of its own."""
-    loop = frame.node.loop
-    _, sequences, carries = loop.split(loop.body.inputs)
-    _, given, _ = loop.split(frame.node.operands)
-    outputs = loop.body_outputs
-    found: list[Place] = []
-    for value, result in zip(outputs[loop.carries :], frame.node.results[loop.carries :], strict=True):
-        after = [ring for ring, next_ in zip(rings, outputs, strict=False) if next_ is value]
-        before = [ring for ring, carry in zip(rings, carries, strict=True) if carry is value]
-        if before:
-            found.append(frame.stacked(before[0], 0))
-        elif after:
-            found.append(frame.stacked(after[0], 1))
-        elif value in sequences:
-            found.append(level.place(given[sequences.index(value)]))
-        else:
-            found.append(level.memory.laid_out(result.name or "stack", result.type))
-    return found
 
 
 def _held(body: Level, frame: Frame, value: Value, carry: Value) -> Held | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from graphc.ir.form import Expanded
 from graphc.ir.graph import Graph, Node, Value
+from graphc.passes.compare import Compare
 from graphc.passes.cse import Cse
 from graphc.passes.dce import Dce
-from graphc.passes.compare import Compare
 from graphc.passes.join import Join
 from graphc.passes.rebuild import Scope, rewrite
 from graphc.passes.simplify import Simplify
