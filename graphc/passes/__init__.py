@@ -18,6 +18,7 @@ from graphc.passes.dense import Dense
 from graphc.passes.fold import Fold
 from graphc.passes.hoist import Hoist
 from graphc.passes.initials import Initials
+from graphc.passes.project import Project
 from graphc.passes.simplify import Simplify
 from graphc.passes.sink import Sink
 from graphc.passes.stabilize import Stabilize
@@ -48,6 +49,7 @@ PASSES: tuple[Callable[..., Pass], ...] = (
     Cse,
     Initials,
     Hoist,
+    Project,
     Sink,
     Dense,
     Simplify,

@@ -1,0 +1,58 @@
+"""Tables whose rows are multiplied before they are looked up."""
+
+from __future__ import annotations
+
+from graphc.ir.graph import Graph, Node, Value
+from graphc.ops.contraction import CONTRACT
+from graphc.ops.indexing import GATHER
+from graphc.passes.rebuild import Scope, rewrite
+
+_MOST_ROWS = 256
+"""A table with more rows is left alone: a batch may well look up fewer."""
+
+
+class Project:
+    """Turns a product with rows of a table into rows of a product with the table: `W @ Emb[s[t]]` multiplies
+    each symbol's row once, not once for each step of each example. The gradient follows: cotangents are
+    added up by symbol first and multiplied then.
+
+    Only for a table and a factor that vary over no index, of which rows are looked up along at least two
+    (examples and steps), and only if the table is small: how many rows a run looks up is not known here."""
+
+    name = "project"
+
+    def __call__(self, graph: Graph) -> Graph:
+        return rewrite(graph, _rule)
+
+
+def _rule(scope: Scope, node: Node) -> Value | None:
+    if node.op is not CONTRACT or node.attrs["indices"]:
+        return None
+    for side in (0, 1):
+        lookup = scope.producer(node.operands[side])
+        if isinstance(lookup, Node) and _fits(lookup, node.operands[1 - side]):
+            return _projected(scope, node, side, lookup)
+    return None
+
+
+def _fits(lookup: Node, factor: Value) -> bool:
+    if lookup.op is not GATHER or factor.type.axes:
+        return False
+    table, number = (operand.type for operand in lookup.operands)
+    rows = table.shape[lookup.attrs["dim"]].value
+    return not table.axes and not number.rank and len(number.axes) >= 2 and rows <= _MOST_ROWS
+
+
+def _projected(scope: Scope, node: Node, side: int, lookup: Node) -> Value:
+    table, number = lookup.operands
+    dim = lookup.attrs["dim"]
+    labels = list(node.attrs["labels"])
+    row = "row"
+    while any(row in group for group in labels):
+        row += "_"
+    labels[side] = (*labels[side][:dim], row, *labels[side][dim:])
+    labels[2] = (row, *labels[2])
+    operands = [node.operands[0], node.operands[1]]
+    operands[side] = table
+    product = scope(CONTRACT, *operands, labels=tuple(labels), indices=())
+    return scope(GATHER, product, number, dim=0)
