@@ -1,16 +1,16 @@
-"""The CPU backend: kernels as Numba source, compiled once, cached on disk. The one place that imports Numba."""
+"""The CPU backend: kernels as Numba source, compiled once, cached on disk. Nothing else imports Numba."""
 
 from __future__ import annotations
 
-from graphc.backend.cpu import blas
-from graphc.backend.cpu.compile import before_load
+from graphc.backend.cpu import products
+from graphc.backend.cpu.compile import providers
 from graphc.backend.cpu.executable import Executable
 from graphc.ir.graph import Graph
 from graphc.schedule import schedule
 
 __all__ = ["Executable", "prepare"]
 
-before_load.append(blas.register)
+providers.append(products.provide)
 
 
 def prepare(graph: Graph, *, dense: bool = False) -> Executable:

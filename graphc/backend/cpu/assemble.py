@@ -180,9 +180,8 @@ class _Function:
     def _pack(self, step: Pack, depth: int) -> None:
         source = ", ".join(self._matrix(step.source, depth))
         k, n = self._int(step.k, depth), self._int(step.n, depth)
-        self.uses["pack"] = products.pack(self.assembler.real)
-        self._line(depth, "if me == 0:")
-        self._line(depth + 1, f"pack({source}, {k}, {n}, {self._buffer(step.packed)})")
+        self.uses["pack"] = products.use("pack", self.assembler.real)
+        self._line(depth, f"pack(me, workers, {source}, {k}, {n}, {self._buffer(step.packed)})")
 
     def _product(self, step: Product, scope: _Scope, depth: int) -> None:
         alone = bool(step.over) and {name.name for name, _ in step.over} <= _free(step.c.offset)
@@ -199,7 +198,7 @@ class _Function:
             assert csc == "1", f"{step.note}: the columns of a packed product's result lie side by side"
             if not scope.sliced:
                 self._line(depth, f"lo, hi = share({who}, {m})")
-            self.uses["product_rows"] = products.rows(self.assembler.real)
+            self.uses["product_rows"] = products.use("product_rows", self.assembler.real)
             packed = self._buffer(step.packed)
             self._line(
                 depth, f"product_rows({a}, {rsa}, {csa}, {packed}, {c}, {rsc}, lo, hi, {n}, {k}, {add})"
@@ -209,7 +208,7 @@ class _Function:
             f"{step.note}: in slices, where rows must not depend on each other, b is packed"
         )
         b = ", ".join(self._matrix(step.b, depth))
-        self.uses["product"] = products.tasks(self.assembler.real)
+        self.uses["product"] = products.use("product", self.assembler.real)
         operands = f"{a}, {rsa}, {csa}, {b}, {c}, {rsc}, {csc}, {m}, {n}, {k}, {add}"
         self._line(depth, f"product({who}, {operands}, {self._workspace(step, depth)})")
 

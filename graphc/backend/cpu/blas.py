@@ -19,9 +19,8 @@ from types import TracebackType
 from typing import Any
 
 from llvmlite import binding, ir
-from numba import types
 
-from graphc.backend.cpu.tile import intrinsic
+from graphc.backend.cpu.instructions import Emitter, Value
 
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
 _SPELLINGS = [(prefix, suffix) for prefix in ("scipy_", "") for suffix in ("64_", "")]
@@ -96,50 +95,37 @@ def _symbol(used: Library, letter: str) -> str:
     return f"graphc_blas{used.bits}_{letter}gemm"
 
 
-@intrinsic
-def call_gemm(
-    typing: Any, across_a: Any, across_b: Any, m: Any, n: Any, k: Any, a: Any, lda: Any, b: Any, ldb: Any,
-    accumulate: Any, c: Any, ldc: Any,
-) -> Any:  # fmt: skip
-    """C[m, n] = or += A @ B, all row-major with leading dimensions as CBLAS has them.
+def emit_call(
+    emit: Emitter,
+    used: Library,
+    across: tuple[Value, Value],
+    extents: tuple[Value, Value, Value],
+    a: tuple[Value, Value],
+    b: tuple[Value, Value],
+    c: tuple[Value, Value],
+    accumulate: Value,
+) -> None:
+    """Write C[m, n] = or += A[m, k] @ B[k, n] for the `extents` m, n, k as a call of the library.
 
-    `across_a`: A lies transposed in memory, as [k, m]; `across_b` likewise. Where no library was found it
-    does nothing: ask `library` first.
+    Each matrix is its address and its leading dimension, row-major as CBLAS has it. `across` says of A and of
+    B whether it lies transposed in memory, as [k, m] and [n, k].
     """
-    integer = types.int64
-    signature = types.void(
-        integer, integer, integer, integer, integer, a, integer, b, integer, integer, c, integer
-    )
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        used = library()
-        if used:
-            _emit_call(builder, used, arguments)
-        return context.get_dummy_value()
-
-    return signature, emit
-
-
-def _emit_call(build: ir.IRBuilder, used: Library, arguments: list[ir.Value]) -> None:
-    across_a, across_b, m, n, k, a, lda, b, ldb, accumulate, c, ldc = arguments
-    number, size, option = a.type.pointee, ir.IntType(used.bits), ir.IntType(32)
-    void, pointer = ir.VoidType(), a.type
+    build, number, pointer = emit.builder, emit.scalar, emit.pointer
+    size, option = ir.IntType(used.bits), ir.IntType(32)
     parameters = [option] * 3 + [size] * 3 + [number, pointer, size, pointer, size, number, pointer, size]
-    symbol = _symbol(used, "s" if isinstance(number, ir.FloatType) else "d")
-    function = build.module.globals.get(symbol) or ir.Function(
-        build.module, ir.FunctionType(void, parameters), symbol
-    )
+    symbol = _symbol(used, "s" if emit.real == "float32" else "d")
+    kind = ir.FunctionType(ir.VoidType(), parameters)
+    function = emit.module.globals.get(symbol) or ir.Function(emit.module, kind, symbol)
 
-    def chosen(condition: ir.Value, yes: ir.Constant, no: ir.Constant) -> ir.Value:
-        return build.select(build.icmp_signed("!=", condition, condition.type(0)), yes, no)
+    def whole(value: Value) -> ir.Value:
+        return build.trunc(value.raw, size) if used.bits < 64 else value.raw
 
-    def order(across: ir.Value) -> ir.Value:
-        return chosen(across, option(_TRANSPOSED), option(_PLAIN))
-
-    m, n, k, lda, ldb, ldc = (build.trunc(x, size) if used.bits < 64 else x for x in (m, n, k, lda, ldb, ldc))
-    beta = chosen(accumulate, number(1.0), number(0.0))
-    layout = [option(_ROW_MAJOR), order(across_a), order(across_b)]
-    build.call(function, [*layout, m, n, k, number(1.0), a, lda, b, ldb, beta, c, ldc])
+    order = [build.select(flag.raw, option(_TRANSPOSED), option(_PLAIN)) for flag in across]
+    left, right = ((matrix[0].raw, whole(matrix[1])) for matrix in (a, b))
+    beta = build.select(accumulate.raw, number(1.0), number(0.0))
+    extent = [whole(value) for value in extents]
+    result = beta, c[0].raw, whole(c[1])
+    build.call(function, [option(_ROW_MAJOR), *order, *extent, number(1.0), *left, *right, *result])
 
 
 class SingleThread:

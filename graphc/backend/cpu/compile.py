@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from graphc.backend.cpu import cache, machine
 from graphc.backend.cpu.cache import Code
 from graphc.backend.cpu.unit import Unit
 
-before_load: list[Callable[[], None]] = []
-"""Called before code is loaded: here functions of other libraries are made known to LLVM. Calls after the
-first have to be cheap."""
+providers: list[Callable[[Iterable[str]], None]] = []
+"""Called before code is loaded, with the symbols that it needs: those of other libraries are made known to
+LLVM here. Calls after the first have to be cheap."""
 
 _LOCK = threading.RLock()
 _FUNCTIONS: dict[str, Callable[..., None]] = {}
@@ -28,8 +28,6 @@ def build(unit: Unit) -> Callable[..., None]:
         raise ValueError(f"`{unit.name}` returns {unit.result}: only other units can call it")
     with _LOCK:
         if unit.key not in _FUNCTIONS:
-            for call in before_load:
-                call()
             code = _object(unit)
             _FUNCTIONS[unit.key] = machine.load(code.body, code.symbol, unit.parameters)
         return _FUNCTIONS[unit.key]
@@ -39,15 +37,22 @@ def _object(unit: Unit) -> Code:
     entry = f"{unit.key}.o"
     kept = cache.read(entry)
     # A library that was there when the entry was made may be gone: then it is made anew, without it.
-    if kept is not None and not machine.missing(kept.needs):
+    if kept is not None and not _missing(kept.needs):
         return kept
     from graphc.backend.cpu.translate import assemble
 
     code: Code = assemble(unit, _callees(unit))
-    if absent := machine.missing(code.needs):
+    if absent := _missing(code.needs):
         raise RuntimeError(f"`{unit.name}` needs what no library defines: {', '.join(absent)}")
     cache.write(entry, code)
     return code
+
+
+def _missing(needs: Iterable[str]) -> list[str]:
+    """Which of these symbols nobody defines, after all who provide some were asked."""
+    for provide in providers:
+        provide(needs)
+    return machine.missing(needs)
 
 
 def _callees(unit: Unit) -> dict[str, Code]:

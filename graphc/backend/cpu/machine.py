@@ -41,6 +41,22 @@ def load(code: bytes, symbol: str, parameters: tuple[str, ...]) -> Callable[...,
 
     Every symbol that the code needs has to be there: see `missing`.
     """
+    kinds = [ctypes.c_void_p if kind.endswith("*") else _SCALARS[kind] for kind in parameters]
+    prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *kinds)
+    native: Any = prototype(_loaded(code).get_function_address(symbol))
+    native.errcheck = partial(_check, symbol)
+    place = ctypes.addressof(_PLACES)
+    return partial(native, place, place + ctypes.sizeof(ctypes.c_void_p))
+
+
+def share(code: bytes, symbols: Iterable[str]) -> None:
+    """Load an object file whose functions of these names other code may call from now on."""
+    engine = _loaded(code)
+    for symbol in symbols:
+        binding.add_symbol(symbol, engine.get_function_address(symbol))
+
+
+def _loaded(code: bytes) -> Any:
     _start()
     target = binding.Target.from_triple(binding.get_process_triple()).create_target_machine(jit=True)
     # As Numba does: LLVM's own memory manager can place code too far from its data on ARM.
@@ -49,12 +65,7 @@ def load(code: bytes, symbol: str, parameters: tuple[str, ...]) -> Callable[...,
     engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _ENGINES.append(engine)
-    kinds = [ctypes.c_void_p if kind.endswith("*") else _SCALARS[kind] for kind in parameters]
-    prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *kinds)
-    native: Any = prototype(engine.get_function_address(symbol))
-    native.errcheck = partial(_check, symbol)
-    place = ctypes.addressof(_PLACES)
-    return partial(native, place, place + ctypes.sizeof(ctypes.c_void_p))
+    return engine
 
 
 def _check(symbol: str, state: int, function: Any, arguments: Any) -> None:

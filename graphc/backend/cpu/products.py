@@ -1,61 +1,55 @@
-"""Matrix products as units: compiled once for a dtype and linked into every program that multiplies."""
+"""The library of matrix products: object code of its own for each dtype, which all programs call.
+
+It is emitted as LLVM's instructions (`gemm`), assembled once, and kept beside the compiled units. A program
+holds nothing but calls of it, by name; so it is loaded before the first program that has some.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
-from graphc.backend.cpu.unit import Unit
+from graphc.backend.cpu import blas, machine
+from graphc.backend.cpu import cache as kept
 from graphc.kernel.expr import Expr
 
-_MODULE = "graphc.backend.cpu"
-_USES = {
-    "at": f"{_MODULE}.pointers:at",
-    "share": f"{_MODULE}.operators:share",
-    "pack_right": f"{_MODULE}.gemm:pack_right",
-    "gemm_packed": f"{_MODULE}.gemm:gemm_packed",
-    "gemm_tasks": f"{_MODULE}.gemm:gemm_tasks",
-    "gemm_task": f"{_MODULE}.gemm:gemm_task",
-}
+PARAMETERS = {"pack": "iipiiiip", "product_rows": "piippiiiiii", "product": "iipiipiipiiiiiip"}
+"""Of the public functions: `p` for a pointer to reals, `i` for an int."""
 
 
-def _unit(real: str, name: str, kinds: str, source: str) -> Unit:
-    """`kinds`: `p` for a pointer to reals, `i` for an int, one for each parameter."""
-    parameters = tuple(f"{real}*" if kind == "p" else "int64" for kind in kinds)
-    return Unit(name, source, parameters, {use: path for use, path in _USES.items() if f"{use}(" in source})
+def symbol(name: str, real: str) -> str:
+    """What a function for `float32` or `float64` is called in compiled code."""
+    return f"graphc_{name}_{real}"
 
 
-@cache
-def pack(real: str) -> Unit:
-    """`pack(b, rs, cs, k, n, packed)`: lay out the right operand [k, n]."""
-    source = """
-def pack(b, rs, cs, k, n, packed):
-    pack_right(b, rs, cs, k, n, packed)
-"""
-    return _unit(real, "pack", "piiiip", source)
+def use(name: str, real: str) -> str:
+    """The function for a unit that uses it, see `Unit.uses`."""
+    return f"graphc.backend.cpu.calls:FUNCTIONS.{name}_{real}"
+
+
+def provide(needs: Iterable[str]) -> None:
+    """Load the library for the reals of which code needs functions. Again it does nothing."""
+    needed = set(needs)
+    for real in ("float32", "float64"):
+        if any(symbol(name, real) in needed for name in PARAMETERS):
+            load(real)
 
 
 @cache
-def rows(real: str) -> Unit:
-    """`product_rows(a, rsa, csa, packed, c, rsc, lo, hi, n, k, accumulate)`: rows lo..hi of a product."""
-    source = """
-def product_rows(a, rsa, csa, packed, c, rsc, lo, hi, n, k, accumulate):
-    if lo < hi:
-        gemm_packed(at(a, lo * rsa), rsa, csa, packed, at(c, lo * rsc), rsc, hi - lo, n, k, accumulate)
-"""
-    return _unit(real, "product_rows", "piippiiiiii", source)
+def load(real: str) -> None:
+    """Make the functions for these reals known to code that is loaded from now on."""
+    blas.register()
+    entry = f"products_{real}.o"
+    code = kept.read(entry)
+    # A BLAS that was there when the entry was made may be gone: then it is made anew, without it.
+    if code is None or machine.missing(code.needs):
+        # Here, because a library from the cache needs no compiler.
+        from graphc.backend.cpu import gemm, instructions, tile
 
-
-@cache
-def tasks(real: str) -> Unit:
-    """`product(me, workers, a, rsa, csa, b, rsb, csb, c, rsc, csc, m, n, k, accumulate, workspace)`: one
-    worker's tasks of a product."""
-    source = """
-def product(me, workers, a, rsa, csa, b, rsb, csb, c, rsc, csc, m, n, k, accumulate, workspace):
-    first, end = share(me, workers, gemm_tasks(m, n, k))
-    for i in range(first, end):
-        gemm_task(i, a, rsa, csa, b, rsb, csb, c, rsc, csc, m, n, k, accumulate, workspace)
-"""
-    return _unit(real, "product", "iipiipiipiiiiiip", source)
+        public = {name: symbol(name, real) for name in PARAMETERS}
+        code = gemm.assemble(instructions.Emitter(real, tile.HOST, public), blas.library())
+        kept.write(entry, code)
+    machine.share(code.body, [symbol(name, real) for name in PARAMETERS])
 
 
 def room(size: Expr) -> Expr:

@@ -21,10 +21,10 @@ class Unit:
     and reorders loads and stores accordingly.
 
     `uses` says what the other names in the source are: units, or what an importable module holds, as
-    `module:name` (`numba:float32`, `graphc.backend.cpu.gemm:gemm_packed`; in a mapping the key follows after
-    a dot). `names` is a mapping of more of them, given in the same way: what all sources of a generator know.
-    All of this is named instead of given, because code from the cache needs none of it, and importing Numba
-    takes longer than loading a program.
+    `module:name` (`numba:float32`, `graphc.backend.cpu.calls:FUNCTIONS.pack_float32`; in a mapping the key
+    follows after a dot). `names` is a mapping of more of them, given in the same way: what all sources of a
+    generator know. All of this is named instead of given, because code from the cache needs none of it, and
+    importing Numba takes longer than loading a program.
     """
 
     name: str

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numba import njit
+from llvmlite import binding
 
-from graphc.backend.cpu import blas
-from graphc.backend.cpu.pointers import real32, real64
+from graphc.backend.cpu import blas, machine
+from graphc.backend.cpu.gemm import assembled
+from graphc.backend.cpu.instructions import Emitter, Registers
 
 needs_library = pytest.mark.skipif(blas.library() is None, reason="NumPy was built with another BLAS")
 
@@ -44,24 +47,35 @@ def test_nothing_is_found_where_no_package_has_it(monkeypatch: pytest.MonkeyPatc
         blas.library.cache_clear()
 
 
+@cache
+def gemm(real: str) -> Any:
+    """`gemm(a, lda, ta, b, ldb, tb, c, ldc, m, n, k, accumulate)`: the library's function, compiled."""
+    emit = Emitter(real, Registers(16, 16, fused=False), {"gemm": f"test_gemm_{real}"})
+    used = blas.library()
+    assert used is not None
+    with emit.function("gemm", "piipiipiiiii") as (a, lda, ta, b, ldb, tb, c, ldc, m, n, k, add):
+        across = ta.equals(1), tb.equals(1)
+        blas.emit_call(emit, used, across, (m, n, k), (a, lda), (b, ldb), (c, ldc), add.equals(1))
+    blas.register()
+    machine.share(assembled(emit).body, [f"test_gemm_{real}"])
+    pointer, integer = ctypes.c_void_p, ctypes.c_int64
+    matrix = (pointer, integer, integer)
+    prototype = ctypes.CFUNCTYPE(None, *matrix, *matrix, pointer, *[integer] * 5)
+    return prototype(binding.address_of_symbol(f"test_gemm_{real}"))
+
+
 @needs_library
-@pytest.mark.parametrize(("dtype", "pointer"), [(np.float32, real32), (np.float64, real64)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("across", [(0, 0), (0, 1), (1, 0), (1, 1)])
 @pytest.mark.parametrize("accumulate", [0, 1])
-def test_products(dtype: Any, pointer: Any, across: tuple[int, int], accumulate: int) -> None:
-    blas.register()
-
-    @njit
-    def multiply(a: Any, ta: Any, b: Any, tb: Any, c: Any, m: Any, n: Any, k: Any, add: Any) -> None:
-        lda, ldb = m if ta else k, k if tb else n
-        blas.call_gemm(ta, tb, m, n, k, pointer(a), lda, pointer(b), ldb, add, pointer(c), n)
-
+def test_products(dtype: Any, across: tuple[int, int], accumulate: int) -> None:
     m, n, k = 5, 7, 3
     rng = np.random.default_rng(0)
     a, b, c = (rng.standard_normal(shape).astype(dtype) for shape in ((m, k), (k, n), (m, n)))
     expected = a @ b + (c if accumulate else 0)
     a, b = (np.ascontiguousarray(x.T) if t else x for x, t in zip((a, b), across, strict=True))
-    multiply(a.ctypes.data, across[0], b.ctypes.data, across[1], c.ctypes.data, m, n, k, accumulate)
+    left, right = ((x.ctypes.data, x.shape[1], t) for x, t in zip((a, b), across, strict=True))
+    gemm(np.dtype(dtype).name)(*left, *right, c.ctypes.data, n, m, n, k, accumulate)
     np.testing.assert_allclose(c, expected, rtol=1e-5, atol=1e-5)
 
 

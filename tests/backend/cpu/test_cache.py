@@ -170,7 +170,7 @@ def test_before_code_is_loaded_symbols_can_be_defined(monkeypatch: pytest.Monkey
 
     address = ctypes.cast(ROOT, ctypes.c_void_p).value
     monkeypatch.setattr(
-        compiling, "before_load", [lambda: binding.add_symbol("graphc_test_somewhere", address)]
+        compiling, "providers", [lambda needs: binding.add_symbol("graphc_test_somewhere", address)]
     )
     unit = Unit("f", "def f(x, y, n):\n    y[0] = call(x[2])\n", POINTERS, {"call": f"{__name__}:SOMEWHERE"})
     assert applied(unit) == [pytest.approx(3**0.5), 0, 0]

@@ -1,0 +1,244 @@
+"""LLVM's instructions, written as arithmetic: for code in which each vector register is counted.
+
+Numba takes some milliseconds to type each operation of a function. What is emitted here costs a hundredth of
+it, and may use vectors and functions that are Numba's least concern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+
+INT = ir.IntType(64)
+LANE = ir.IntType(32)
+
+
+@dataclass(frozen=True)
+class Registers:
+    """The vector registers that code is made for.
+
+    width: bytes of one; count: how many there are; fused: whether multiply-add is one instruction.
+    """
+
+    width: int
+    count: int
+    fused: bool
+
+    def lanes(self, real: str) -> int:
+        """How many numbers of this type, `float32` or `float64`, one register holds."""
+        return self.width // (4 if real == "float32" else 8)
+
+
+class Value:
+    """An int64, a real, a truth value or a pointer to reals in the function that is being written.
+
+    Ints have Python's operators, where `//` and `%` take what is not negative. A pointer plus an int is the
+    pointer so many elements further on; `p[i]` reads an element, and an assignment to it writes one.
+    """
+
+    def __init__(self, emitter: Emitter, raw: ir.Value) -> None:
+        self.emitter = emitter
+        self.raw = raw
+
+    def _apply(self, operation: str, other: Value | int) -> Value:
+        instruction = getattr(self.emitter.builder, operation)
+        return Value(self.emitter, instruction(self.raw, self.emitter.raw(other)))
+
+    def _compare(self, relation: str, other: Value | int) -> Value:
+        compared = self.emitter.builder.icmp_signed(relation, self.raw, self.emitter.raw(other))
+        return Value(self.emitter, compared)
+
+    def __add__(self, other: Value | int) -> Value:
+        if isinstance(self.raw.type, ir.PointerType):
+            return Value(self.emitter, self.emitter.builder.gep(self.raw, [self.emitter.raw(other)]))
+        return self._apply("add" if self.raw.type == INT else "fadd", other)
+
+    def __mul__(self, other: Value | int) -> Value:
+        return self._apply("mul" if self.raw.type == INT else "fmul", other)
+
+    __rmul__ = __mul__
+
+    def __sub__(self, other: Value | int) -> Value:
+        return self._apply("sub", other)
+
+    def __floordiv__(self, other: Value | int) -> Value:
+        return self._apply("udiv", other)
+
+    def __mod__(self, other: Value | int) -> Value:
+        return self._apply("urem", other)
+
+    def __lt__(self, other: Value | int) -> Value:
+        return self._compare("<", other)
+
+    def __le__(self, other: Value | int) -> Value:
+        return self._compare("<=", other)
+
+    def __gt__(self, other: Value | int) -> Value:
+        return self._compare(">", other)
+
+    def __ge__(self, other: Value | int) -> Value:
+        return self._compare(">=", other)
+
+    def equals(self, other: Value | int) -> Value:
+        return self._compare("==", other)
+
+    def __and__(self, other: Value) -> Value:
+        return self._apply("and_", other)
+
+    def __or__(self, other: Value) -> Value:
+        return self._apply("or_", other)
+
+    def __invert__(self) -> Value:
+        return Value(self.emitter, self.emitter.builder.not_(self.raw))
+
+    def __getitem__(self, place: Value | int) -> Value:
+        return Value(self.emitter, self.emitter.builder.load((self + place).raw))
+
+    def __setitem__(self, place: Value | int, value: Value) -> None:
+        self.emitter.builder.store(value.raw, (self + place).raw)
+
+
+class Emitter:
+    """A module for one type of reals, and the place in it where instructions are written now.
+
+    `public` are the functions that other modules call, with the symbols under which they find them.
+    """
+
+    def __init__(self, real: str, registers: Registers, public: Mapping[str, str]) -> None:
+        self.public = public
+        self.module = ir.Module(f"graphc_{real}")
+        self.real = real
+        self.scalar = ir.FloatType() if real == "float32" else ir.DoubleType()
+        self.pointer = self.scalar.as_pointer()
+        self.alignment = 4 if real == "float32" else 8
+        self.lanes = registers.lanes(real)
+        self.vector = ir.VectorType(self.scalar, self.lanes)
+        self.registers = registers
+        self.builder: Any = None
+        self.functions: dict[str, ir.Function] = {}
+
+    # ------------------------------------------------------------------------------ functions
+
+    @contextmanager
+    def function(self, name: str, kinds: str, result: ir.Type | None = None) -> Iterator[list[Value]]:
+        """A function and its parameters, to be written inside of the `with`.
+
+        `kinds`: `i` for an int64, `p` for a pointer to reals, one for each parameter. What is written through
+        one pointer must not be reached through another.
+        """
+        types = [INT if kind == "i" else self.pointer for kind in kinds]
+        kind = ir.FunctionType(result or ir.VoidType(), types)
+        function = ir.Function(self.module, kind, self.public.get(name, name))
+        if name not in self.public:
+            function.linkage = "internal"
+        self.functions[name] = function
+        # Small loops around kernels: unrolled they would take longer to compile and not be faster, and in
+        # a kernel the sums would leave the registers.
+        for attribute in ("nounwind", "noinline", "optsize"):
+            function.attributes.add(attribute)
+        for argument in function.args:
+            if argument.type == self.pointer:
+                argument.add_attribute("noalias")
+        outside, self.builder = self.builder, ir.IRBuilder(function.append_basic_block("entry"))
+        yield [Value(self, argument) for argument in function.args]
+        if not self.builder.block.is_terminated:
+            self.builder.ret_void()
+        self.builder = outside
+
+    def call(self, name: str, *arguments: Value | int) -> Value:
+        """Call a function of this module."""
+        raw = self.builder.call(self.functions[name], [self.raw(argument) for argument in arguments])
+        return Value(self, raw)
+
+    def returns(self, value: Value) -> None:
+        self.builder.ret(value.raw)
+
+    # -------------------------------------------------------------------------------- control
+
+    @contextmanager
+    def loop(self, start: Value | int, stop: Value | int, step: Value | int = 1) -> Iterator[Value]:
+        """`for i in range(start, stop, step)` with a step that is positive."""
+        builder, before = self.builder, self.builder.block
+        head, body, done = (builder.append_basic_block(name) for name in ("loop", "body", "done"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        counter = builder.phi(INT)
+        counter.add_incoming(self.raw(start), before)
+        builder.cbranch(builder.icmp_signed("<", counter, self.raw(stop)), body, done)
+        builder.position_at_end(body)
+        yield Value(self, counter)
+        counter.add_incoming(builder.add(counter, self.raw(step)), builder.block)
+        builder.branch(head)
+        builder.position_at_end(done)
+
+    def when(self, condition: Value) -> AbstractContextManager[Any]:
+        """`if condition:`"""
+        context: AbstractContextManager[Any] = self.builder.if_then(condition.raw)
+        return context
+
+    def either(self, condition: Value) -> AbstractContextManager[Any]:
+        """`with either(condition) as (yes, no):` and then `with yes: ...` and `with no: ...`"""
+        context: AbstractContextManager[Any] = self.builder.if_else(condition.raw)
+        return context
+
+    def select(self, condition: Value, yes: Value | int, no: Value | int) -> Value:
+        return Value(self, self.builder.select(condition.raw, self.raw(yes), self.raw(no)))
+
+    def smaller(self, a: Value | int, b: Value) -> Value:
+        return self.select(b < a, b, a)
+
+    # ------------------------------------------------------------------- values and vectors
+
+    def raw(self, value: Value | int) -> ir.Value:
+        return value.raw if isinstance(value, Value) else INT(value)
+
+    def integer(self, value: int) -> Value:
+        return Value(self, INT(value))
+
+    def zero(self) -> Value:
+        return Value(self, ir.Constant(self.scalar, 0.0))
+
+    def stack(self, count: int) -> Value:
+        """Room for so many reals until the function returns."""
+        with self.builder.goto_entry_block():
+            return Value(self, self.builder.alloca(self.scalar, count))
+
+    def load(self, pointer: Value) -> ir.Value:
+        """The vector that begins there."""
+        return self.builder.load(self._vectors(pointer), align=self.alignment)
+
+    def store(self, vector: ir.Value, pointer: Value) -> None:
+        self.builder.store(vector, self._vectors(pointer), align=self.alignment)
+
+    def _vectors(self, pointer: Value) -> ir.Value:
+        return self.builder.bitcast(pointer.raw, self.vector.as_pointer())
+
+    def zeros(self) -> ir.Value:
+        return ir.Constant(self.vector, [0.0] * self.lanes)
+
+    def broadcast(self, value: Value) -> ir.Value:
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, value.raw, LANE(0))
+        return self.shuffle(first, undefined, [0] * self.lanes)
+
+    def shuffle(self, a: ir.Value, b: ir.Value, lanes: Sequence[int]) -> ir.Value:
+        """A vector of these lanes of a and b, where those of b come after those of a."""
+        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(LANE, len(lanes)), list(lanes)))
+
+    def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+        """a * b + c. Where the machine cannot round once, `llvm.fma` would call a library for each lane."""
+        if not self.registers.fused:
+            return self.builder.fadd(self.builder.fmul(a, b), c)
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        name = f"llvm.fma.v{self.lanes}{self.scalar.intrinsic_name}"
+        return self.builder.call(self.module.declare_intrinsic(name, (), kind), [a, b, c])
+
+    def phi(self, kind: ir.Type, incoming: Sequence[tuple[ir.Value, ir.Block]]) -> ir.Value:
+        found = self.builder.phi(kind)
+        for value, block in incoming:
+            found.add_incoming(value, block)
+        return found
