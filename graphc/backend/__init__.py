@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Protocol
 
 from graphc.backend import reference
 from graphc.backend.state import Run
+from graphc.diagnostics import fault
 from graphc.ir.graph import Graph
 from graphc.ir.op import Array
 
-__all__ = ["BACKENDS", "Backend", "Executable", "Run", "choose"]
+__all__ = ["BACKENDS", "Backend", "Executable", "Run", "automatic", "choose"]
 
 
 class Executable(Protocol):
@@ -44,21 +46,41 @@ class Backend:
 
     name: str
     prepare: Prepare
+    needs: tuple[str, ...] = ()
+    """The packages that it is made of, beside those that all of graphc needs."""
+
+    def missing(self) -> list[str]:
+        """Which of them are not installed. They are looked for, not imported: that would take long."""
+        return [package for package in self.needs if find_spec(package) is None]
 
 
 def _cpu(graph: Graph, *, dense: bool = False) -> Executable:
     # Numba takes as long to import as everything else together.
-    from graphc.backend.cpu import prepare
+    from graphc.backend.cpu import prepare, sync
 
+    sync.count()  # a number of threads that is none is refused here, also for graphs that one thread runs
     return prepare(graph, dense=dense)
 
 
 BACKENDS: Mapping[str, Backend] = {
-    "cpu": Backend("cpu", _cpu),
+    "cpu": Backend("cpu", _cpu, needs=("llvmlite", "numba")),
     "reference": Backend("reference", reference.prepare),
 }
 
 
+def automatic() -> str:
+    """What `auto` stands for, for the time being."""
+    return "reference"
+
+
 def choose(name: str) -> Backend:
-    """The backend of that name. `auto` is the fastest one installed, for the time being the reference."""
-    return BACKENDS["reference" if name == "auto" else name]
+    """The backend of that name, or of the name that `auto` stands for. Raises E611 if it is not installed."""
+    backend = BACKENDS[automatic() if name == "auto" else name]
+    if absent := backend.missing():
+        packages = " and ".join(f"`{package}`" for package in absent)
+        raise fault(
+            "E611",
+            f"the backend `{backend.name}` needs {packages}, which this Python does not find",
+            help=f"`pip install {' '.join(absent)}`, or choose the backend `reference`",
+        )
+    return backend

@@ -17,7 +17,7 @@ from graphc.diagnostics import Diagnostic, GraphcError, fault
 if TYPE_CHECKING:
     from graphc.cli.program import Program
 
-STAGES = ("ast", "params", "ir", "grad", "unrolled")
+STAGES = ("ast", "params", "ir", "grad", "schedule", "kernel", "unrolled")
 
 
 @click.command()
@@ -60,9 +60,10 @@ def _train(program: Program, save: str | None, as_json: bool) -> int:
         if save is not None:
             program.save(save)
     if as_json:
-        click.echo(dumps(fit_object(result, program.compile_seconds)))
+        click.echo(dumps({**fit_object(result, program.compile_seconds), **_chosen(program)}))
     else:
         click.echo(fit_text(result, program.compile_seconds))
+        click.echo(_chosen_text(program))
     return INTERRUPTED if result.ending == "interrupt" else 0
 
 
@@ -71,12 +72,20 @@ def _compute(program: Program, inputs: Iterable[str], as_json: bool) -> None:
     if as_json:
         from graphc.view.results import dumps, trace_object
 
-        click.echo(dumps(trace_object(trace)))
+        click.echo(dumps({**trace_object(trace), **_chosen(program)}))
     else:
         from graphc.view.table import render
 
         text = render(trace, colour=_terminal() and not os.environ.get("NO_COLOR"), boxed=_terminal())
-        click.echo(text)
+        click.echo(f"{text}\n\n{_chosen_text(program)}")
+
+
+def _chosen(program: Program) -> dict[str, str]:
+    return {"backend": program.settings.backend, "dtype": program.settings.dtype}
+
+
+def _chosen_text(program: Program) -> str:
+    return f"backend {program.settings.backend}, {program.settings.dtype}"
 
 
 def _terminal() -> bool:
@@ -140,7 +149,8 @@ def spec_files(paths: Iterable[str]) -> list[str]:
     type=click.Choice(STAGES),
     default="ir",
     show_default=True,
-    help="The tree, the parameters, the graph, the graph with gradients, the graph without loops.",
+    help="The tree, the parameters, the graph, the graph with gradients, a training step as it is scheduled "
+    "for the CPU, the source of its kernels, the graph without loops.",
 )
 @compilation("float32")
 def show(file: str, stage: str, compilation: Compilation) -> None:

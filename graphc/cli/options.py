@@ -93,7 +93,7 @@ def _options(default_dtype: str) -> list[Callable[[Any], Any]]:
             type=click.Choice(["auto", "cpu", "reference"]),
             default="auto",
             show_default=True,
-            help="What computes; so far there is one, in NumPy.",
+            help="What computes: compiled code, or NumPy node by node; `auto` is `cpu` if it is installed.",
         ),
         click.option(
             "--dtype",

@@ -31,7 +31,20 @@ class Spec(Protocol):
     def inputs(self) -> Mapping[str, Declared]: ...
 
 
+class Settings(Protocol):
+    """How a program was compiled; `auto` is no backend, its name is that of the one that was chosen."""
+
+    @property
+    def backend(self) -> str: ...
+
+    @property
+    def dtype(self) -> str: ...
+
+
 class Program(Protocol):
+    @property
+    def settings(self) -> Settings: ...
+
     @property
     def spec(self) -> Spec: ...
 

@@ -18,6 +18,8 @@ from graphc.view.parameters import parameters_text
 if TYPE_CHECKING:
     from graphc.driver.program import Program
 
+STAGES = ("ast", "params", "ir", "grad", "schedule", "kernel", "unrolled")
+
 UNROLLED = 3
 """Steps that an axis is unrolled to where the spec's own inputs do not say."""
 
@@ -36,7 +38,12 @@ def show(program: Program, stage: str) -> str:
         return parameters_text(parameter_rows(program.spec))
     if stage == "unrolled":
         return print_graph(unroll(forward_graph(program), lengths(program)), file=file)
-    raise fault("E704", f"unknown stage `{stage}`", help="stages are ast, params, ir, grad, unrolled")
+    if stage in ("schedule", "kernel"):
+        # Most stages need no schedule, and code generation is a large part of the compiler.
+        from graphc.driver.code import kernel_stage, schedule_stage
+
+        return schedule_stage(program) if stage == "schedule" else kernel_stage(program)
+    raise fault("E704", f"unknown stage `{stage}`", help=f"stages are {', '.join(STAGES)}")
 
 
 def forward_graph(program: Program) -> Graph:

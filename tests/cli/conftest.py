@@ -60,6 +60,7 @@ class FakeProgram:
     diagnosis: Diagnosis = field(default_factory=lambda: Diagnosis("two examples", ()))
     failure: BaseException | None = None
     compile_seconds: float = 0.25
+    settings: Any = field(default_factory=lambda: SimpleNamespace(backend="cpu", dtype="float32"))
 
     @property
     def spec(self) -> Any:

@@ -54,6 +54,8 @@ def test_values_and_gradients_as_json(program: FakeProgram, spec: str) -> None:
         "values": {"x": -2.0, "z": -4.0, "q": -6.0, "f": 24.0, "kept": [1.0, "nan"]},
         "gradients": {"x": -4.0, "z": -10.0, "q": -4.0, "f": 1.0},
         "loss": 24.0,
+        "backend": "cpu",
+        "dtype": "float32",
     }
     assert result.stderr.startswith("warning[W901]: nothing uses the input `y`\n --> model.nn:1:10\n")
 
@@ -67,6 +69,8 @@ def test_training_as_json(program: FakeProgram, spec: str) -> None:
         "run_dir": None,
         "compile_seconds": 0.25,
         "train_seconds": 1.5,
+        "backend": "cpu",
+        "dtype": "float32",
     }
     assert result.stderr == "epoch 1: loss 0.5\n"
 
@@ -79,6 +83,7 @@ def test_training_as_text(program: FakeProgram, spec: str) -> None:
         "train   0.5      0.75",
         "test    nan         -",
         "1 epoch in 1.5 s, compiled in 0.25 s",
+        "backend cpu, float32",
     ]
 
 

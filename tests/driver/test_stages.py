@@ -1,8 +1,9 @@
-"""Every stage of five specs as text, to the letter. Names, order and numbers follow from the spec alone."""
+"""The stages of specs as text, to the letter. Names, order and numbers follow from the spec alone."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,48 @@ def test_the_order_of_sets_shows_nowhere(seed: str) -> None:
     for stage in STAGES:
         golden = (FOLDER / "stages" / f"lstm.{stage}.txt").read_text(encoding="utf-8")
         assert golden.rstrip("\n") in done.stdout
+
+
+@pytest.mark.parametrize("stage", ["schedule", "kernel"])
+@pytest.mark.parametrize("name", ["elman", "lstm", "digits_mlp"])
+def test_stage_of_the_cpu(name: str, stage: str, update_goldens: bool) -> None:
+    shown = graphc.compile(ROOT / "specs" / f"{name}.nn").show(stage) + "\n"
+    check_golden(FOLDER / "stages" / f"{name}.{stage}.txt", shown, update_goldens)
+
+
+@pytest.mark.parametrize(
+    "name", ["attention", "charlm", "conv", "dropout", "losses", "residual_stack", "softmax"]
+)
+def test_the_source_defines_what_it_calls(name: str) -> None:
+    shown = graphc.compile(ROOT / "specs" / f"{name}.nn").show("kernel")
+    for part in re.split("^# Part ", shown, flags=re.MULTILINE):
+        defined = re.findall(r"^def (kernel_\d+|part_\d+)\(", part, re.MULTILINE)
+        called = re.findall(r"^ +(kernel_\d+|part_\d+)\(", part, re.MULTILINE)
+        assert len(defined) == len(set(defined))
+        assert set(defined) == set(called)
+
+
+def test_bytes_are_formulas_where_the_batch_is_not_known() -> None:
+    assert row("digits_mlp", "x") == ["x", "float32", "n_batch * 64", "n_batch * 256", "input `x`"]
+    assert row("elman", "x", "float64") == ["x", "float64", "n_T * n_batch * 2", "48", "input `x`"]
+
+
+def row(name: str, buffer: str, dtype: str = "float32") -> list[str]:
+    lines = (re.split(" {2,}", line.strip()) for line in schedule(name, dtype).splitlines())
+    return next(line for line in lines if line[0] == buffer)
+
+
+def test_what_is_moved_out_of_a_loop_is_said() -> None:
+    shown = schedule("lstm")
+    assert re.search(r"# (\w+) is W\w, W\w, W\w, W\w side by side", shown)
+    assert re.search(
+        r"loop t0 from 0 to n_T - 1: each worker.*\n +# computed in front of it, for all steps", shown
+    )
+    assert re.search(r"loop t0 from n_T - 1 to 0: each worker.*\n(.*\n)? +# kept by a loop before: ", shown)
+
+
+def schedule(name: str, dtype: str = "float32") -> str:
+    return graphc.compile(ROOT / "specs" / f"{name}.nn", dtype=dtype).show("schedule")
 
 
 def test_a_stage_that_does_not_exist() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,16 @@ def memory_exhausted() -> None:
         graphc.compile("input x : [3]\ny = outer(x, x)\noutput y\n").forward({"x": np.ones((2, 3))})
 
 
+def backend_not_installed() -> None:
+    with mock.patch("graphc.backend.find_spec", return_value=None):
+        graphc.compile(PLAIN, backend="cpu")
+
+
+def threads_no_number() -> None:
+    with mock.patch.dict(os.environ, GRAPHC_THREADS="two"):
+        graphc.compile(PLAIN, backend="cpu").forward({"x": np.ones((1, 3))})
+
+
 CASES: dict[str, Callable[[], object]] = {
     "input_unknown": forward(X=np.zeros((2, 5, 3))),
     "input_missing": forward(scale=None),
@@ -91,6 +102,8 @@ CASES: dict[str, Callable[[], object]] = {
     ),
     "average_missing": lambda: graphc.compile(SPEC).forward(inputs()),
     "mode_unknown": lambda: graphc.compile(PLAIN).forward({"x": np.zeros((1, 3))}, mode="training"),  # type: ignore[arg-type]
+    "backend_not_installed": backend_not_installed,
+    "threads_no_number": threads_no_number,
     "backend_unknown": lambda: graphc.compile(PLAIN, backend="gpu"),
     "dtype_unknown": lambda: graphc.compile(PLAIN, dtype="float16"),
     "dim_negative": lambda: graphc.compile(PLAIN, dims={"D": -1}),

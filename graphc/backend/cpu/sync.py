@@ -15,6 +15,7 @@ import numpy as np
 
 from graphc.backend.cpu.compile import build
 from graphc.backend.cpu.unit import Unit
+from graphc.diagnostics import fault
 
 Job = Callable[[int, int, int], None]
 """What workers run together: `job(me, workers, sync)`, with the address of the memory that they share."""
@@ -79,11 +80,18 @@ def linger(sync, seen):
 
 
 def count() -> int:
-    """How many workers there are: what GRAPHC_THREADS says, else the processors that this process may use."""
+    """How many workers there are: what GRAPHC_THREADS says, else the processors that this process may use.
+
+    Raises E612 if that is no number of threads.
+    """
     given = os.environ.get("GRAPHC_THREADS", "").strip()
     if given:
         if not given.isdecimal() or not 1 <= int(given) <= 1024:
-            raise ValueError(f"GRAPHC_THREADS is `{given}`: it should be a number of threads from 1 to 1024")
+            raise fault(
+                "E612",
+                f"GRAPHC_THREADS is `{given}`, which is no number of threads from 1 to 1024",
+                help="`GRAPHC_THREADS=2`, or leave it out: then there is one for each processor",
+            )
         return int(given)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -8,6 +8,7 @@ import pytest
 from graphc.backend.cpu import sync
 from graphc.backend.cpu.compile import build
 from graphc.backend.cpu.unit import Unit
+from graphc.diagnostics import GraphcError
 
 TURNS = 200
 SOURCE = f"""
@@ -60,5 +61,5 @@ def test_the_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sync.pool().workers == 3
     for wrong in ("0", "-1", "two", "1.5"):
         monkeypatch.setenv("GRAPHC_THREADS", wrong)
-        with pytest.raises(ValueError, match="GRAPHC_THREADS"):
+        with pytest.raises(GraphcError, match=f"GRAPHC_THREADS is `{wrong}`, which is no number of threads"):
             sync.count()
