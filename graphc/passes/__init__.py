@@ -19,6 +19,8 @@ from graphc.passes.fold import Fold
 from graphc.passes.hoist import Hoist
 from graphc.passes.initials import Initials
 from graphc.passes.project import Project
+from graphc.passes.reassociate import Reassociate
+from graphc.passes.recompute import Recompute
 from graphc.passes.simplify import Simplify
 from graphc.passes.sink import Sink
 from graphc.passes.stabilize import Stabilize
@@ -48,9 +50,11 @@ PASSES: tuple[Callable[..., Pass], ...] = (
     Fold,
     Cse,
     Initials,
+    Reassociate,
     Hoist,
     Project,
     Sink,
+    Recompute,
     Dense,
     Simplify,
     Cse,

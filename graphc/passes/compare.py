@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ops.elementwise import CAST, MAXIMUM, MINIMUM, SELECT
-from graphc.ops.indexing import ONE_HOT, RENAME, SCATTER_ADD
+from graphc.ops.indexing import ONE_HOT
 from graphc.ops.leaf import constant
-from graphc.ops.summing import EXPAND, REDUCE_SUM
+from graphc.ops.summing import EXPAND
 from graphc.passes.rebuild import Scope, rewrite
+from graphc.passes.totals import is_apart
 from graphc.types import Dim
 
 
 class Compare:
     """Makes a select of a `scatter_add` by which each point adds to elements of its own: the gradient of
     picking one class. An element is the value where its number is the one that is given (of one outside the
-    dim the nearest, as `gather` has it) and zero elsewhere, so it can be computed with what uses it. The sum
-    over the classes is the value itself.
+    dim the nearest, as `gather` has it) and zero elsewhere, so it can be computed with what uses it.
 
     A `scatter_add` that sums points, or with several numbers a point, stays: there values can meet."""
 
     name = "compare"
 
     def __call__(self, graph: Graph) -> Graph:
-        return rewrite(rewrite(graph, _summed), _compared)
+        return rewrite(graph, _compared)
 
 
 def _compared(scope: Scope, node: Node) -> Value | None:
-    if not _is_apart(node):
+    if not is_apart(node):
         return None
     (value, number), dim, size = node.operands, node.attrs["dim"], node.attrs["size"]
     chosen = _one_of(scope, number, size)
@@ -40,29 +40,8 @@ def _compared(scope: Scope, node: Node) -> Value | None:
     return scope(SELECT, chosen, value, zero, called=node.result.name)
 
 
-def _is_apart(node: Node) -> bool:
-    return node.op is SCATTER_ADD and not node.attrs["indices"] and not node.operands[1].type.rank
-
-
 def _one_of(scope: Scope, number: Value, size: Dim) -> Value:
     """Which element of a dim a number means."""
     last, first = constant(scope, size.value - 1, "int"), constant(scope, 0, "int")
     nearest = scope(MAXIMUM, scope(MINIMUM, number, last), first)
     return scope(CAST, scope(ONE_HOT, nearest, classes=size), dtype="bool")
-
-
-def _summed(scope: Scope, node: Node) -> Value | None:
-    """The sum over all elements that a value could have been added to is the value."""
-    if node.op is not REDUCE_SUM or node.attrs["indices"]:
-        return None
-    source = scope.producer(node.operands[0])
-    renamed = isinstance(source, Node) and source.op is RENAME
-    scattered = scope.producer(source.operands[0]) if renamed and source else source
-    if not isinstance(scattered, Node) or not _is_apart(scattered):
-        return None
-    (value, _), dim = scattered.operands, scattered.attrs["dim"]
-    if node.attrs["dims"] != (dim,) or not scattered.attrs["size"].value:
-        return None
-    if renamed and isinstance(source, Node) and source.attrs["old"] in value.type.axes:
-        return scope(RENAME, value, **source.attrs)
-    return value

@@ -26,15 +26,17 @@ class Hoist:
 
 
 @dataclass
-class _Choice:
-    """Which nodes of a body can move, which of their values vary from step to step, and what moves."""
+class Choice:
+    """Which nodes of a body can move, which values wait for no carry, which of them vary from step to step,
+    and what moves."""
 
     free: list[Node]
+    values: set[Value]
     varying: set[Value]
     moved: set[Node]
 
 
-def _choice(parts: Parts) -> _Choice:
+def choice_of(parts: Parts) -> Choice:
     varying = {inside for _, inside in parts.sequences}
     reachable = {*varying, *(inside for _, inside in parts.constants)}
     free: list[Node] = []
@@ -47,7 +49,7 @@ def _choice(parts: Parts) -> _Choice:
         reachable.add(node.result)
         if varies_with_step(node, parts.index) or not varying.isdisjoint(node.operands):
             varying.add(node.result)
-    return _Choice(free, varying, _moved(free, varying))
+    return Choice(free, reachable, varying, _moved(free, varying))
 
 
 def _moved(free: list[Node], varying: set[Value]) -> set[Node]:
@@ -71,7 +73,7 @@ def _moved(free: list[Node], varying: set[Value]) -> set[Node]:
 
 def _rule(scope: Scope, node: LoopNode) -> tuple[Value, ...] | None:
     parts = Parts.of(node)
-    choice = _choice(parts)
+    choice = choice_of(parts)
     if not any(moved.operands for moved in choice.moved):
         return None
     names = {inside: operand for operand, inside in (*parts.constants, *parts.sequences)}

@@ -27,6 +27,7 @@ from graphc.ops.movement import CONCAT, FLIP, PAD, RESHAPE, SLICE, TRANSPOSE
 from graphc.ops.summing import BROADCAST, EXPAND, REDUCE_SUM
 from graphc.passes.rebuild import Scope, rewrite, with_attrs
 from graphc.passes.slicing import simpler_concat, simpler_slice
+from graphc.passes.totals import simpler_sum
 
 
 class Simplify:
@@ -228,18 +229,6 @@ def _shift(scope: Scope, node: Node) -> Value | None:
     return node.operands[0] if node.attrs["offset"] == 0 else None
 
 
-def _reduce_sum(scope: Scope, node: Node) -> Value | None:
-    """A sum of sums, if nobody else wants the inner ones."""
-    inner = scope.made_by(node.operands[0], REDUCE_SUM)
-    if inner is None or scope.uses(inner.result) > 1:
-        return None
-    (x,) = inner.operands
-    kept = [i for i in range(x.type.rank) if i not in inner.attrs["dims"]]
-    dims = tuple(sorted((*inner.attrs["dims"], *(kept[i] for i in node.attrs["dims"]))))
-    indices = tuple(i for i in x.type.axes if i in (*inner.attrs["indices"], *node.attrs["indices"]))
-    return with_attrs(scope, node, x, dims=dims, indices=indices)
-
-
 def _contract(scope: Scope, node: Node) -> Value | None:
     """A transposed operand is the operand with its labels in another order."""
     labels, operands = list(node.attrs["labels"]), list(node.operands)
@@ -276,7 +265,7 @@ _RULES: Mapping[Op, Callable[[Scope, Node], Value | None]] = {
     SHIFT: _shift,
     CONCAT: simpler_concat,
     CONTRACT: _contract,
-    REDUCE_SUM: _reduce_sum,
+    REDUCE_SUM: simpler_sum,
 }
 
 

@@ -12,8 +12,9 @@ from graphc.ops.indexing import SCATTER, SCATTER_ADD
 from graphc.ops.leaf import INSIDE, constant
 from graphc.ops.summing import BROADCAST, EXPAND, REDUCE_SUM
 from graphc.passes.masks import is_masked
-from graphc.passes.motion import can_leave, outside
+from graphc.passes.motion import can_leave, is_elementwise, outside
 from graphc.passes.rebuild import Parts, Scope, Stack, rewrite
+from graphc.types import BATCH
 
 _PRODUCTS = (CONTRACT, CONV, CONV_INPUT_GRADIENT, CONV_FILTER_GRADIENT, SCATTER, SCATTER_ADD)
 _SUMS = (REDUCE_SUM, CONTRACT, CONV_FILTER_GRADIENT, SCATTER, SCATTER_ADD)
@@ -23,10 +24,13 @@ class Sink:
     """Computes body nodes behind the loop, for all steps at once, when their values are only stacked: a
     weight's gradient becomes one product over all steps instead of one a step.
 
-    What moves: products, convolutions and scatters, everything that follows them, the masks and spreads
-    in front of them, and sums of what is stacked for them; the loop stacks the operands instead. Stacks
-    of what the loop was given are replaced by what it was given. What a step stacks for an example that
-    it does not happen for is undefined, so what is summed over examples is masked again."""
+    What moves: products, convolutions and scatters, sums over the examples (which would make the examples
+    wait for each other at each step), everything that follows them, the masks and spreads in front of them,
+    and sums of what is stacked for them; the loop stacks the operands instead. Elementwise work moves along
+    with a sum where no more has to be stacked for it: of `sum[batch](g * c)` that is the product, if `g` or
+    `c` is stacked already. Stacks of what the loop was given are replaced by what it was given. What a step
+    stacks for an example that it does not happen for is undefined, so what is summed over examples is masked
+    again."""
 
     name = "sink"
 
@@ -69,15 +73,29 @@ class _Sinking:
             for operand in node.operands:
                 readers.setdefault(operand, []).append(node)
         tails = self._tails(readers)
-        moved = _with_followers(tails, {node for node in tails if node.op in _PRODUCTS})
+        moved = _with_followers(tails, {node for node in tails if node.op in _PRODUCTS or _ties(node)})
         # What is stacked for a product may as well be summed behind the loop.
         stacked = {self._source(operand) for node in moved for operand in node.operands}
         sums = {n for n in tails if n.op is REDUCE_SUM and self._source(n.operands[0]) in stacked}
         moved = _with_followers(tails, moved | sums)
+        summands = {operand for node in moved if node.op is REDUCE_SUM for operand in node.operands}
         for node in reversed(tails):
-            if self._leads(node) and moved.issuperset(readers.get(node.result, (node,))):
+            behind = moved.issuperset(readers.get(node.result, (node,)))
+            if behind and (self._leads(node) or (node.result in summands and self._is_free(node, moved))):
                 moved.add(node)
+                summands.update(node.operands if node.result in summands else ())
         return moved
+
+    def _is_free(self, node: Node, moved: set[Node]) -> bool:
+        """Whether elementwise work that moves as well adds at most one stack, in the place of its own."""
+        read = {operand for other in moved for operand in other.operands} - {node.result}
+        read |= {stack.value for stack in self.parts.stacks if stack not in self.written}
+        new = [
+            operand
+            for operand in dict.fromkeys(node.operands)
+            if operand not in read and operand not in self.names and not self.inner.is_positional(operand)
+        ]
+        return is_elementwise(node) and len(new) <= 1
 
     def _tails(self, readers: Mapping[Value, Sequence[AnyNode]]) -> list[Node]:
         """The nodes that lead to stacks only and could be computed behind the loop, in order."""
@@ -168,6 +186,11 @@ class _Sinking:
         result = Value(value.type.with_axes({*value.type.axes, self.parts.index}), value.name)
         self.parts.stacks.append(Stack(value, result))
         return result
+
+
+def _ties(node: Node) -> bool:
+    """Whether a sum adds up examples."""
+    return node.op is REDUCE_SUM and BATCH in node.attrs["indices"]
 
 
 def _with_followers(tails: Sequence[Node], roots: set[Node]) -> set[Node]:

@@ -9,12 +9,10 @@ from graphc.autodiff import differentiate
 from graphc.backend.reference import Run, prepare
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Value
-from graphc.ops.indexing import GATHER, RENAME, SCATTER_ADD
+from graphc.ops.indexing import GATHER, SCATTER_ADD
 from graphc.ops.masking import sum_over
-from graphc.ops.summing import REDUCE_SUM
 from graphc.passes import optimize
 from graphc.passes.compare import Compare
-from graphc.passes.dce import Dce
 from graphc.types import BATCH, Dim, Index, Length, TensorType
 from tests.passes.comparing import assert_same, graph, ops
 
@@ -59,20 +57,6 @@ def test_sums_of_points_and_several_numbers_are_left_alone() -> None:
     meeting = b(SCATTER_ADD, value, several, dim=0, size=V, indices=())
     before = graph(b, value, several, N, y=summed, z=meeting)
     assert Compare()(before) is before
-
-
-def test_the_sum_over_classes_is_the_value() -> None:
-    b, value = Builder(), Value(TensorType.of("real", (BATCH, T), (C,)), "g")
-    other = Index.full("s", T.length)
-    spread = b(RENAME, b(SCATTER_ADD, value, N, dim=1, size=V, indices=()), old=T, new=other)
-    whole = b(REDUCE_SUM, spread, dims=(1,), indices=())
-    part = b(REDUCE_SUM, spread, dims=(0,), indices=())
-    before = graph(b, value, N, whole=whole)
-    after = Dce()(Compare()(before))
-    assert ops(after) == {"rename": 1}
-    both = graph(b, value, N, whole=whole, part=part)
-    given = {"g": np.arange(12.0).reshape(2, 3, 2), "n": NUMBERS}
-    assert_same(both, Compare()(both), RUN, inputs=given)
 
 
 def test_the_gradient_of_picking_a_class_scatters_nothing() -> None:

@@ -197,6 +197,45 @@ def test_outputs_of_a_layer_leave_behind_the_loop() -> None:
     assert_same(before, after)
 
 
+def test_sums_over_examples_leave_behind_the_loop() -> None:
+    """The gradient of a peephole: the summed product is made of what is stacked anyway, or given."""
+    b, x = Builder(), real("x", BATCH, T, shape=(H,))
+    u, v = real("U", shape=(H, H)), real("v", shape=(H,))
+
+    def step(b: Builder, at: Step) -> Outcome:
+        (u, v), (x,), (c,) = at.constants, at.slices, at.carries
+        new = b(TANH, b(ADD, b(ADD, x, matmul(b, u, c)), b(MUL, v, c)))
+        return [new], [new]
+
+    _, c = loop(b, T, step, constants=[u, v], sequences=[x], carries=[zeros(b)])
+    before = differentiate(graph(b, x, u, v, loss=total(b, c)), "loss", ["U", "v"]).graph
+    after = optimize(before, verify=True)
+    assert inside(after)["reduce_sum"] == 0
+    assert _producer(after, "grad:v").attrs["indices"] == (BATCH, T)
+    _, backward = loops(after)
+    assert backward.loop.stacks == 1
+    assert inside(optimize(before, disabled=["sink"]))["reduce_sum"] == 1
+    assert_same(before, after)
+
+
+def test_what_leads_to_a_sum_over_examples_stays_where_more_would_be_stacked() -> None:
+    b, x = Builder(), real("x", BATCH, T)
+
+    def step(b: Builder, at: Step) -> Outcome:
+        (x,), (h,) = at.slices, at.carries
+        new = b(TANH, b(ADD, x, h))
+        apart = b(MUL, b(ADD, new, h), b(SUB, new, h))
+        return [new], [sum_over(b, apart, (BATCH,)), sum_over(b, b(MUL, apart, x), (BATCH,))]
+
+    _, first, second = loop(b, T, step, sequences=[x], carries=[zeros(b, ())])
+    before = graph(b, x, first=first, second=second)
+    after = optimize(before, verify=True)
+    assert inside(after)["reduce_sum"] == 0
+    assert inside(after)["mul"] == 1
+    assert loops(after)[0].loop.stacks == 1
+    assert_same(before, after)
+
+
 def test_a_sum_of_large_products_is_a_contraction() -> None:
     """The weighed sum of attention never makes its summands."""
     b, s = Builder(), Index.full("s", T.length)
