@@ -74,6 +74,8 @@ class Member:
     held: Held | None = None
     """The state of an example that has ended is kept."""
     shape: Shape = "row"
+    summed: tuple[Index, ...] = ()
+    """The indices that it sums over, in the order of its first variables."""
 
     @property
     def reads(self) -> Iterator[Entry]:
@@ -192,7 +194,7 @@ class Group:
 def _columns_key(member: Member) -> object:
     reduce = member.reduces
     assert reduce is not None
-    return reduce.over, tuple(dim.value for dim in member.type.shape)
+    return reduce.over, member.summed, tuple(dim.value for dim in member.type.shape)
 
 
 @dataclass(eq=False)

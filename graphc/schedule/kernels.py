@@ -183,13 +183,18 @@ def _columns(writer: Writer, group: Group) -> tuple[Statement, ...]:
         zero.append(Store(buffer, offset, Const(0.0, "real")))
         body = scope.resolved(member, own.body)
         inside.append(Store(buffer, offset, body, accumulate=True, span=member.span))
-    result = [(name, writer.memory.extent(index)) for index, name in group.outer]
-    result += [(name, Const(d.value)) for name, d in zip(first.space.dims, first.type.shape, strict=True)]
-    ranged = result[0][0]
-    kept = [(name, extent, name == ranged) for name, extent in result]
-    summed = [(name, extent, False) for name, extent in reduce.over]
-    # Without dims the last axis is the innermost one; with them the axes of the result stay outside.
-    return (*loop_nest(kept, zero), *loop_nest([*summed, *kept], inside))
+    memory = writer.memory
+    axes = {index: (name, memory.extent(index)) for index, name in group.outer}
+    sums = dict(zip(first.summed, reduce.over, strict=False))
+    dims = [(name, Const(d.value)) for name, d in zip(first.space.dims, first.type.shape, strict=True)]
+    # A slice of the batch, if there is a batch; else part of what is outermost in the result.
+    ranged = axes[BATCH][0] if BATCH in axes else next(name for name, _ in (*axes.values(), *dims))
+    outer = [{**axes, **sums}[index] for index in memory.order([*axes, *sums])]
+    order = [*outer, *reduce.over[len(sums) :], *dims]
+    return (
+        *loop_nest([(n, e, n == ranged) for n, e in (*axes.values(), *dims)], zero),
+        *loop_nest([(n, e, n == ranged) for n, e in order], inside),
+    )
 
 
 def loop_nest(loops: Sequence[tuple[Name, Expr, bool]], body: Sequence[Statement]) -> tuple[Statement, ...]:

@@ -6,7 +6,7 @@ Every value is one of three: *inlined* into whatever reads it (movements, what i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphc.ir.form import Element, Scatter
@@ -24,6 +24,7 @@ from graphc.schedule.products import (
     product,
     repacked,
     rows_are_examples,
+    smaller_first,
     workspace_size,
     worthwhile,
 )
@@ -62,8 +63,10 @@ class Level:
         self.groups: list[Group | Single] = []
         self.position: dict[Value, int] = {}
         self.loops: dict[LoopNode, loops.Layout] = {}
-        self.repacked: dict[Node, tuple[Value, Value]] = {}
-        """Of products whose operands do not lie as matrices the copies that do."""
+        self.matrices: dict[Node, tuple[Value, ...]] = {}
+        """The operands of products: copies, where they do not lie as matrices themselves."""
+        self.relaid: dict[Value, Value] = {}
+        """Inputs in the order of memory, for products."""
         self.packed: dict[Matrix, Pack] = {}
         """What products read again and again, packed before the level's loop begins."""
 
@@ -156,11 +159,38 @@ class Level:
         return costs.is_view(node) and node.result in self.places and node.result not in self.required
 
     def _lay_out_product(self, node: Node) -> None:
-        places = [self.place(value) for value in (*node.operands, node.result)]
-        if product(node, places, self.memory) is None:
-            copies = tuple(Value(operand.type, "packed") for operand in node.operands)
-            self.places.update(zip(copies, repacked(node, self.memory), strict=True))
-            self.repacked[node] = (copies[0], copies[1])
+        out = self.place(node.result)
+        operands = tuple(self._relaid(value) for value in node.operands)
+        if product(node, [*map(self.place, operands), out], self.memory) is None:
+            operands = self._repacked(node, operands, out)
+        self.matrices[node] = operands
+
+    def _relaid(self, value: Value) -> Value:
+        """The value, or a copy of an input whose axes lie in another order than those of everything else."""
+        place = self.place(value)
+        order = self.memory.order(value.type.axes)
+        if value not in self.graph.inputs or place.buffer.role != "input" or order == value.type.axes:
+            return value
+        if value not in self.relaid:
+            self.relaid[value] = self._fresh(value)
+        return self.relaid[value]
+
+    def _fresh(self, value: Value) -> Value:
+        copied = Value(value.type, value.name)
+        self.places[copied] = self.memory.laid_out(value.name or "copy", value.type)
+        return copied
+
+    def _repacked(self, node: Node, operands: tuple[Value, ...], out: Place) -> tuple[Value, ...]:
+        """Operands of which one (the smaller, if that is enough) or both are copied, to be matrices."""
+        for side in smaller_first(node):
+            copied = self._fresh(operands[side])
+            tried = tuple(copied if i == side else value for i, value in enumerate(operands))
+            if product(node, [*(self.places[v] for v in tried), out], self.memory) is not None:
+                return tried
+            self.memory.drop(self.places.pop(copied).buffer)
+        copies = tuple(Value(operand.type, operand.name) for operand in operands)
+        self.places.update(zip(copies, repacked(node, self.memory), strict=True))
+        return copies
 
     def _take(self, node: AnyNode) -> None:
         if isinstance(node, LoopNode):
@@ -181,13 +211,12 @@ class Level:
             self._member(node)
 
     def _product(self, node: Node) -> None:
-        operands = node.operands
-        if node in self.repacked:
-            for source, copied in zip(node.operands, self.repacked[node], strict=True):
+        operands = self.matrices[node]
+        for source, used in zip(node.operands, operands, strict=True):
+            if used is not source and used not in self.position:
                 space = Space.of(source.type, self.memory)
                 expr = self.reader.read(source, dict(space.axes), space.dims)
-                self._assign(Member(copied, source.type, space, expr, node.span))
-            operands = self.repacked[node]
+                self._assign(Member(used, source.type, space, expr, node.span))
         self._single(
             node.results,
             lambda: [self._as_product(node, operands)],
@@ -237,6 +266,7 @@ class Level:
             expr = self._in_memory_order(expr, node.attrs["indices"])
         member = Member(value, value.type, space, expr, node.span, held=self.required.get(value))
         member.shape = self._shape(node)
+        member.summed = self.memory.order(node.attrs.get("indices", ()))
         self._assign(member)
 
     def _in_memory_order(self, reduce: Reduce, indices: Sequence[Index]) -> Reduce:
@@ -254,16 +284,19 @@ class Level:
         return replace(reduce, over=(*over, *reduce.over[len(order) :]), body=body)
 
     def _shape(self, node: Node) -> Shape:
-        """Whether it sums over outer coordinates: then rows are added to rows."""
-        indices = node.attrs.get("indices", ()) if node.op in (REDUCE_SUM, CONTRACT) else ()
-        if not indices or node.result.type.dtype != "real" or node.result in self._held():
+        """Whether it sums over outer coordinates: then rows are added to rows.
+
+        So it is where the coordinate that is innermost in memory is kept, of the operand that has most.
+        """
+        if node.op not in (REDUCE_SUM, CONTRACT) or node.result.type.dtype != "real":
             return "row"
-        if node.result.type.rank:
-            labels = node.attrs.get("labels")
-            summed = node.attrs.get("dims") or (labels and {*labels[0], *labels[1]} - {*labels[2]})
-            return "row" if summed else "columns"
-        axes = self.memory.order({*node.result.type.axes, *indices})
-        return "columns" if axes and axes[-1] not in indices and not node.attrs.get("dims") else "row"
+        if node.result in self._held() or not node.operands:
+            return "row"
+        *given, result = _labels(node)
+        operands = [[*self.memory.order(v.type.axes), *g] for v, g in zip(node.operands, given, strict=True)]
+        largest = max(operands, key=len)
+        kept = {*node.result.type.axes, *result}
+        return "columns" if largest and largest[-1] in kept and not kept.issuperset(largest) else "row"
 
     def _held(self) -> set[Value]:
         return {value for value, held in self.required.items() if held is not None}
@@ -318,3 +351,11 @@ class Level:
         if isinstance(group, Group):
             return any(index == BATCH for index, _ in group.outer)
         return group.apart()
+
+
+def _labels(node: Node) -> tuple[tuple[Hashable, ...], ...]:
+    """Names of the dims of the operands and of the result of a sum or a contraction."""
+    if node.op is CONTRACT:
+        return tuple(node.attrs["labels"])
+    dims = tuple(range(node.operands[0].type.rank))
+    return dims, tuple(dim for dim in dims if dim not in node.attrs["dims"])

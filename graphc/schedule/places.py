@@ -110,6 +110,10 @@ class Memory:
         self.buffers.append(made)
         return made
 
+    def drop(self, buffer: Buffer) -> None:
+        """Take back a buffer that nothing uses."""
+        self.buffers.remove(buffer)
+
     def shared(self, role: Role, source: str, dtype: DType, size: Expr) -> Buffer:
         """The one buffer of lengths or of example numbers, made when it is first asked for."""
         for buffer in self.buffers:

@@ -30,8 +30,10 @@ def worthwhile(node: Node) -> bool:
     shape = _Shape.of(node)
     if shape.loose:
         return False
+    if not shape.rows or not shape.columns:
+        return False
     m, n, k = (shape.assumed(group) for group in (shape.rows, shape.columns, shape.summed))
-    return min(n, max(m, k)) >= 8 and m * n * k >= 2048 and k >= 2 and (m >= 4 or k >= 16)
+    return n >= 8 and k >= 2 and m >= 2 and m * n * k >= 2048
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,16 @@ def workspace_size(made: Product) -> Expr:
 def rows_are_examples(node: Node) -> bool:
     """Whether the batch, and nothing but the batch, gives a product its rows."""
     return _Shape.of(node).rows == (BATCH,)
+
+
+def smaller_first(node: Node) -> list[int]:
+    """The two operands, the one with fewer elements first."""
+    shape = _Shape.of(node)
+    sizes = [
+        shape.assumed([*operand.type.axes, *names])
+        for operand, names in zip(node.operands, node.attrs["labels"], strict=False)
+    ]
+    return sorted((0, 1), key=lambda side: sizes[side])
 
 
 def repacked(node: Node, memory: Memory) -> tuple[Place, Place]:
