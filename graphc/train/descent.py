@@ -70,12 +70,13 @@ class Update:
 
 
 class Norm:
-    """The norm of all gradients taken as one vector, in float64 whatever they are stored in."""
+    """The norm of all gradients taken as one vector, at their own precision."""
 
     def __init__(self, model: Trainable) -> None:
+        real = model.weights.now.flat.dtype
         self._squares = model.prepare(squares_graph(model.weights.layout.size))
-        self._run = Run(np.dtype(np.float64))
-        self._result = {"squares": np.zeros((), np.float64)}
+        self._run = Run(real)
+        self._result = {"squares": np.zeros((), real)}
 
     def __call__(self, flat: Array) -> float:
         """Of a vector of real numbers; NaN if one of them is not finite."""
