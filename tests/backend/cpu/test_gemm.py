@@ -57,7 +57,6 @@ def foreign(dtype: Any, registers: Registers) -> Functions:
 OTHERS = [
     Registers(16, 16, fused=False),
     Registers(16, 32, fused=True),
-    Registers(32, 16, fused=True),
     Registers(64, 32, fused=True),
 ]
 
@@ -138,6 +137,7 @@ def check(
     assert np.isnan(held).all(), "written outside of C"
 
 
+LAYOUTS = ("rows", "transposed", "scattered")
 SHAPES = [
     (1, 1, 1), (1, 16, 5), (1, 200, 33), (2, 8, 3), (3, 17, 4), (4, 15, 0), (5, 1, 7), (6, 16, 1), (7, 31, 9),
     (8, 70, 40), (13, 5, 300), (16, 48, 260), (17, 33, 20), (100, 3, 11), (99, 130, 270), (20, 1100, 12),
@@ -149,15 +149,14 @@ SHAPES = [
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_packed(shape: tuple[int, int, int], dtype: Any) -> None:
-    for left, right in itertools.product(("rows", "transposed", "scattered"), repeat=2):
-        for add in (0, 1):
-            check(by_rows, library(dtype), shape, (left, right, "rows"), add, dtype)
+    for number, (left, right) in enumerate(itertools.product(LAYOUTS, repeat=2)):
+        check(by_rows, library(dtype), shape, (left, right, "rows"), number % 2, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_any_strides(shape: tuple[int, int, int], dtype: Any) -> None:
-    for number, layouts in enumerate(itertools.product(("rows", "transposed", "scattered"), repeat=3)):
+    for number, layouts in enumerate(itertools.product(LAYOUTS, repeat=3)):
         check(whole, library(dtype), shape, layouts, number % 2, dtype)
 
 
@@ -165,16 +164,14 @@ def test_any_strides(shape: tuple[int, int, int], dtype: Any) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_other_machines(dtype: Any, registers: Registers) -> None:
     made = foreign(dtype, registers)
-    for shape in SHAPES:
-        for number, (left, right) in enumerate(
-            itertools.product(("rows", "transposed", "scattered"), repeat=2)
-        ):
-            check(whole, made, shape, (left, right, "rows"), number % 2, dtype)
-            check(by_rows, made, shape, (left, right, "rows"), number % 2, dtype)
+    for shape in [(1, 200, 33), (3, 17, 4), (4, 15, 0), (7, 31, 9), (8, 70, 40), (17, 33, 20), (13, 5, 300)]:
+        for left, right in itertools.product(LAYOUTS, repeat=2):
+            check(whole, made, shape, (left, right, "rows"), 0, dtype)
+            check(by_rows, made, shape, (left, right, "rows"), 1, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("layout", ["rows", "transposed", "scattered"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_workers_pack_what_one_packs(layout: str, dtype: Any) -> None:
     b = strided(np.random.default_rng(0), 37, 103, layout, dtype)
     for workers in (2, 3, 20):
@@ -211,15 +208,19 @@ def test_blocks_of_k_do_not_change_bits(dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(300, 70, 500), (64, 784, 256), (257, 259, 261), (3000, 9, 300)])
+@pytest.mark.parametrize(
+    "shape", [(300, 70, 500), (64, 784, 256), (257, 259, 261), (3000, 9, 300), (1, 20, 70), (640, 650, 660)]
+)
 @pytest.mark.parametrize("target", ["rows", "transposed"])
 def test_any_number_of_workers_makes_the_same(shape: tuple[int, int, int], target: str, dtype: Any) -> None:
     m, n, k = shape
     rng = np.random.default_rng(0)
     a, b = strided(rng, m, k, "transposed", dtype), strided(rng, k, n, "rows", dtype)
+    expected = a.astype(np.float64) @ b
     one, many = (strided(np.random.default_rng(1), m, n, target, dtype) for _ in range(2))
     start = one.copy()
     whole(library(dtype), a, b, one, 1)
+    np.testing.assert_allclose(one, expected + start, rtol=1e-4, atol=1e-3)
     for workers in (2, 3, 16, 40):
         many[...] = start
         whole(library(dtype), a, b, many, 1, workers)
