@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Protocol
 
-from graphc.backend import reference
 from graphc.backend.state import Run
 from graphc.diagnostics import fault
 from graphc.ir.graph import Graph
@@ -54,8 +53,16 @@ class Backend:
         return [package for package in self.needs if find_spec(package) is None]
 
 
+# A backend is imported when it is first used: each takes a good part of the time of a start.
+
+
+def _reference(graph: Graph, *, dense: bool = False) -> Executable:
+    from graphc.backend.reference import prepare
+
+    return prepare(graph, dense=dense)
+
+
 def _cpu(graph: Graph, *, dense: bool = False) -> Executable:
-    # Numba takes as long to import as everything else together.
     from graphc.backend.cpu import prepare, sync
 
     sync.count()  # a number of threads that is none is refused here, also for graphs that one thread runs
@@ -64,7 +71,7 @@ def _cpu(graph: Graph, *, dense: bool = False) -> Executable:
 
 BACKENDS: Mapping[str, Backend] = {
     "cpu": Backend("cpu", _cpu, needs=("llvmlite", "numba")),
-    "reference": Backend("reference", reference.prepare),
+    "reference": Backend("reference", _reference),
 }
 
 

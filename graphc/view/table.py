@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from graphc.types import BATCH_NAME, TensorType
 from graphc.view import numbers
+from graphc.view.columns import columns
 from graphc.view.trace import Array, Trace
 
 if TYPE_CHECKING:
@@ -58,15 +59,18 @@ def shape(type: TensorType, *, batch: bool) -> str:
     return " ".join(parts)
 
 
-def _table(title: str, columns: Line, lines: Iterable[Line], colour: bool, boxed: bool) -> str:
+def _table(title: str, header: Line, lines: Iterable[Line], colour: bool, boxed: bool) -> str:
+    if not (colour or boxed):
+        return "\n".join(columns([(title, *header[1:]), *lines]))
+    # Only for terminals: importing it would take a good part of a run on a small spec.
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table: Table = Table(box=box.SIMPLE_HEAD if boxed else None, pad_edge=False, header_style="bold")
-    for column, header in enumerate((title, *columns[1:])):
-        table.add_column(header, no_wrap=True, style="cyan" if column == 0 else "")
+    for column, name in enumerate((title, *header[1:])):
+        table.add_column(name, no_wrap=True, style="cyan" if column == 0 else "")
     for line in lines:
         table.add_row(*(Text(cell) for cell in line))
     out = io.StringIO()

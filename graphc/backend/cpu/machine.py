@@ -32,6 +32,7 @@ _RETURNED = (0, -2)
 
 def missing(symbols: Iterable[str]) -> list[str]:
     """Which of these names nobody defines. LLVM ends the process on the first one, hence the question."""
+    _look_at_process()
     return [symbol for symbol in symbols if not binding.address_of_symbol(symbol)]
 
 
@@ -57,11 +58,7 @@ def share(code: bytes, symbols: Iterable[str]) -> None:
 
 
 def _loaded(code: bytes) -> Any:
-    _start()
-    target = binding.Target.from_triple(binding.get_process_triple()).create_target_machine(jit=True)
-    # As Numba does: LLVM's own memory manager can place code too far from its data on ARM.
-    own_memory = platform.machine() in ("aarch64", "arm64")
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target, use_lmm=own_memory)
+    engine = _engine()
     engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _ENGINES.append(engine)
@@ -73,7 +70,22 @@ def _check(symbol: str, state: int, function: Any, arguments: Any) -> None:
         raise RuntimeError(f"compiled code failed: `{symbol}` returned state {state}")
 
 
+def _engine() -> Any:
+    """An engine without code."""
+    _start()
+    target = binding.Target.from_triple(binding.get_process_triple()).create_target_machine(jit=True)
+    # As Numba does: LLVM's own memory manager can place code too far from its data on ARM.
+    own_memory = platform.machine() in ("aarch64", "arm64")
+    return binding.create_mcjit_compiler(binding.parse_assembly(""), target, use_lmm=own_memory)
+
+
 @cache
 def _start() -> None:
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
+
+
+@cache
+def _look_at_process() -> None:
+    """LLVM knows what the process itself defines, such as the C library, when it has made an engine."""
+    _ENGINES.append(_engine())
