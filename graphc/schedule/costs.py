@@ -71,6 +71,7 @@ def inlined(graph: Graph, required: Collection[Value], extra: Iterable[Value]) -
     uses.update(graph.outputs.values())
     total: dict[Value, int] = {}
     found: set[Value] = set()
+    settled: set[Value] = set()
     for node in graph.nodes:
         if not isinstance(node, Node) or not isinstance(node.op.form, Element):
             continue
@@ -78,12 +79,23 @@ def inlined(graph: Graph, required: Collection[Value], extra: Iterable[Value]) -
         cost = own_cost(node) + sum(total.get(operand, 0) for operand in node.operands)
         if value in required or (node.op in _REDUCING) or node.op in (CONCAT, STACK):
             continue
+        settled.update([value] if _is_settled(node, settled) else [])
+        if value in settled and cost <= _LARGEST:
+            found.add(value)
+            total[value] = cost
+            continue
         if value in spread and cost > _HOISTABLE:
             continue
         if cost <= _TRIVIAL or (uses[value] == 1 and cost <= _LARGEST) or (is_view(node) and not cost):
             found.add(value)
             total[value] = cost
     return frozenset(found)
+
+
+def _is_settled(node: Node, settled: Collection[Value]) -> bool:
+    """Whether a number follows from sizes and constants alone: compilers take it out of every loop."""
+    single = not node.result.type.axes and not node.result.type.rank
+    return single and node.op not in RANDOM and all(operand in settled for operand in node.operands)
 
 
 def _reads_again(node: Node, operand: Value) -> bool:

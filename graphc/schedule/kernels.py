@@ -113,6 +113,14 @@ def _rows(writer: Writer, group: Group, sliced: bool) -> tuple[Statement, ...]:
 
 def _stage(scope: Scope, stage: Stage) -> list[Statement]:
     """Loops over the stage's inner coordinates: elements are locals there, sums are complete behind it."""
+    before, inside, behind = stage_parts(scope, stage)
+    names = [Name(f"j{i}") for i in range(len(stage.inner))]
+    loops = [(name, extent, False) for name, extent in zip(names, stage.inner, strict=True)]
+    return [*before, *loop_nest(loops, inside), *behind]
+
+
+def stage_parts(scope: Scope, stage: Stage) -> tuple[list[Statement], list[Statement], list[Statement]]:
+    """What stands in front of a stage's loops, in them, and behind them."""
     before: list[Statement] = []
     inside: list[Statement] = []
     behind: list[Statement] = []
@@ -133,9 +141,7 @@ def _stage(scope: Scope, stage: Stage) -> list[Statement]:
                 inside.append(scope.store(member, value))
         if member.value is not None:
             scope.names[member.value] = name
-    names = [Name(f"j{i}") for i in range(len(stage.inner))]
-    loops = [(name, extent, False) for name, extent in zip(names, stage.inner, strict=True)]
-    return [*before, *loop_nest(loops, inside), *behind]
+    return before, inside, behind
 
 
 def _nested(scope: Scope, stage: Stage) -> list[Statement]:

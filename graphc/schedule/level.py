@@ -15,7 +15,7 @@ from graphc.kernel.expr import ONE, Expr, Reduce
 from graphc.ops.contraction import CONTRACT
 from graphc.ops.movement import CONCAT, STACK
 from graphc.ops.summing import REDUCE_SUM
-from graphc.schedule import costs, loops, scatters
+from graphc.schedule import blocks, costs, loops, scatters
 from graphc.schedule.groups import Copy, Group, Held, Member, Shape, Single, Space, assign
 from graphc.schedule.kernels import Writer
 from graphc.schedule.places import Memory, Place
@@ -337,7 +337,9 @@ class Level:
         writer = Writer(self.memory, self.places)
         found: list[Step] = []
         for group in self.groups:
-            if isinstance(group, Group):
+            if isinstance(group, Group) and not sliced and blocks.cut(group):
+                found += blocks.launches(writer, group)
+            elif isinstance(group, Group):
                 found.append(writer.launch(group, sliced))
             else:
                 found += group.emit()
