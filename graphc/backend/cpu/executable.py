@@ -75,6 +75,8 @@ class _Layout:
     starts: tuple[tuple[int, int], ...]
     """Buffers of the arena: which, and where they begin."""
     bytes: int
+    spare: int
+    """Bytes of memory that stands for inputs and outputs without elements."""
     workers: int
 
 
@@ -99,6 +101,7 @@ class _Compiled:
         self.layout: _Layout | None = None
         self.bound: list[Array | None] = [None] * len(program.buffers)
         """The arrays whose addresses stand in the table, kept so that no other array can be one of them."""
+        self.spare: Array = np.zeros(1, np.uint8)
         self.own: dict[int, Array] = {}
         """Arrays of ours: constants, and what is filled in anew for each run."""
         for slot, buffer in enumerate(program.buffers):
@@ -147,7 +150,7 @@ class _Compiled:
 
     def _bind(self, slot: int, array: Array) -> None:
         self.bound[slot] = array
-        self.table[slot] = _address(array)
+        self.table[slot] = _address(array if array.size else self.spare)
 
     def _bind_input(self, slot: int, given: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         array = np.asarray(given, dtype, order="C")
@@ -157,7 +160,7 @@ class _Compiled:
     def _settled(self, run: Run) -> _Layout:
         """The layout of a run's sizes, which is then the one that the tables hold."""
         lengths = run.lengths
-        extents = (run.batch, *(_longest(lengths[name]) for name in self.lengths))
+        extents = (run.batch, *(_longest(lengths[name], run.batch) for name in self.lengths))
         if self.layout is None or self.layout.extents != extents:
             layout = self.layouts.get(extents)
             if layout is None:
@@ -173,6 +176,7 @@ class _Compiled:
         self.bound = [None] * len(self.bound)
         self.layout = None  # nothing is settled if memory runs out here
         base = self.arena.reserve(layout.bytes)
+        self.spare = np.zeros(layout.spare, np.uint8)
         for slot, start in layout.starts:
             self.table[slot] = base + start
         for slot, _ in self.filled:
@@ -191,9 +195,13 @@ class _Compiled:
         buffers = self.program.buffers
         types = [buffers[slot].type for slot, _, _ in (*self.inputs, *self.outputs)]
         shapes = tuple(state.shape(kind) for kind in types if kind is not None)
-        starts, total = self._arena(sizes)
+        # A form may read at position 0 of an axis that is empty, for the result to be dropped.
+        touched = {name: max(1, number) for name, number in sizes.items()}
+        starts, total = self._arena(touched)
+        spare = max((evaluate(b.size, touched) for b in buffers if b.role in ("input", "output")), default=0)
+        spare = 8 * spare + 1 if 0 in extents else 1
         workers = sync.count() if work(self.program, sizes) > _ALONE else 1
-        return _Layout(extents, shapes, starts, total, workers)
+        return _Layout(extents, shapes, starts, total, spare, workers)
 
     def _arena(self, sizes: Mapping[str, int]) -> tuple[tuple[tuple[int, int], ...], int]:
         """Where the arena's buffers begin, and its bytes."""
@@ -239,5 +247,8 @@ def _address(array: Array) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def _longest(given: int | Array) -> int:
+def _longest(given: int | Array, batch: int) -> int:
+    """How long arrays are: where there are no examples, none is longer than nothing."""
+    if not batch:
+        return 0
     return given if isinstance(given, int) else int(np.max(given, initial=0))
