@@ -9,6 +9,7 @@ from graphc.ir.builder import Builder
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Node, Value
 from graphc.ops.contraction import CONTRACT
 from graphc.ops.elementwise import ADD
+from graphc.ops.indexing import SCATTER_ADD
 from graphc.ops.summing import REDUCE_SUM
 from graphc.passes.layout import arrange, stack_together, wanted
 from graphc.passes.products import Product, Sum, shared, sums
@@ -22,7 +23,7 @@ class Join:
     Products with an operand in common become one product of that operand with the others side by side,
     of which the results are slices: the gates of a cell. Sums of products become one product that sums
     over what lies side by side: the cotangent of what the gates share. Sums over indices of parts of one
-    value become one sum.
+    value become one sum, and so do sums by number (`scatter_add`).
 
     What is laid side by side is what costs nothing or little: parameters, for all steps of a loop at once;
     in a loop, a step's own values; behind a loop, what it stacks, which it then stacks as one value. Nothing
@@ -45,11 +46,11 @@ def _join(level: Level) -> None:
             stack_together(level, body, dim, values)
         _join(body)
         level.replace([body.loop()], [node], node)
-    while _add_up(level) or _share(level) or _sum_up(level):
+    while _sum_up(level) or _add_up(level) or _share(level):
         pass
 
 
-# Sums of products. They come first: what they sum over may then be shared.
+# Sums of products. They come before what is shared: what they sum over may then be.
 
 
 def _add_up(level: Level) -> bool:
@@ -145,11 +146,17 @@ def _hand_out(
 def _sum_up(level: Level) -> bool:
     found: dict[Hashable, list[Node]] = {}
     for node in level.nodes:
-        if isinstance(node, Node) and node.op is REDUCE_SUM:
+        if isinstance(node, Node) and _sums_parts(node):
             row, mask = level.row(node.operands[0])
-            if row and row.dim not in node.attrs["dims"]:
-                found.setdefault((row, mask, tuple(node.attrs.items())), []).append(node)
+            if row and row.dim not in node.attrs.get("dims", ()):
+                key = (node.op, node.operands[1:], row, mask, tuple(node.attrs.items()))
+                found.setdefault(key, []).append(node)
     return any(_summed(level, nodes) for nodes in found.values() if len(nodes) > 1)
+
+
+def _sums_parts(node: Node) -> bool:
+    """Whether a node adds up its first operand, element by element: over indices or dims, or by numbers."""
+    return node.op is REDUCE_SUM or (node.op is SCATTER_ADD and not node.operands[1].type.rank)
 
 
 def _summed(level: Level, nodes: list[Node]) -> bool:
@@ -159,14 +166,17 @@ def _summed(level: Level, nodes: list[Node]) -> bool:
     assert row
     parts = [node.operands[0] for node in nodes]
     order = level.order(parts, row.dim, place)
-    if order is None or not level.are_ready(parts, place):
+    if order is None or not level.are_ready([*parts, *nodes[0].operands[1:]], place):
         return False
     b = Builder()
     with b.at(nodes[0].span):
         whole = level.side_by_side(b, [parts[i] for i in order], row.dim, place, copy=False)
         if whole is None:
             return False
-        joined = b(REDUCE_SUM, whole, **nodes[0].attrs)
-    dim = row.dim - sum(summed < row.dim for summed in nodes[0].attrs["dims"])
+        joined = b(nodes[0].op, whole, *nodes[0].operands[1:], **nodes[0].attrs)
+    if nodes[0].op is SCATTER_ADD:
+        dim = row.dim + (nodes[0].attrs["dim"] <= row.dim)
+    else:
+        dim = row.dim - sum(summed < row.dim for summed in nodes[0].attrs["dims"])
     _hand_out(level, b, joined, dim, [nodes[i] for i in order], place)
     return True

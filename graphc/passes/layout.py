@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 from graphc.ir.builder import Builder
 from graphc.ir.graph import LoopNode, Node, Value
 from graphc.ops.elementwise import SELECT
+from graphc.ops.indexing import SCATTER_ADD
 from graphc.ops.movement import CONCAT
 from graphc.passes.products import Product, shared, sums
 from graphc.passes.rebuild import Stack
@@ -20,12 +22,12 @@ def wanted(level: Level) -> dict[LoopNode, dict[int, list[Group]]]:
     """For each loop of a level and each dim the sets of body values that one product would take together."""
     found: dict[LoopNode, dict[int, list[Group]]] = {}
     for group in groups(level):
-        sources = [_source(level, product.part) for product in group]
-        loops = {source[0] for source in sources if source}
-        if len(loops) == 1 and all(sources):
-            (loop,) = loops
-            values = frozenset(source[1] for source in sources if source)
-            found.setdefault(loop, {}).setdefault(group[0].dim, []).append(values)
+        sources = [_source(level, product.part, product.dim) for product in group]
+        places = {(source.loop, source.dim) for source in sources if source}
+        if len(places) == 1 and all(sources):
+            ((loop, dim),) = places
+            values = frozenset(source.value for source in sources if source)
+            found.setdefault(loop, {}).setdefault(dim, []).append(values)
     return found
 
 
@@ -41,18 +43,31 @@ def groups(level: Level) -> list[list[Product]]:
     return found
 
 
-def _source(level: Level, value: Value) -> tuple[LoopNode, Value] | None:
-    """The loop that stacks a value, perhaps masked behind it, and what it is in the loop's body."""
+@dataclass(frozen=True)
+class _Source:
+    """The loop that stacks a value, what it is in the loop's body, and the dim that is looked at."""
+
+    loop: LoopNode
+    value: Value
+    dim: int
+
+
+def _source(level: Level, value: Value, dim: int) -> _Source | None:
+    """Where a value comes from that is stacked, and behind the loop perhaps masked or summed by number."""
     if mask := level.made_by(value, SELECT):
         condition, inside, fill = mask.operands
-        return None if condition.type.rank or fill.type.rank else _source(level, inside)
+        return None if condition.type.rank or fill.type.rank else _source(level, inside, dim)
+    if sums := level.made_by(value, SCATTER_ADD):
+        stacked, number = sums.operands
+        new = sums.attrs["dim"]
+        return None if number.type.rank or new == dim else _source(level, stacked, dim - (new < dim))
     node = level.producers.get(value)
     if not isinstance(node, LoopNode):
         return None
-    number = node.results.index(value)
-    if number < node.loop.carries or number - node.loop.carries in node.loop.histories:
+    place = node.results.index(value)
+    if place < node.loop.carries or place - node.loop.carries in node.loop.histories:
         return None
-    return node, node.loop.body_outputs[number]
+    return _Source(node, node.loop.body_outputs[place], dim)
 
 
 def arrange(body: Level, stacked: dict[int, list[Group]]) -> list[tuple[int, list[Value]]]:

@@ -12,7 +12,7 @@ from graphc.types import BATCH, Index
 
 
 def simpler_sum(scope: Scope, node: Node) -> Value | None:
-    """What a sum is otherwise: one sum of what is summed twice, a length, a number that stands among zeros."""
+    """What a sum is otherwise: one sum of what is summed twice, a length, a number among zeros."""
     return _sum_of_sums(scope, node) or _count(scope, node) or _scattered(scope, node)
 
 

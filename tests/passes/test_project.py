@@ -9,6 +9,7 @@ from graphc.backend.reference import Run
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Node, Value
 from graphc.ops.contraction import CONTRACT, matmul
+from graphc.ops.elementwise import ADD
 from graphc.ops.indexing import GATHER
 from graphc.passes.dce import Dce
 from graphc.passes.project import Project
@@ -53,4 +54,33 @@ def test_what_may_cost_more_is_left_alone() -> None:
         moved=matmul(b, moving, b(GATHER, small, S, dim=0)),
         few=matmul(b, weights, b(GATHER, small, one, dim=0)),
     )
+    assert Project()(before) is before
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("shape", [(H,), ()])
+def test_a_bias_is_added_to_the_table(dim: int, shape: tuple[Dim, ...]) -> None:
+    b = Builder()
+    table = Value(TensorType.of("real", (), (V, H) if dim == 0 else (H, V)), "Emb")
+    bias = Value(TensorType.of("real", (), shape), "b")
+    before = graph(b, table, bias, S, y=b(ADD, bias, b(GATHER, table, S, dim=dim)))
+    after = Dce()(Project()(before))
+    assert [node.op for node in after.nodes if isinstance(node, Node)][-2:] == [ADD, GATHER]
+    rng = np.random.default_rng(0)
+    inputs = {"s": NUMBERS} | {v.name: rng.standard_normal(v.type.sizes) for v in (table, bias)}
+    assert_same(before, after, RUN, inputs=inputs)
+
+
+def test_rows_that_others_read_are_not_looked_up_again() -> None:
+    b = Builder()
+    table, bias = Value(TensorType.of("real", (), (V, H)), "Emb"), Value(TensorType.of("real", (), (H,)), "b")
+    row = b(GATHER, table, S, dim=0)
+    before = graph(b, table, bias, S, row=row, y=b(ADD, row, bias))
+    assert Project()(before) is before
+
+
+def test_what_is_added_with_more_dims_than_a_row_stays() -> None:
+    b = Builder()
+    table, bias = Value(TensorType.of("real", (), (V,)), "Emb"), Value(TensorType.of("real", (), (H,)), "b")
+    before = graph(b, table, bias, S, y=b(ADD, b(GATHER, table, S, dim=0), bias))
     assert Project()(before) is before
