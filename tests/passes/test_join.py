@@ -16,6 +16,7 @@ from graphc.ir.graph import Graph, LoopNode, Node, Value
 from graphc.ir.verifier import verify
 from graphc.ops.contraction import CONTRACT, matmul
 from graphc.ops.elementwise import ADD, MUL, SIGMOID, TANH
+from graphc.ops.indexing import SCATTER_ADD
 from graphc.ops.leaf import PIN
 from graphc.passes import optimize
 from graphc.passes.cse import Cse
@@ -162,6 +163,42 @@ def test_the_cotangent_of_what_gates_share_is_one_product() -> None:
     # As above, and E @ x, the cotangent of e, the gradient of E.
     assert products(after) == (6, [1, 1])
     assert_same(before, after, {"dense": DENSE})
+
+
+TABLE = """dim V = 5, D = 3, H = 4
+axis t = 1..T
+input s[t] : index(V), y[t] : [H]
+param Emb : [V, D]
+x[t] = Emb[s[t]]
+"""
+
+
+@pytest.mark.parametrize("dense", [True, False], ids=["dense", "ragged"])
+@pytest.mark.parametrize("cell", ["lstm", "peephole", "gru after the product"])
+def test_cotangents_of_a_table_are_added_up_by_symbol_at_once(cell: str, dense: bool) -> None:
+    """The products are those of the table, and biases get their gradients from the sums by symbol."""
+    before = training_graph(TABLE + CELLS[cell][0] + LOSS, dense=dense)
+    after = joined(before)
+    assert ops(before)["scatter_add"] > 1
+    scatters = [n for n in after.nodes if isinstance(n, Node) and n.op.name == "scatter_add"]
+    assert len(scatters) == 1
+    # With the table, the gradients of U, of W, and of the table.
+    assert products(after) == (4, [1, 1])
+    assert loops(after)[1].loop.stacks == 1
+    assert inside(after)["reduce_sum"] == 0
+    assert_same(before, after, {"dense": DENSE} if dense else RUNS)
+
+
+def test_sums_by_number_of_parts_of_one_value_are_one() -> None:
+    """The new dim stands in front of the one along which the parts lie, or behind it."""
+    for dim in (0, 1):
+        b, n = Builder(), Value(TensorType.of("int", (BATCH,)), "n")
+        parts = [matmul(b, A, X), matmul(b, B, X)]
+        sums = [b(SCATTER_ADD, part, n, dim=dim, size=K, indices=(BATCH,)) for part in parts]
+        before = graph(b, X, n, A, B, p=sums[0], q=sums[1])
+        after = joined(before)
+        assert ops(after)["scatter_add"] == 1
+        assert_same(before, after)
 
 
 # Small graphs.
