@@ -18,11 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import binding
 
-from graphc.backend.cpu.instructions import Emitter, Value
-
-_ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
 _SPELLINGS = [(prefix, suffix) for prefix in ("scipy_", "") for suffix in ("64_", "")]
 _FOLDERS = {
     "numpy": ("../numpy.libs", ".dylibs"),
@@ -88,44 +85,12 @@ def register() -> None:
     used = library()
     if used:
         for letter in "sd":
-            binding.add_symbol(_symbol(used, letter), used.address(f"cblas_{letter}gemm"))
+            binding.add_symbol(symbol(used, letter), used.address(f"cblas_{letter}gemm"))
 
 
-def _symbol(used: Library, letter: str) -> str:
+def symbol(used: Library, letter: str) -> str:
+    """What compiled code calls the product of singles, `s`, or doubles, `d`."""
     return f"graphc_blas{used.bits}_{letter}gemm"
-
-
-def emit_call(
-    emit: Emitter,
-    used: Library,
-    across: tuple[Value, Value],
-    extents: tuple[Value, Value, Value],
-    a: tuple[Value, Value],
-    b: tuple[Value, Value],
-    c: tuple[Value, Value],
-    accumulate: Value,
-) -> None:
-    """Write C[m, n] = or += A[m, k] @ B[k, n] for the `extents` m, n, k as a call of the library.
-
-    Each matrix is its address and its leading dimension, row-major as CBLAS has it. `across` says of A and of
-    B whether it lies transposed in memory, as [k, m] and [n, k].
-    """
-    build, number, pointer = emit.builder, emit.scalar, emit.pointer
-    size, option = ir.IntType(used.bits), ir.IntType(32)
-    parameters = [option] * 3 + [size] * 3 + [number, pointer, size, pointer, size, number, pointer, size]
-    symbol = _symbol(used, "s" if emit.real == "float32" else "d")
-    kind = ir.FunctionType(ir.VoidType(), parameters)
-    function = emit.module.globals.get(symbol) or ir.Function(emit.module, kind, symbol)
-
-    def whole(value: Value) -> ir.Value:
-        return build.trunc(value.raw, size) if used.bits < 64 else value.raw
-
-    order = [build.select(flag.raw, option(_TRANSPOSED), option(_PLAIN)) for flag in across]
-    left, right = ((matrix[0].raw, whole(matrix[1])) for matrix in (a, b))
-    beta = build.select(accumulate.raw, number(1.0), number(0.0))
-    extent = [whole(value) for value in extents]
-    result = beta, c[0].raw, whole(c[1])
-    build.call(function, [option(_ROW_MAJOR), *order, *extent, number(1.0), *left, *right, *result])
 
 
 class SingleThread:

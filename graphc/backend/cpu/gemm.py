@@ -17,8 +17,9 @@ from numba.core.registry import cpu_target
 from graphc.backend.cpu import blas
 from graphc.backend.cpu.blocking import emit_own
 from graphc.backend.cpu.cache import Code
-from graphc.backend.cpu.instructions import Emitter, Value
-from graphc.backend.cpu.operands import OPERANDS, Matrix, Product
+from graphc.backend.cpu.instructions import Emitter
+from graphc.backend.cpu.large import emit_large, plain
+from graphc.backend.cpu.operands import OPERANDS, Product
 from graphc.backend.cpu.packing import VECTORS
 from graphc.backend.cpu.tile import emit_dot, tall
 
@@ -26,8 +27,6 @@ _PART = 1 << 18
 """Multiplications that are worth another worker: some microseconds."""
 _LARGE = 1 << 28
 """Multiplications from which on a BLAS makes a product: it needs a few of them to be faster."""
-_BLOCKS = 16
-"""Into how many blocks a product for the BLAS is cut, for workers to share: a power of two."""
 
 
 def assemble(emit: Emitter, library: blas.Library | None) -> Code:
@@ -37,7 +36,7 @@ def assemble(emit: Emitter, library: blas.Library | None) -> Code:
     _emit_cells(emit)
     _emit_shared(emit)
     if library:
-        _emit_large(emit, library)
+        emit_large(emit, library)
     _emit_along(emit, library)
     _emit_product(emit)
     return assembled(emit)
@@ -96,47 +95,6 @@ def _emit_shared(emit: Emitter) -> None:
             emit.call("own", *of.part(*down, *size).arguments(), workspace)
 
 
-def _emit_large(emit: Emitter, library: blas.Library) -> None:
-    """`large(me, workers, a, ..., accumulate)`: one worker's blocks of a product, made by the library.
-
-    The blocks depend on m, n and k alone, because the library's bits may depend on them.
-    """
-    with emit.function("large", "ii" + OPERANDS) as (me, workers, *arguments):
-        of = Product.of(arguments)
-        down, across = _grid(emit, of.m, of.n)
-        height, breadth = (of.m + down - 1) // down, (of.n + across - 1) // across
-        with emit.loop(me * _BLOCKS // workers, (me + 1) * _BLOCKS // workers) as number:
-            top, left = number // across * height, number % across * breadth
-            block = of.part(top, left, emit.smaller(height, of.m - top), emit.smaller(breadth, of.n - left))
-            with emit.when((block.m > 0) & (block.n > 0)):
-                _call_library(emit, library, block)
-
-
-def _grid(emit: Emitter, m: Value, n: Value) -> tuple[Value, Value]:
-    """Into how many blocks of rows and of columns C is cut: they are about as high as they are wide."""
-    down, across = emit.integer(1), emit.integer(1)
-    for _ in range(_BLOCKS.bit_length() - 1):
-        high = m * across >= n * down
-        down, across = emit.select(high, down * 2, down), emit.select(high, across, across * 2)
-    return down, across
-
-
-def _call_library(emit: Emitter, library: blas.Library, of: Product) -> None:
-    def order(matrix: Matrix, columns: Value) -> tuple[Value, tuple[Value, Value]]:
-        across = ~_plain(matrix, columns)
-        return across, (matrix.start, emit.select(across, matrix.cs, matrix.rs))
-
-    across_a, a = order(of.a, of.k)
-    across_b, b = order(of.b, of.n)
-    c, add = (of.c.start, of.c.rs), ~of.accumulate.equals(0)
-    blas.emit_call(emit, library, (across_a, across_b), (of.m, of.n, of.k), a, b, c, add)
-
-
-def _plain(matrix: Matrix, columns: Value) -> Value:
-    """Whether it lies in rows, of which each begins behind the one before."""
-    return matrix.cs.equals(1) & (matrix.rs >= columns)
-
-
 def _emit_along(emit: Emitter, library: blas.Library | None) -> None:
     """`along(me, workers, a, ..., accumulate, workspace)`: one worker's part of a product.
 
@@ -148,9 +106,9 @@ def _emit_along(emit: Emitter, library: blas.Library | None) -> None:
             return
         of = Product.of(arguments)
         # A BLAS knows nothing but leading dimensions.
-        left = _plain(of.a, of.k) | _plain(of.a.transposed(), of.m)
-        right = _plain(of.b, of.n) | _plain(of.b.transposed(), of.k)
-        large = (of.m * of.n * of.k >= _LARGE) & left & right & _plain(of.c, of.n)
+        left = plain(of.a, of.k) | plain(of.a.transposed(), of.m)
+        right = plain(of.b, of.n) | plain(of.b.transposed(), of.k)
+        large = (of.m * of.n * of.k >= _LARGE) & left & right & plain(of.c, of.n)
         with emit.either(large) as (theirs, ours):
             with theirs:
                 emit.call("large", me, workers, *arguments)

@@ -15,6 +15,8 @@ from llvmlite import binding
 from graphc.backend.cpu import blas, machine
 from graphc.backend.cpu.gemm import assembled
 from graphc.backend.cpu.instructions import Emitter, Registers
+from graphc.backend.cpu.large import emit_call
+from graphc.backend.cpu.operands import OPERANDS, Product
 
 needs_library = pytest.mark.skipif(blas.library() is None, reason="NumPy was built with another BLAS")
 
@@ -49,19 +51,16 @@ def test_nothing_is_found_where_no_package_has_it(monkeypatch: pytest.MonkeyPatc
 
 @cache
 def gemm(real: str) -> Any:
-    """`gemm(a, lda, ta, b, ldb, tb, c, ldc, m, n, k, accumulate)`: the library's function, compiled."""
-    emit = Emitter(real, Registers(16, 16, fused=False), {"gemm": f"test_gemm_{real}"})
-    used = blas.library()
+    """`gemm(a, rsa, csa, ..., m, n, k, accumulate)`: the library's function, compiled."""
+    used, symbol = blas.library(), f"test_gemm_{real}"
     assert used is not None
-    with emit.function("gemm", "piipiipiiiii") as (a, lda, ta, b, ldb, tb, c, ldc, m, n, k, add):
-        across = ta.equals(1), tb.equals(1)
-        blas.emit_call(emit, used, across, (m, n, k), (a, lda), (b, ldb), (c, ldc), add.equals(1))
+    emit = Emitter(real, Registers(16, 16, fused=False), {"gemm": symbol})
+    with emit.function("gemm", OPERANDS) as arguments:
+        emit_call(emit, used, Product.of(arguments))
     blas.register()
-    machine.share(assembled(emit).body, [f"test_gemm_{real}"])
-    pointer, integer = ctypes.c_void_p, ctypes.c_int64
-    matrix = (pointer, integer, integer)
-    prototype = ctypes.CFUNCTYPE(None, *matrix, *matrix, pointer, *[integer] * 5)
-    return prototype(binding.address_of_symbol(f"test_gemm_{real}"))
+    machine.share(assembled(emit).body, [symbol])
+    kinds = {"p": ctypes.c_void_p, "i": ctypes.c_int64}
+    return ctypes.CFUNCTYPE(None, *(kinds[kind] for kind in OPERANDS))(binding.address_of_symbol(symbol))
 
 
 @needs_library
@@ -73,9 +72,11 @@ def test_products(dtype: Any, across: tuple[int, int], accumulate: int) -> None:
     rng = np.random.default_rng(0)
     a, b, c = (rng.standard_normal(shape).astype(dtype) for shape in ((m, k), (k, n), (m, n)))
     expected = a @ b + (c if accumulate else 0)
-    a, b = (np.ascontiguousarray(x.T) if t else x for x, t in zip((a, b), across, strict=True))
-    left, right = ((x.ctypes.data, x.shape[1], t) for x, t in zip((a, b), across, strict=True))
-    gemm(np.dtype(dtype).name)(*left, *right, c.ctypes.data, n, m, n, k, accumulate)
+    a, b = (np.asfortranarray(x) if t else x for x, t in zip((a, b), across, strict=True))
+    operands = [
+        x for o in (a, b, c) for x in (o.ctypes.data, *(stride // o.itemsize for stride in o.strides))
+    ]
+    gemm(np.dtype(dtype).name)(*operands, m, n, k, accumulate)
     np.testing.assert_allclose(c, expected, rtol=1e-5, atol=1e-5)
 
 
