@@ -113,7 +113,7 @@ def _minimum(a: Scalar, b: Scalar) -> Scalar:
 
 def _add_reassociating(a: Scalar, b: Scalar) -> Scalar:
     """A sum whose terms LLVM may take in another order, which it must to vectorize a reduction."""
-    return Scalar(a.builder, a.builder.fadd(a.value, b.value, flags=("reassoc", "nsz", "contract")))
+    return Scalar(a.builder, a.builder.fadd(a.value, b.value, flags=("reassoc",)))
 
 
 # Integers.

@@ -2,6 +2,9 @@
 
 Nothing branches here, so a loop over elements in which these functions stand can be vectorized by LLVM for
 the width of the host, whatever that is.
+
+No operation has a fast-math flag: what LLVM may round in one of several ways, it rounds in one way in the
+vectors of a loop and in another in the elements left over behind them. So each multiply-add is stated.
 """
 
 from __future__ import annotations
@@ -13,8 +16,7 @@ from typing import Any
 
 from llvmlite import ir
 
-FLAGS = ("contract",)
-"""Numba adds its own flags where there are none. `contract` alone keeps NaN, infinities and signs of zero."""
+from graphc.backend.cpu.tile import HOST
 
 _LN2 = math.log(2)
 _LN2_TAIL = 2.3190468138462996e-17
@@ -78,19 +80,19 @@ class Scalar:
         return (other if isinstance(other, Scalar) else self.constant(other)).value
 
     def __add__(self, other: Scalar | float) -> Scalar:
-        return Scalar(self.builder, self.builder.fadd(self.value, self._of(other), flags=FLAGS))
+        return Scalar(self.builder, self.builder.fadd(self.value, self._of(other)))
 
     def __sub__(self, other: Scalar | float) -> Scalar:
-        return Scalar(self.builder, self.builder.fsub(self.value, self._of(other), flags=FLAGS))
+        return Scalar(self.builder, self.builder.fsub(self.value, self._of(other)))
 
     def __mul__(self, other: Scalar | float) -> Scalar:
-        return Scalar(self.builder, self.builder.fmul(self.value, self._of(other), flags=FLAGS))
+        return Scalar(self.builder, self.builder.fmul(self.value, self._of(other)))
 
     def __truediv__(self, other: Scalar | float) -> Scalar:
-        return Scalar(self.builder, self.builder.fdiv(self.value, self._of(other), flags=FLAGS))
+        return Scalar(self.builder, self.builder.fdiv(self.value, self._of(other)))
 
     def __neg__(self) -> Scalar:
-        return Scalar(self.builder, self.builder.fneg(self.value, flags=FLAGS))
+        return Scalar(self.builder, self.builder.fneg(self.value))
 
     def __abs__(self) -> Scalar:
         return self.call("fabs")
@@ -104,7 +106,7 @@ class Scalar:
     def compare(self, relation: str, other: Scalar | float) -> ir.Value:
         """A truth value; a NaN is in no relation but "!="."""
         compare = self.builder.fcmp_unordered if relation == "!=" else self.builder.fcmp_ordered
-        return compare(relation, self.value, self._of(other), flags=FLAGS)
+        return compare(relation, self.value, self._of(other))
 
     def call(self, name: str, *others: Scalar | float) -> Scalar:
         """An LLVM intrinsic of this number and others of its format."""
@@ -114,8 +116,8 @@ class Scalar:
         return Scalar(self.builder, self.builder.call(function, arguments))
 
     def times_plus(self, factor: Scalar | float, term: Scalar | float) -> Scalar:
-        """self * factor + term, rounded once where the host has such an instruction."""
-        return self.call("fmuladd", factor, term)
+        """self * factor + term, rounded once where the host has such an instruction, else twice."""
+        return self.call("fma", factor, term) if HOST.fused else self * factor + term
 
     def with_sign_of(self, other: Scalar) -> Scalar:
         return self.call("copysign", other)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import linecache
 from collections.abc import Mapping
-from functools import reduce
+from functools import cache, reduce
 from types import FunctionType
 from typing import Any
 
@@ -18,15 +18,12 @@ from llvmlite import binding
 from numba.core import compiler, funcdesc, sigutils
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.cpu_options import FastMathOptions
 from numba.core.registry import cpu_target
 from numba.core.typing.templates import make_concrete_template, signature
 
 from graphc.backend.cpu.cache import Code
+from graphc.backend.cpu.frontend import Pipeline, Typing
 from graphc.backend.cpu.unit import Unit
-
-FAST_MATH = {"nsz", "arcp", "contract", "afn"}
-"""Not `nnan` and `ninf`: with them a loss that is NaN disappears. Not `reassoc`: sums keep their order."""
 
 
 class _Library(JITCodeLibrary):
@@ -56,12 +53,18 @@ class _Library(JITCodeLibrary):
     def optimized(self) -> Any:
         """The module, for this machine."""
         self._ensure_finalized()
-        self._optimize_final_module()
+        # Once: Numba does it twice, to find reference counts that cancel.
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
         return self._final_module
 
 
 class _Callee:
     """What the name of a unit stands for in the source of another one."""
+
+
+_CALLEES: dict[str, _Callee] = {}
+"""By the key of the unit; Numba does not forget them either."""
 
 
 @global_compiler_lock
@@ -94,7 +97,8 @@ def listing(unit: Unit, callees: Mapping[str, Code]) -> str:
 
 
 def _lowered(unit: Unit, callees: Mapping[str, Code]) -> Any:
-    context, types = cpu_target.target_context, cpu_target.typing_context
+    types = _typing()
+    context = cpu_target.target_context.subtarget(typing_context=types)
     context.refresh()
     types.refresh()
     library = _Library(context.codegen(), unit.symbol)
@@ -103,7 +107,7 @@ def _lowered(unit: Unit, callees: Mapping[str, Code]) -> Any:
         names[name] = _callee(use, callees[use.key]) if isinstance(use, Unit) else _imported(use)
     arguments, result = _signature(unit)
     compiled = compiler.compile_extra(
-        types, context, _function(unit, names), arguments, result, _flags(), {}, library=library
+        types, context, _function(unit, names), arguments, result, _flags(), {}, library, Pipeline
     )
     # Numba's own name counts the functions of this process, and would make no two objects equal.
     library.get_function(compiled.fndesc.mangled_name).name = unit.symbol
@@ -114,14 +118,21 @@ def _lowered(unit: Unit, callees: Mapping[str, Code]) -> Any:
     return library
 
 
+@cache
+def _typing() -> Typing:
+    return Typing()
+
+
 def _flags() -> Any:
     flags: Any = compiler.Flags()
     flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
     flags.enable_looplift = False
+    flags.enable_ssa = False
     flags.noalias = True
+    # And no `fastmath`: LLVM would use what it allows in the vectors of a loop, and not in the elements left
+    # over behind them. Which elements these are depends on how the loop is shared out, so the bits would too.
     flags.release_gil = True
     flags.error_model = "numpy"
-    flags.fastmath = FastMathOptions(FAST_MATH)
     return flags
 
 
@@ -145,6 +156,8 @@ def _signature(unit: Unit) -> tuple[Any, Any]:
 
 def _callee(unit: Unit, code: Code) -> _Callee:
     """A global that a source can call: its type is made known to Numba, and where its bitcode is."""
+    if unit.key in _CALLEES:
+        return _CALLEES[unit.key]
     arguments, result = _signature(unit)
     described = funcdesc.FunctionDescriptor(
         native=True,
@@ -165,8 +178,9 @@ def _callee(unit: Unit, code: Code) -> _Callee:
     context = cpu_target.target_context
     library = _Library(context.codegen(), unit.symbol).holding(code.body)
     template = make_concrete_template(unit.symbol, key=callee, signatures=[signature(result, *arguments)])
-    cpu_target.typing_context.insert_user_function(callee, template)
+    _typing().insert_user_function(callee, template)
     context.insert_user_function(callee, described, [library])
+    _CALLEES[unit.key] = callee
     return callee
 
 

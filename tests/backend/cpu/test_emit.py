@@ -1,5 +1,7 @@
 """Kernels as Numba source: what they compute, against NumPy, and how the text reads."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -167,17 +169,48 @@ def test_statements_together() -> None:
     assert above.tolist() == (100 + (a > a.mean(1, keepdims=True)).sum(1)).tolist()
 
 
-@pytest.mark.parametrize("dtype", REALS)
-@pytest.mark.parametrize("width", [2, 3, 4, 5, 8, 9, 16, 31])
-def test_bits_do_not_depend_on_the_part(width: int, dtype: str) -> None:
-    """LLVM unrolls short sums and vectorizes the rows: those left over must be added in the same order."""
+def mirrored(width: int, extent: Expr) -> Expr:
+    """Row i's sum of products of each element with that as far from the other end."""
     product = r("*", Load("a", I * width + J), Load("a", I * width + (width - 1) - J))
+    return Reduce("sum", ((J, extent),), product)
+
+
+def mixed(width: int) -> Expr:
     e = call("exp", Load("a", I * width + J))
-    value = r("/", Reduce("sum", ((J, Const(width)),), product), Reduce("sum", ((J, Const(width)),), e))
-    k = rows(value)
+    return r("/", mirrored(width, Const(width)), Reduce("sum", ((J, Const(width)),), e))
+
+
+def twofold(width: int) -> Expr:
+    """A sum over two coordinates, of which the inner one is short."""
+    product = r("*", r("*", Load("a", I * width + J), Load("a", I * width + J)), cast("real", Name("k")))
+    return Reduce("sum", ((J, Const(width)), (Name("k"), Const(3))), product)
+
+
+def elementwise(width: int) -> Expr:
+    """Products and sums that could be one operation, in a loop that is shared out and vectorized itself."""
+    a = Load("a", I * width)
+    return r("-", r("*", call("tanh", a), a), r("*", r("+", r("*", a, a), real(1.0)), call("sigmoid", a)))
+
+
+SHARED_OUT: dict[str, Callable[[int], Expr]] = {
+    "plain": lambda width: mirrored(width, Const(width)),
+    "run-time": lambda width: mirrored(width, M),
+    "mixed": mixed,
+    "twofold": twofold,
+    "elementwise": elementwise,
+}
+
+
+@pytest.mark.parametrize("dtype", REALS)
+@pytest.mark.parametrize("width", [1, 2, 3, 5, 8, 9, 16, 31, 128])
+@pytest.mark.parametrize("value", SHARED_OUT)
+def test_bits_do_not_depend_on_the_part(value: str, width: int, dtype: str) -> None:
+    """What LLVM makes of the rows in vectors and of those left over must be rounded in the same way."""
+    k = rows(SHARED_OUT[value](width))
     a, o = np.random.default_rng(3).standard_normal((67, width)).astype(dtype), np.zeros((2, 67), dtype)
     launch(k, dtype, [a, o[0]], 67, width, 0, 67)
     for cut in range(1, 67):
+        o[1] = np.nan
         launch(k, dtype, [a, o[1]], 67, width, 0, cut)
         launch(k, dtype, [a, o[1]], 67, width, cut, 67)
         assert o[0].tobytes() == o[1].tobytes(), cut

@@ -31,7 +31,7 @@ EDGES = (
     *(np.sqrt(0.5), np.sqrt(2.0), np.log(2) / 2, 88.5, 103.9, 709.5, 745.0, 8388609.0, 16777218.0),
 )
 
-compiled = numba.njit(fastmath={"nsz", "arcp", "contract", "afn"}, error_model="numpy")
+compiled = numba.njit(error_model="numpy")
 
 
 @cache
