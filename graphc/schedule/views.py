@@ -58,6 +58,8 @@ def _reshaped(node: Node, place: Place) -> Place | None:
 
 def reshaped(old: Sequence[int], strides: Sequence[int], new: Sequence[int]) -> tuple[Expr, ...] | None:
     """The strides of dims of other sizes over the same elements, in order; None if there are none."""
+    if 0 in new:
+        return tuple(ZERO for _ in new)
     runs: list[tuple[int, int]] = []
     for size, stride in zip(old, strides, strict=True):
         if size == 1:

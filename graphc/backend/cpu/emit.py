@@ -23,11 +23,13 @@ FUNCTION = "kernel"
 
 _FUNCTIONS = "graphc.backend.cpu.functions:FUNCTIONS"
 _OPERATORS = "graphc.backend.cpu.operators"
+_PHILOX = "graphc.backend.cpu.philox"
 _NAMES = {
     "select": f"{_OPERATORS}:select",
     "quotient": f"{_OPERATORS}:quotient",
     "remainder": f"{_OPERATORS}:remainder",
     "opaque": f"{_OPERATORS}:opaque",
+    "philox_word": f"{_PHILOX}:philox_word",
     "int64": "numba:int64",
     "uint8": "numba:uint8",
     "inf": "math:inf",
@@ -60,7 +62,7 @@ def pointer(dtype: DType, real: str) -> str:
 
 def uses(text: str, real: str) -> dict[str, str]:
     """Where the names are that a kernel's source calls: see `Unit`."""
-    given = {**_NAMES, "real": f"numba:{real}"}
+    given = {**_NAMES, "real": f"numba:{real}", "box_muller": f"{_PHILOX}:box_muller_{real}"}
     called = dict.fromkeys(re.findall(r"\b(inf|nan|\w+(?=\())", text))
     return {
         name: given.get(name, f"{_FUNCTIONS}.{name}") for name in called if name not in ("range", FUNCTION)

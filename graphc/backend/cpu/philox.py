@@ -15,6 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, register_jitable
 
 from graphc.backend.cpu.functions import FUNCTIONS
+from graphc.backend.cpu.operators import select
 from graphc.backend.cpu.trigonometric import cosine_and_sine
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -123,3 +124,27 @@ fill_uniform = _filler(_four_uniform)
 """
 fill_normal = _filler(_four_normal)
 """The same as `fill_uniform`, with standard normal numbers."""
+
+
+# One number at a time, as kernels call it: see `graphc.ops.philox.SCALARS`.
+
+
+@_inlined
+def philox_word(word: Any, a: Any, b: Any, c: Any, d: Any, k: Any, m: Any) -> Any:
+    words = philox(a, b, c, d, k, m)
+    low = select(word == 0, words[0], words[1])
+    high = select(word == 2, words[2], words[3])
+    return types.int64(select(word < 2, low, high))
+
+
+def _box_muller(real: Any) -> Any:
+    @_inlined
+    def number(first: Any, second: Any, odd: Any) -> Any:
+        even, other = normals(types.uint32(first), types.uint32(second))
+        return real(select(odd == 0, even, other))
+
+    return number
+
+
+box_muller_float32 = _box_muller(types.float32)
+box_muller_float64 = _box_muller(types.float64)
