@@ -261,7 +261,9 @@ def cast(dtype: DType, a: Expr) -> Expr:
 
 
 def call(function: str, *args: Expr, dtype: DType = "real") -> Expr:
-    """A function of the backend's table."""
+    """A function of the backend's table; of known ints the smaller and the larger one are found here."""
+    if function in ("minimum", "maximum") and (known := _known(*args)):
+        return Const(min(known) if function == "minimum" else max(known))
     return Apply(function, args, dtype)
 
 
