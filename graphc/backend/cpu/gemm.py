@@ -26,7 +26,8 @@ from graphc.backend.cpu.tile import emit_dot, tall
 _PART = 1 << 18
 """Multiplications that are worth another worker: some microseconds."""
 _LARGE = 1 << 28
-"""Multiplications from which on a BLAS makes a product: it needs a few of them to be faster."""
+"""Multiplications from which on a BLAS makes a product. Our kernels make smaller ones as fast, and share them
+better, because they may cut anywhere."""
 
 
 def assemble(emit: Emitter, library: blas.Library | None) -> Code:
@@ -82,10 +83,8 @@ def _emit_shared(emit: Emitter) -> None:
         of, zero = Product.of(arguments), emit.integer(0)
         parts = emit.smaller(of.m * of.n * of.k // _PART + 1, workers)
         by_rows = of.m > of.n
-        unit, extent = (
-            emit.select(by_rows, tall(emit.registers), VECTORS * emit.lanes),
-            emit.select(by_rows, of.m, of.n),
-        )
+        unit = emit.select(by_rows, tall(emit.registers), VECTORS * emit.lanes)
+        extent = emit.select(by_rows, of.m, of.n)
         units = (extent + unit - 1) // unit
         first = me * units // parts * unit
         count = emit.smaller((me + 1) * units // parts * unit, extent) - first

@@ -129,7 +129,7 @@ _DOT_VECTORS = 4
 
 def emit_dot(emit: Emitter) -> None:
     """`dot(a, sa, b, sb, k)`: the sum of a[i * sa] * b[i * sb] in a fixed order. Unit strides are fast."""
-    build, block = emit.builder, _DOT_VECTORS * emit.lanes
+    block = _DOT_VECTORS * emit.lanes
     with emit.function("dot", "pipii", result=emit.scalar) as (a, sa, b, sb, k):
         build = emit.builder
         whole = emit.select(sa.equals(1) & sb.equals(1), k // block * block, 0)
