@@ -28,6 +28,7 @@ def assert_same(
     runs: Mapping[str, Run] = RUNS,
     *,
     inputs: Mapping[str, Array] | None = None,
+    tolerance: float = 1e-9,
 ) -> None:
     """All outputs agree at all positions that count."""
     verify(after)
@@ -39,7 +40,7 @@ def assert_same(
             assert after.outputs[name].type == value.type
             where = valid(value.type, run)
             pair = (np.where(where, results[name], 0) for results in (found, expected))
-            np.testing.assert_allclose(*pair, rtol=1e-9, atol=1e-10, err_msg=name)
+            np.testing.assert_allclose(*pair, rtol=tolerance, atol=tolerance / 10, err_msg=name)
 
 
 def graph(b: Builder, *inputs: Value, **outputs: Value) -> Graph:

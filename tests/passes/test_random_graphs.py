@@ -54,6 +54,15 @@ def test_each_pass_alone_keeps_values_and_is_done_after_one_time(name: str) -> N
         assert signature(again) == signature(once)
 
 
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_sums_in_another_order_and_values_computed_again_are_the_same_to_the_last_bits(name: str) -> None:
+    example = EXAMPLES[name]()
+    graph = _with_gradients(example.graph, example.wrt)
+    changes = ("reassociate", "hoist", "sink", "recompute", "project", "dce")
+    only = optimize(graph, disabled=[other for other in NAMES if other not in changes], keep=(), verify=True)
+    assert_same(graph, only, tolerance=1e-12)
+
+
 def test_a_graph_without_work_stays_the_graph_it_was() -> None:
     drawn = random_graph(3)
     once = optimize(drawn.graph)
