@@ -32,6 +32,7 @@ _inlined = register_jitable(
 """LLVM would leave what is called twice outside of the loop, which then is not vectorized."""
 
 _log, _sqrt = FUNCTIONS["log"], FUNCTIONS["sqrt"]
+_select: Any = select  # compiled code calls with fewer arguments than are written down
 
 
 def _philox(typing: Any, a: Any, b: Any, c: Any, d: Any, k: Any, m: Any) -> Any:
@@ -132,16 +133,16 @@ fill_normal = _filler(_four_normal)
 @_inlined
 def philox_word(word: Any, a: Any, b: Any, c: Any, d: Any, k: Any, m: Any) -> Any:
     words = philox(a, b, c, d, k, m)
-    low = select(word == 0, words[0], words[1])
-    high = select(word == 2, words[2], words[3])
-    return types.int64(select(word < 2, low, high))
+    low = _select(word == 0, words[0], words[1])
+    high = _select(word == 2, words[2], words[3])
+    return types.int64(_select(word < 2, low, high))
 
 
 def _box_muller(real: Any) -> Any:
     @_inlined
     def number(first: Any, second: Any, odd: Any) -> Any:
         even, other = normals(types.uint32(first), types.uint32(second))
-        return real(select(odd == 0, even, other))
+        return real(_select(odd == 0, even, other))
 
     return number
 
