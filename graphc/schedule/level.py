@@ -6,6 +6,7 @@ Every value is one of three: *inlined* into whatever reads it (movements, what i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,7 @@ from graphc.ir.form import Element, Scatter
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Node, Value
 from graphc.kernel.expr import ONE, Expr, Reduce
 from graphc.ops.contraction import CONTRACT
+from graphc.ops.elementwise import ADD
 from graphc.ops.movement import CONCAT, STACK
 from graphc.ops.summing import REDUCE_SUM
 from graphc.schedule import blocks, costs, loops, scatters
@@ -65,6 +67,8 @@ class Level:
         self.loops: dict[LoopNode, loops.Layout] = {}
         self.matrices: dict[Node, tuple[Value, ...]] = {}
         """The operands of products: copies, where they do not lie as matrices themselves."""
+        self.totals: dict[Node, tuple[Node, Value]] = {}
+        """Additions that a product makes by adding to what lies there: the product, and the other summand."""
         self.relaid: dict[Value, Value] = {}
         """Inputs in the order of memory, for products."""
         self.packed: dict[Matrix, Pack] = {}
@@ -131,11 +135,16 @@ class Level:
 
     def schedule(self) -> None:
         """Give every value its group. Outputs have their places, or are copied, already."""
+        self.totals = self._totals()
+        added = {product for product, _ in self.totals.values()}
         for node in self.graph.nodes:
             if isinstance(node, LoopNode):
                 self.loops[node] = loops.Layout(self, node)
+            elif node in self.totals:
+                self._lay_out_product(self.totals[node][0], node.result)
             elif node.op is CONTRACT and worthwhile(node):
-                self._lay_out_product(node)
+                if node not in added:
+                    self._lay_out_product(node, node.result)
             elif self._alone(node):
                 self.place(node.result)
         copied = [copy.source for copy in (*self.copies, *(c for some in self.parts.values() for c in some))]
@@ -143,7 +152,7 @@ class Level:
         for node in self.graph.nodes:
             if isinstance(node, Node) and (node.result in inlined or self._looks(node)):
                 self.reader.inlined[node.result] = node
-            else:
+            elif node not in added:
                 self._take(node)
         for copy in self.copies:
             self.copy(copy)
@@ -158,8 +167,25 @@ class Level:
     def _looks(self, node: Node) -> bool:
         return costs.is_view(node) and node.result in self.places and node.result not in self.required
 
-    def _lay_out_product(self, node: Node) -> None:
-        out = self.place(node.result)
+    def _totals(self) -> dict[Node, tuple[Node, Value]]:
+        """Sums of a product that nothing else reads and something that is there before it."""
+        uses = Counter(operand for node in self.graph.nodes for operand in node.operands)
+        uses.update(self.graph.outputs.values())
+        found: dict[Node, tuple[Node, Value]] = {}
+        for node in self.graph.nodes:
+            if not isinstance(node, Node) or node.op is not ADD or node.result in self._held():
+                continue
+            for value, other in (node.operands, node.operands[::-1]):
+                made = self.producers.get(value)
+                alone = uses[value] == 1 and value not in self.places and value.type == node.result.type
+                if alone and isinstance(made, Node) and made.op is CONTRACT and worthwhile(made):
+                    found[node] = (made, other)
+                    break
+        return found
+
+    def _lay_out_product(self, node: Node, result: Value) -> None:
+        """Settle where a product's operands lie, and that what it makes is `result`."""
+        out = self.place(result)
         operands = tuple(self._relaid(value) for value in node.operands)
         if product(node, [*map(self.place, operands), out], self.memory) is None:
             operands = self._repacked(node, operands, out)
@@ -202,30 +228,41 @@ class Level:
             for copy in self.parts[node.result]:
                 self.copy(copy)
             self.position[node.result] = len(self.groups) - 1
+        elif node in self.totals:
+            product_node, other = self.totals[node]
+            self.copy(Copy(other, self.places[node.result], node.result.type))
+            self._product(product_node, node.result, accumulate=True)
         elif node.op is CONTRACT and worthwhile(node):
-            self._product(node)
+            self._product(node, node.result)
         elif isinstance(node.op.form, Scatter):
             nest = scatters.scatter(self, node)
             self._single(node.results, lambda: [nest.launch()], nest.reads, lambda: nest.apart)
         else:
             self._member(node)
 
-    def _product(self, node: Node) -> None:
+    def _product(self, node: Node, result: Value, accumulate: bool = False) -> None:
         operands = self.matrices[node]
         for source, used in zip(node.operands, operands, strict=True):
             if used is not source and used not in self.position:
                 space = Space.of(source.type, self.memory)
                 expr = self.reader.read(source, dict(space.axes), space.dims)
                 self._assign(Member(used, source.type, space, expr, node.span))
+
+        def made() -> Product:
+            places = [self.places[value] for value in (*operands, result)]
+            found = product(node, places, self.memory)
+            assert found is not None, node
+            return replace(found, accumulate=accumulate)
+
         self._single(
-            node.results,
-            lambda: [self._as_product(node, operands)],
+            [result],
+            lambda: [self._as_product(made())],
             self._bases(operands),
-            lambda: rows_are_examples(node) and self._stays(self._matrices(node, operands)),
+            lambda: rows_are_examples(node) and self._stays(made()),
         )
 
-    def _as_product(self, node: Node, operands: Sequence[Value]) -> Product:
-        made = self._matrices(node, operands)
+    def _as_product(self, made: Product) -> Product:
+        """With room for its work, or with its right operand packed."""
         if not self._stays(made):
             room = self.memory.buffer("workspace", "real", workspace_size(made))
             return replace(made, workspace=room)
@@ -234,11 +271,6 @@ class Level:
             buffer = self.memory.buffer("panels", "real", packed_size(made.k, made.n))
             pack = self.packed[made.b] = Pack(made.b, made.k, made.n, buffer)
         return replace(made, packed=pack.packed)
-
-    def _matrices(self, node: Node, operands: Sequence[Value]) -> Product:
-        made = product(node, [self.places[value] for value in (*operands, node.result)], self.memory)
-        assert made is not None, node
-        return made
 
     def _stays(self, made: Product) -> bool:
         """Whether a product's right operand is the same at each step: it is packed before the loop."""
