@@ -6,31 +6,21 @@ Every value is one of three: *inlined* into whatever reads it (movements, what i
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphc.ir.form import Element, Scatter
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Node, Value
-from graphc.kernel.expr import ONE, Expr, Reduce
+from graphc.kernel.expr import Expr, Reduce
 from graphc.ops.contraction import CONTRACT
-from graphc.ops.elementwise import ADD
 from graphc.ops.movement import CONCAT, STACK
 from graphc.ops.summing import REDUCE_SUM
-from graphc.schedule import blocks, costs, loops, scatters
+from graphc.schedule import blocks, costs, loops, scatters, windows
 from graphc.schedule.groups import Copy, Group, Held, Member, Shape, Single, Space, assign
 from graphc.schedule.kernels import Writer
+from graphc.schedule.matrices import Matrices
 from graphc.schedule.places import Memory, Place
-from graphc.schedule.products import (
-    packed_size,
-    product,
-    repacked,
-    rows_are_examples,
-    smaller_first,
-    workspace_size,
-    worthwhile,
-)
-from graphc.schedule.program import Buffer, Matrix, Pack, Product, Step
+from graphc.schedule.program import Step
 from graphc.schedule.sites import Reader, renamed
 from graphc.schedule.views import joined_parts, view
 from graphc.types import BATCH, Index, sort_indices
@@ -53,8 +43,6 @@ class Level:
         self.memory = memory
         self.context = context
         self.places: dict[Value, Place] = dict(places)
-        self.constants = frozenset[Buffer]()
-        """Buffers that do not change while the level's loop runs."""
         self.producers: dict[Value, AnyNode] = {v: node for node in graph.nodes for v in node.results}
         self.reader = Reader(memory, context.steps)
         self.required: dict[Value, Held | None] = {}
@@ -65,14 +53,7 @@ class Level:
         self.groups: list[Group | Single] = []
         self.position: dict[Value, int] = {}
         self.loops: dict[LoopNode, loops.Layout] = {}
-        self.matrices: dict[Node, tuple[Value, ...]] = {}
-        """The operands of products: copies, where they do not lie as matrices themselves."""
-        self.totals: dict[Node, tuple[Node, Value]] = {}
-        """Additions that a product makes by adding to what lies there: the product, and the other summand."""
-        self.relaid: dict[Value, Value] = {}
-        """Inputs in the order of memory, for products."""
-        self.packed: dict[Matrix, Pack] = {}
-        """What products read again and again, packed before the level's loop begins."""
+        self.matrices = Matrices(self)
 
     # ------------------------------------------------------------------------------------- places
 
@@ -116,9 +97,16 @@ class Level:
         else:
             self.copies.append(Copy(value, place, value.type, held))
 
-    def child(self, graph: Graph, places: Mapping[Value, Place], step: Mapping[Index, Expr]) -> Level:
-        """The level of a loop's body."""
-        return Level(graph, self.memory, places, replace(self.context, steps={**self.context.steps, **step}))
+    def child(
+        self,
+        graph: Graph,
+        places: Mapping[Value, Place],
+        step: Mapping[Index, Expr],
+        memory: Memory | None = None,
+    ) -> Level:
+        """The level of a loop's body. `memory`: as it is seen there, if not as here."""
+        context = replace(self.context, steps={**self.context.steps, **step})
+        return Level(graph, memory or self.memory, places, context)
 
     def base(self, value: Value) -> Value:
         """What is looked at, of a value that is only a view."""
@@ -135,16 +123,17 @@ class Level:
 
     def schedule(self) -> None:
         """Give every value its group. Outputs have their places, or are copied, already."""
-        self.totals = self._totals()
-        added = {product for product, _ in self.totals.values()}
+        matrices = self.matrices
+        matrices.find_totals()
+        added = matrices.added
         for node in self.graph.nodes:
             if isinstance(node, LoopNode):
-                self.loops[node] = loops.Layout(self, node)
-            elif node in self.totals:
-                self._lay_out_product(self.totals[node][0], node.result)
-            elif node.op is CONTRACT and worthwhile(node):
+                self.loops[node] = windows.layout(self, node)
+            elif node in matrices.totals:
+                matrices.lay_out(matrices.totals[node][0], node.result)
+            elif matrices.is_product(node):
                 if node not in added:
-                    self._lay_out_product(node, node.result)
+                    matrices.lay_out(node, node.result)
             elif self._alone(node):
                 self.place(node.result)
         copied = [copy.source for copy in (*self.copies, *(c for some in self.parts.values() for c in some))]
@@ -160,63 +149,11 @@ class Level:
 
     def _alone(self, node: Node) -> bool:
         """Whether a node's result is made by steps of its own."""
-        if node.op is CONTRACT:
-            return worthwhile(node)
-        return isinstance(node.op.form, Scatter) or node.op in (CONCAT, STACK)
+        joined = node.op in (CONCAT, STACK)
+        return joined or isinstance(node.op.form, Scatter) or self.matrices.is_product(node)
 
     def _looks(self, node: Node) -> bool:
         return costs.is_view(node) and node.result in self.places and node.result not in self.required
-
-    def _totals(self) -> dict[Node, tuple[Node, Value]]:
-        """Sums of a product that nothing else reads and something that is there before it."""
-        uses = Counter(operand for node in self.graph.nodes for operand in node.operands)
-        uses.update(self.graph.outputs.values())
-        found: dict[Node, tuple[Node, Value]] = {}
-        for node in self.graph.nodes:
-            if not isinstance(node, Node) or node.op is not ADD or node.result in self._held():
-                continue
-            for value, other in (node.operands, node.operands[::-1]):
-                made = self.producers.get(value)
-                alone = uses[value] == 1 and value not in self.places and value.type == node.result.type
-                if alone and isinstance(made, Node) and made.op is CONTRACT and worthwhile(made):
-                    found[node] = (made, other)
-                    break
-        return found
-
-    def _lay_out_product(self, node: Node, result: Value) -> None:
-        """Settle where a product's operands lie, and that what it makes is `result`."""
-        out = self.place(result)
-        operands = tuple(self._relaid(value) for value in node.operands)
-        if product(node, [*map(self.place, operands), out], self.memory) is None:
-            operands = self._repacked(node, operands, out)
-        self.matrices[node] = operands
-
-    def _relaid(self, value: Value) -> Value:
-        """The value, or a copy of an input whose axes lie in another order than those of everything else."""
-        place = self.place(value)
-        order = self.memory.order(value.type.axes)
-        if value not in self.graph.inputs or place.buffer.role != "input" or order == value.type.axes:
-            return value
-        if value not in self.relaid:
-            self.relaid[value] = self._fresh(value)
-        return self.relaid[value]
-
-    def _fresh(self, value: Value) -> Value:
-        copied = Value(value.type, value.name)
-        self.places[copied] = self.memory.laid_out(value.name or "copy", value.type)
-        return copied
-
-    def _repacked(self, node: Node, operands: tuple[Value, ...], out: Place) -> tuple[Value, ...]:
-        """Operands of which one (the smaller, if that is enough) or both are copied, to be matrices."""
-        for side in smaller_first(node):
-            copied = self._fresh(operands[side])
-            tried = tuple(copied if i == side else value for i, value in enumerate(operands))
-            if product(node, [*(self.places[v] for v in tried), out], self.memory) is not None:
-                return tried
-            self.memory.drop(self.places.pop(copied).buffer)
-        copies = tuple(Value(operand.type, operand.name) for operand in operands)
-        self.places.update(zip(copies, repacked(node, self.memory), strict=True))
-        return copies
 
     def _take(self, node: AnyNode) -> None:
         if isinstance(node, LoopNode):
@@ -228,11 +165,11 @@ class Level:
             for copy in self.parts[node.result]:
                 self.copy(copy)
             self.position[node.result] = len(self.groups) - 1
-        elif node in self.totals:
-            product_node, other = self.totals[node]
+        elif node in self.matrices.totals:
+            made, other = self.matrices.totals[node]
             self.copy(Copy(other, self.places[node.result], node.result.type))
-            self._product(product_node, node.result, accumulate=True)
-        elif node.op is CONTRACT and worthwhile(node):
+            self._product(made, node.result, accumulate=True)
+        elif self.matrices.is_product(node):
             self._product(node, node.result)
         elif isinstance(node.op.form, Scatter):
             nest = scatters.scatter(self, node)
@@ -241,40 +178,18 @@ class Level:
             self._member(node)
 
     def _product(self, node: Node, result: Value, accumulate: bool = False) -> None:
-        operands = self.matrices[node]
-        for source, used in zip(node.operands, operands, strict=True):
+        matrices = self.matrices
+        for source, used in zip(node.operands, matrices.operands[node], strict=True):
             if used is not source and used not in self.position:
                 space = Space.of(source.type, self.memory)
                 expr = self.reader.read(source, dict(space.axes), space.dims)
                 self._assign(Member(used, source.type, space, expr, node.span))
-
-        def made() -> Product:
-            places = [self.places[value] for value in (*operands, result)]
-            found = product(node, places, self.memory)
-            assert found is not None, node
-            return replace(found, accumulate=accumulate)
-
         self._single(
             [result],
-            lambda: [self._as_product(made())],
-            self._bases(operands),
-            lambda: rows_are_examples(node) and self._stays(made()),
+            lambda: [matrices.made(node, result, accumulate)],
+            self._bases(matrices.operands[node]),
+            lambda: matrices.is_apart(node, result),
         )
-
-    def _as_product(self, made: Product) -> Product:
-        """With room for its work, or with its right operand packed."""
-        if not self._stays(made):
-            room = self.memory.buffer("workspace", "real", workspace_size(made))
-            return replace(made, workspace=room)
-        pack = self.packed.get(made.b)
-        if pack is None:
-            buffer = self.memory.buffer("panels", "real", packed_size(made.k, made.n))
-            pack = self.packed[made.b] = Pack(made.b, made.k, made.n, buffer)
-        return replace(made, packed=pack.packed)
-
-    def _stays(self, made: Product) -> bool:
-        """Whether a product's right operand is the same at each step: it is packed before the loop."""
-        return made.b.buffer in self.constants and not made.over and made.c.columns == ONE
 
     def _assign(self, member: Member) -> None:
         assign(self.groups, self.position, member)
@@ -322,7 +237,7 @@ class Level:
         """
         if node.op not in (REDUCE_SUM, CONTRACT) or node.result.type.dtype != "real":
             return "row"
-        if node.result in self._held() or not node.operands:
+        if self.is_held(node.result) or not node.operands:
             return "row"
         *given, result = _labels(node)
         operands = [[*self.memory.order(v.type.axes), *g] for v, g in zip(node.operands, given, strict=True)]
@@ -330,8 +245,9 @@ class Level:
         kept = {*node.result.type.axes, *result}
         return "columns" if largest and largest[-1] in kept and not kept.issuperset(largest) else "row"
 
-    def _held(self) -> set[Value]:
-        return {value for value, held in self.required.items() if held is not None}
+    def is_held(self, value: Value) -> bool:
+        """Whether a value keeps what it was for examples that have ended."""
+        return self.required.get(value) is not None
 
     def copy(self, copy: Copy) -> None:
         """Have a value stored at one more place, from here on."""

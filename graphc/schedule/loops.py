@@ -17,7 +17,7 @@ from graphc.kernel.nest import Statement, Store
 from graphc.schedule.groups import Copy, Held, Space
 from graphc.schedule.kernels import Writer, loop_nest
 from graphc.schedule.places import Memory, Place
-from graphc.schedule.program import Launch, Repeat, Step
+from graphc.schedule.program import Buffer, Launch, Repeat, Step
 from graphc.schedule.sites import Entry
 from graphc.types import BATCH, TensorType
 
@@ -82,13 +82,13 @@ class Layout:
     def __init__(self, level: Level, node: LoopNode) -> None:
         loop, memory = node.loop, level.memory
         self.level, self.node = level, node
-        self.frame = frame = Frame(node, Name(f"t{len(level.context.steps)}"), memory.extent(loop.index))
+        self.frame = frame = Frame(node, Name(f"t{len(level.context.steps)}"), self.extent())
         constants, sequences, _ = loop.split(node.operands)
         own = loop.split(loop.body.inputs)
         self.inner: dict[Value, Place] = {
-            value: level.place(operand) for value, operand in zip(own[0], constants, strict=True)
+            value: self.seen(level.place(operand)) for value, operand in zip(own[0], constants, strict=True)
         }
-        self.constants = frozenset(place.buffer for place in self.inner.values())
+        self.constants = self.unchanging()
         for value, operand in zip(own[1], sequences, strict=True):
             self.inner[value] = level.place(operand).without(loop.index, frame.step)
         outputs = loop.body_outputs
@@ -110,6 +110,30 @@ class Layout:
             level.places[result] = frame.last(ring)
         for result, place in zip(node.results[loop.carries :], self.stacks, strict=True):
             level.places[result] = place
+
+    def extent(self) -> Expr:
+        return self.level.memory.extent(self.node.loop.index)
+
+    def seen(self, place: Place) -> Place:
+        """What the body sees of a value that is handed to it whole."""
+        return place
+
+    def unchanging(self) -> frozenset[Buffer]:
+        """The buffers of which the body sees the same at each step."""
+        return frozenset(place.buffer for place in self.inner.values())
+
+    def stored(self, place: Place) -> Place:
+        """Where in a stack the body stores its value."""
+        return place.without(self.node.loop.index, self.frame.step)
+
+    def inside(self) -> Level:
+        """The level of the body."""
+        index = self.node.loop.index
+        at = self.level.memory.position(index, self.frame.step)
+        return self.level.child(self.node.loop.body, self.inner, {index: at})
+
+    def held(self, value: Value, carry: Value) -> Held | None:
+        return _held(self.body, self.frame, value, carry)
 
     def _stack(self, number: int) -> Place:
         """Where a stack lies: in a ring, where a sequence came from, or in a buffer of its own."""
@@ -144,15 +168,15 @@ class Layout:
     def schedule(self) -> Callable[[], list[Step]]:
         """Schedule the body; what comes back makes the loop's steps when all places are known."""
         loop, frame = self.node.loop, self.frame
-        self.body = body = self.level.child(loop.body, self.inner, {loop.index: frame.step})
+        self.body = body = self.inside()
         kept = {ring.place.buffer for ring in self.rings}
-        body.constants = self.constants - kept - {place.buffer for place in self.stacks}
+        body.matrices.constants = self.constants - kept - {place.buffer for place in self.stacks}
         outputs = loop.body_outputs
         for value, ring, carry in zip(outputs, self.rings, self.carries, strict=False):
-            body.store(value, frame.row_after(ring), _held(body, frame, value, carry))
+            body.store(value, frame.row_after(ring), self.held(value, carry))
         for value, place in zip(outputs[loop.carries :], self.stacks, strict=True):
             if not self._lies_there(value):
-                body.store(value, place.without(loop.index, frame.step))
+                body.store(value, self.stored(place))
         body.schedule()
         return self._steps
 
@@ -162,13 +186,13 @@ class Layout:
     def _steps(self) -> list[Step]:
         loop, memory = self.node.loop, self.level.memory
         writer = Writer(memory, self.level.places)
-        sliced = self.body.examples_are_apart()
+        sliced = self.apart()
         steps = tuple(self.body.steps(sliced))
         batch = memory.extent(BATCH) if sliced else None
         made = Repeat(self.frame.step, self.frame.extent, loop.reverse, steps, sliced, batch)
         read = list(dict.fromkeys(loop.histories))
         zeros = [_zeros(writer, self.stacks[n], self.node.results[loop.carries + n].type) for n in read]
-        return [*zeros, *self.body.packed.values(), made]
+        return [*zeros, *self.body.matrices.packed.values(), made]
 
 
 def _ring(memory: Memory, value: Value, whole: bool, extent: Expr) -> Ring:
@@ -191,7 +215,7 @@ def _held(body: Level, frame: Frame, value: Value, carry: Value) -> Held | None:
     lengths = body.memory.shared("lengths", index.length.name, "int", body.memory.extent(BATCH))
     own = Load(lengths.name, dict(space.axes)[BATCH], "int")
     old = Entry(carry, tuple(space.axes), space.dims, carry.type.dtype)
-    return compare("<", frame.step, own), old
+    return compare("<", body.memory.position(index, frame.step), own), old
 
 
 def _zeros(writer: Writer, place: Place, type_: TensorType) -> Launch:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphc.ir.graph import Graph, LoopNode
-from graphc.kernel.expr import ONE, ZERO, Const, DType, Expr, Name
-from graphc.schedule.program import Buffer, Role, Size
+from graphc.kernel.expr import ONE, ZERO, Const, DType, Expr, Name, add, substitute
+from graphc.schedule.program import Buffer, Role, Size, segment_length
 from graphc.types import BATCH, Index, Length, TensorType
 
 
@@ -42,6 +42,16 @@ class Place:
         return replace(self, axes={new if i == old else i: stride for i, stride in self.axes.items()})
 
 
+@dataclass(frozen=True)
+class Span:
+    """The positions of an index that one step of a loop over segments has: where they begin, how many."""
+
+    segment: Name
+    """The number of the segment."""
+    start: Expr
+    extent: Expr
+
+
 @dataclass
 class Memory:
     """All the buffers and sizes of a program under construction, and the order of axes in memory.
@@ -53,6 +63,8 @@ class Memory:
     """The lengths that loops run along."""
     buffers: list[Buffer] = field(default_factory=list)
     sizes: dict[str, Size] = field(default_factory=dict)
+    spans: Mapping[Index, Span] = field(default_factory=dict)
+    """The indices of which only a segment is seen: what varies over them has that many elements."""
 
     @staticmethod
     def of(graph: Graph) -> Memory:
@@ -67,10 +79,28 @@ class Memory:
 
     def extent(self, index: Index | Length) -> Expr:
         """How long arrays are along an index."""
+        if isinstance(index, Index) and index in self.spans:
+            return self.spans[index].extent
         length = index if isinstance(index, Length) else index.length
         if length.size is not None:
             return Const(length.size.value)
         return self._size("n_" + _plain(length.name), Size("n_" + _plain(length.name), "extent", length.name))
+
+    def position(self, index: Index, step: Expr) -> Expr:
+        """Where a loop over an index stands, from 0, at a step of what is seen of the index."""
+        return add(self.spans[index].start, step) if index in self.spans else step
+
+    def within(self, index: Index, span: Span) -> Memory:
+        """The same memory, as it is seen inside of a loop over segments of an index."""
+        return replace(self, spans={**self.spans, index: span})
+
+    def segment(self, index: Index) -> Expr:
+        """How many positions of an index a segment has, except the last one: see `segment_length`."""
+        length = index.length
+        if length.size is not None:
+            return Const(segment_length(length.size.value))
+        name = f"n_{_plain(length.name)}_segment"
+        return self._size(name, Size(name, "segment", length.name))
 
     def key(self, stream: str, word: int) -> Expr:
         """A word of the key of a stream of random numbers."""
@@ -106,7 +136,9 @@ class Memory:
         while unique in taken:
             number += 1
             unique = f"{stem}_{number}"
-        made = Buffer(unique, dtype, size, role, source, type, data)
+        # No segment is longer than the first one.
+        largest = substitute(size, {span.segment.name: ZERO for span in self.spans.values()})
+        made = Buffer(unique, dtype, largest, role, source, type, data)
         self.buffers.append(made)
         return made
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isqrt
 from typing import Literal
 
 from graphc.kernel.expr import ZERO, DType, Expr, Name
@@ -41,13 +42,25 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Size:
-    """A number that is known when the program runs: an extent, or a word of a key of random draws."""
+    """A number that is known when the program runs.
+
+    `kind`: an extent, the length of a segment of it, or a word of a key of random draws.
+    """
 
     name: str
-    kind: Literal["extent", "key"]
+    kind: Literal["extent", "segment", "key"]
     source: str
     """The length's name (`batch` among them), or the stream of random numbers."""
     word: int = 0
+
+
+def segment_length(extent: int) -> int:
+    """How many steps of `extent` are a segment: about the square root, at least 1.
+
+    With k steps in a segment, k states and extent / k segments' first states are kept at a time: least at the
+    square root (Chen, Xu, Zhang, Guestrin 2016, "Training deep nets with sublinear memory cost").
+    """
+    return isqrt(max(extent, 1) - 1) + 1
 
 
 @dataclass(frozen=True)
