@@ -23,7 +23,7 @@ class Join:
     Products with an operand in common become one product of that operand with the others side by side,
     of which the results are slices: the gates of a cell. Sums of products become one product that sums
     over what lies side by side: the cotangent of what the gates share. Sums over indices of parts of one
-    value become one sum, and so do sums by number (`scatter_add`).
+    value become one sum, and so do sums by number (`scatter_add`) and additions of parameters to such parts.
 
     What is laid side by side is what costs nothing or little: parameters, for all steps of a loop at once;
     in a loop, a step's own values; behind a loop, what it stacks, which it then stacks as one value. Nothing
@@ -46,7 +46,7 @@ def _join(level: Level) -> None:
             stack_together(level, body, dim, values)
         _join(body)
         level.replace([body.loop()], [node], node)
-    while _sum_up(level) or _add_up(level) or _share(level):
+    while _sum_up(level) or _add_up(level) or _share(level) or _add_to(level):
         pass
 
 
@@ -138,6 +138,40 @@ def _hand_out(
     results = [node.result for node in nodes]
     level.replace([*b.nodes, *slices(joined, dim, results)], nodes, place)
     level.rows.append(Row(joined, dim, tuple(results)))
+
+
+# Terms that are added to what lies side by side: the biases of gates.
+
+
+def _add_to(level: Level) -> bool:
+    found: dict[Row, list[tuple[Node, int]]] = {}
+    for node in level.nodes:
+        if isinstance(node, Node) and node.op is ADD:
+            for side in (0, 1):
+                part, term = node.operands[side], node.operands[1 - side]
+                row, mask = level.row(part)
+                if row and not mask and not term.type.axes and term.type.same_shape(part.type):
+                    found.setdefault(row, []).append((node, side))
+    return any(_added_to(level, row, adds) for row, adds in found.items() if len(adds) > 1)
+
+
+def _added_to(level: Level, row: Row, adds: Sequence[tuple[Node, int]]) -> bool:
+    """One addition in the place of several, if the parts are one value without a gap."""
+    by_part = {node.operands[side]: (node, node.operands[1 - side]) for node, side in adds}
+    parts = [part for part in row.parts if part in by_part]
+    nodes, terms = [by_part[part][0] for part in parts], [by_part[part][1] for part in parts]
+    place = level.early(nodes)
+    if len(parts) < len(adds) or not level.are_ready([*parts, *terms], place):
+        return False
+    b = Builder()
+    with b.at(nodes[0].span):
+        whole = level.side_by_side(b, parts, row.dim, place, copy=False)
+        added = level.side_by_side(b, terms, row.dim, place, copy=True) if whole else None
+        if whole is None or added is None:
+            return False
+        joined = b(ADD, whole, added)
+    _hand_out(level, b, joined, row.dim, nodes, place)
+    return True
 
 
 # Sums of what lies side by side.

@@ -150,7 +150,8 @@ def test_cotangents_of_gates_are_stacked_side_by_side(dense: bool) -> None:
 def test_weights_are_laid_out_once_for_both_passes() -> None:
     for equations in (LSTM, GRU.replace("STEP", "r[t] * (Uk @ h[t-1])")):
         after = joined(training_graph(HEAD + equations + LOSS))
-        weights = [n for n in after.nodes if isinstance(n, Node) and n.op.name == "concat"]
+        laid = [n for n in after.nodes if isinstance(n, Node) and n.op.name == "concat"]
+        weights = [node for node in laid if node.result.type.rank == 2]
         # U alone: without the gradient of x, W is read by the forward pass only.
         assert len(weights) == 2
         assert all(not node.result.type.axes for node in weights)
@@ -187,6 +188,15 @@ def test_cotangents_of_a_table_are_added_up_by_symbol_at_once(cell: str, dense: 
     assert loops(after)[1].loop.stacks == 1
     assert inside(after)["reduce_sum"] == 0
     assert_same(before, after, {"dense": DENSE} if dense else RUNS)
+
+
+def test_biases_are_added_to_what_lies_side_by_side() -> None:
+    b, p, q = Builder(), real("p", shape=(H,)), real("q", shape=(H,))
+    sums = [b(ADD, matmul(b, A, X), p), b(ADD, q, matmul(b, B, X))]
+    before = graph(b, X, A, B, p, q, y=b(TANH, sums[0]), z=b(SIGMOID, sums[1]))
+    after = joined(before)
+    assert ops(after) == {"concat": 2, "contract": 1, "add": 1, "slice": 2, "tanh": 1, "sigmoid": 1}
+    assert_same(before, after, tolerance=1e-12)
 
 
 def test_sums_by_number_of_parts_of_one_value_are_one() -> None:
