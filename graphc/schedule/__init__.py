@@ -8,21 +8,28 @@ from graphc.schedule.phases import lives, with_barriers
 from graphc.schedule.places import Memory
 from graphc.schedule.prepare import expanded, joined
 from graphc.schedule.program import Program
+from graphc.schedule.segments import Keeping, segmented
 
-__all__ = ["Program", "schedule"]
+__all__ = ["Keeping", "Program", "schedule"]
 
 
-def schedule(graph: Graph, *, dense: bool = False) -> Program:
-    """A graph as a program. `dense` promises that no run has ragged lengths."""
+def schedule(graph: Graph, *, dense: bool = False, memory: Keeping = "normal") -> Program:
+    """A graph as a program.
+
+    `dense` promises that no run has ragged lengths. With `memory` "low" what a reverse loop needs is computed
+    again, segment by segment, instead of being kept for all steps: see `segments`.
+    """
     graph = joined(expanded(graph))
-    memory = Memory.of(graph)
+    if memory == "low":
+        graph = segmented(graph)
+    room = Memory.of(graph)
     places = {
-        value: memory.laid_out(value.name, value.type, role="input", source=value.name)
+        value: room.laid_out(value.name, value.type, role="input", source=value.name)
         for value in graph.inputs
     }
-    level = Level(graph, memory, places, Context(dense=dense))
+    level = Level(graph, room, places, Context(dense=dense))
     for name, value in graph.outputs.items():
-        level.store(value, memory.laid_out(f"out_{name}", value.type, role="output", source=name))
+        level.store(value, room.laid_out(f"out_{name}", value.type, role="output", source=name))
     level.schedule()
     steps = with_barriers([*level.steps(sliced=False)])
-    return Program(tuple(memory.sizes.values()), tuple(memory.buffers), steps, lives(steps))
+    return Program(tuple(room.sizes.values()), tuple(room.buffers), steps, lives(steps))
