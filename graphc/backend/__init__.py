@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
 
 from graphc.backend.state import Run
 from graphc.diagnostics import fault
@@ -20,6 +22,10 @@ class Executable(Protocol):
 
     @property
     def graph(self) -> Graph: ...
+
+    def compile(self, real: np.dtype[Any]) -> None:
+        """Do now what the first run with reals of this dtype would have to do first."""
+        ...
 
     def run(
         self, inputs: Mapping[str, Array], run: Run, out: Mapping[str, Array] | None = None

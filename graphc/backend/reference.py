@@ -7,6 +7,7 @@ step pays little more than the NumPy calls themselves.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,9 @@ class Executable:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self._plan = Plan(graph)
+
+    def compile(self, real: np.dtype[Any]) -> None:
+        """Nothing: the calls of NumPy are listed already, and serve both precisions."""
 
     def run(
         self, inputs: Mapping[str, Array], run: Run, out: Mapping[str, Array] | None = None

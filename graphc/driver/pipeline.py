@@ -71,6 +71,8 @@ class Pipeline:
         self.disabled = frozenset(disabled)
         self.verify = verify or VERIFY_ALWAYS
         self.backend = backend or choose("auto")
+        self.executables: list[Executable] = []
+        """All that were made so far."""
         self._made: dict[tuple[object, ...], object] = {}
 
     def _once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
@@ -162,14 +164,19 @@ class Pipeline:
 
         def make() -> Executable:
             graph = self.graph(mode, names, continued)
-            return self.backend.prepare(self.optimized(graph, keep=(), dense=dense), dense=dense)
+            return self._ready(self.optimized(graph, keep=(), dense=dense), dense)
 
         return self._once(key, make)
 
     def prepare(self, graph: Graph) -> Executable:
         """A graph that is not of the file, such as an update rule, made ready as it is; equal ones once."""
         names = tuple(value.name for value in graph.inputs)
-        return self._once(("prepared", names, signature(graph)), lambda: self.backend.prepare(graph))
+        return self._once(("prepared", names, signature(graph)), lambda: self._ready(graph, dense=False))
+
+    def _ready(self, graph: Graph, dense: bool) -> Executable:
+        executable = self.backend.prepare(graph, dense=dense)
+        self.executables.append(executable)
+        return executable
 
     def optimized(
         self, graph: Graph, *, keep: Collection[str], dense: bool, pinned: Collection[str] = ()
@@ -217,7 +224,7 @@ class Pipeline:
             ready = self.optimized(graph, keep=frozenset(group), dense=dense, pinned=pinned)
             found = differentiate(ready, LOSS, present(ready, group), summands=summands)
             final = self.optimized(found.graph, keep=(), dense=dense)
-            parts.append((self.backend.prepare(final, dense=dense), found))
+            parts.append((self._ready(final, dense), found))
         return Differentiated(tuple(parts))
 
 

@@ -20,6 +20,8 @@ def warm(program: Program) -> None:
     if program.pipeline.has_loss("train"):
         _gradients(program)
         _training(program)
+    for executable in program.pipeline.executables:
+        executable.compile(program.real)
 
 
 def _values(program: Program) -> None:

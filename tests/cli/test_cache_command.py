@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +95,22 @@ def test_wrong_usage(folder: Path) -> None:
     result = invoke("cache", "claer")
     assert result.exit_code == 2
     assert "no such command `claer`\n  = help: did you mean `clear`?" in result.stderr
+
+
+def test_warm_leaves_nothing_to_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "kept"))
+    spec = tmp_path / "own.nn"
+    spec.write_text(
+        "input x : [2] = [1, 2]\nparam w : [2] = [1, 1]\nminimize sum(tanh(w * x))\nfit { epochs = 1 }\n"
+    )
+    warmed = invoke("cache", "warm", str(spec))
+    assert (warmed.exit_code, warmed.stdout) == (0, f"warm  {spec}\n")
+    # Another process finds all that it runs; Numba is what compiles, so it is not even imported.
+    script = (
+        "import sys, graphc\n"
+        f"program = graphc.compile({str(spec)!r}, backend='cpu')\n"
+        "program.forward(); program.value_and_grad(); program.step({'x': [[1.0, 2.0]]})\n"
+        "print('numba' in sys.modules)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"

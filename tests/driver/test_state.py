@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,10 +145,13 @@ def test_the_states_first_value_moves_in_first_chunks_only() -> None:
 class Idle:
     """An executable that computes once, and then says again what it said."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, *, dense: bool = False) -> None:
         self.graph = graph
-        self.inner: Executable = reference.prepare(graph)
+        self.inner: Executable = reference.prepare(graph, dense=dense)
         self.said: dict[str, Array] = {}
+
+    def compile(self, real: np.dtype[Any]) -> None:
+        self.inner.compile(real)
 
     def run(
         self, inputs: Mapping[str, Array], run: Run, out: Mapping[str, Array] | None = None
@@ -217,7 +221,7 @@ def test_memory_does_not_grow_with_steps(optimizer: str) -> None:
 def test_warm_prepares_all_that_training_asks_for() -> None:
     prepared: list[Graph] = []
 
-    def prepare(graph: Graph) -> Executable:
+    def prepare(graph: Graph, *, dense: bool = False) -> Executable:
         prepared.append(graph)
         return reference.prepare(graph)
 

@@ -27,7 +27,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.op import Array
 from graphc.ops.philox import stream_key
 from graphc.schedule import schedule
-from graphc.schedule.program import Buffer, Product, Program
+from graphc.schedule.program import Buffer, Product, Program, Size, segment_length
 from graphc.types import BATCH_NAME
 
 _ALONE = 200_000
@@ -54,10 +54,18 @@ class Executable:
     ) -> dict[str, Array]:
         """The outputs by name; see `graphc.backend.Executable`. With all in `out` nothing is allocated."""
         with self._lock:
-            compiled = self._compiled.get(run.real)
-            if compiled is None:
-                compiled = self._compiled[np.dtype(run.real)] = _Compiled(self.program, np.dtype(run.real))
+            compiled = self._compiled.get(run.real) or self._ready(np.dtype(run.real))
             return compiled.run(inputs, run, out or {})
+
+    def compile(self, real: np.dtype[Any]) -> None:
+        """Compile for reals of this dtype now, or load what was compiled before."""
+        with self._lock:
+            self._ready(np.dtype(real))
+
+    def _ready(self, real: np.dtype[Any]) -> _Compiled:
+        if real not in self._compiled:
+            self._compiled[real] = _Compiled(self.program, real)
+        return self._compiled[real]
 
 
 def prepare(graph: Graph) -> Executable:
@@ -184,13 +192,13 @@ class _Compiled:
             self._bind(slot, self.own[slot])
         numbers = dict(zip((BATCH_NAME, *self.lengths), layout.extents, strict=True))
         for number, size in enumerate(self.program.sizes):
-            if size.kind == "extent":
-                self.sizes[number] = numbers[size.source]
+            if size.kind != "key":
+                self.sizes[number] = _number(size, numbers)
         self.layout = layout
 
     def _laid_out(self, run: Run, extents: tuple[int, ...]) -> _Layout:
         numbers = dict(zip((BATCH_NAME, *self.lengths), extents, strict=True))
-        sizes = {s.name: numbers[s.source] if s.kind == "extent" else 0 for s in self.program.sizes}
+        sizes = {s.name: _number(s, numbers) if s.kind != "key" else 0 for s in self.program.sizes}
         state = State(run)
         buffers = self.program.buffers
         types = [buffers[slot].type for slot, _, _ in (*self.inputs, *self.outputs)]
@@ -231,12 +239,18 @@ class _Compiled:
 
 def _lengths(program: Program) -> list[str]:
     """The names of the run-time lengths that a program depends on, beside the batch."""
-    names = {size.source for size in program.sizes if size.kind == "extent"}
+    names = {size.source for size in program.sizes if size.kind != "key"}
     names |= {buffer.source for buffer in program.buffers if buffer.role == "lengths"}
     for buffer in program.buffers:
         if buffer.type is not None:
             names |= {index.length.name for index in buffer.type.axes if not index.length.is_fixed}
     return sorted(names - {BATCH_NAME})
+
+
+def _number(size: Size, extents: Mapping[str, int]) -> int:
+    """A size that follows from a run's extents, which are given by the names of the lengths."""
+    extent = extents[size.source]
+    return segment_length(extent) if size.kind == "segment" else extent
 
 
 def _address(array: Array) -> int:
