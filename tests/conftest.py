@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+
 import pytest
 from hypothesis import settings
 
@@ -12,6 +16,23 @@ settings.load_profile("graphc")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="write the golden files anew")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One cache of compiled code for the whole session, so that its processes compile each kernel once.
+
+    Where `GRAPHC_CACHE_DIR` is set, that one, which is still there in the next session.
+    """
+    if "GRAPHC_CACHE_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="graphc-tests-")
+        # What is run in other processes, those of pytest-xdist among them, inherits it.
+        os.environ["GRAPHC_CACHE_DIR"] = folder
+        config.add_cleanup(lambda: _forget(folder))
+
+
+def _forget(folder: str) -> None:
+    os.environ.pop("GRAPHC_CACHE_DIR", None)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -1,0 +1,158 @@
+"""All specs on the CPU backend: values, gradients, checks, training and generation as the reference has them.
+
+All of them run as generated source in plain Python (see `plain`), some compiled; with `GRAPHC_COMPILE_ALL=1`
+all of them, which takes minutes. `GRAPHC_RANDOM_SPECS` is how many random specs are drawn.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc.driver.examples import drawn
+from graphc.driver.program import Program
+from graphc.ir.op import Array
+from tests.backend.cpu.comparing import builds
+from tests.backend.cpu.plain import uncompiled
+from tests.language import harness
+from tests.random_specs import random_spec
+
+SPECS = sorted((Path(graphc.__file__).parents[1] / "specs").glob("*.nn"))
+SMALLER = {"charlm": {"H": 8}, "digits_mlp": {"H": 12}}
+COMPILED = ("attention", "batchnorm", "conv", "dropout", "elman", "embedding", "lstm")
+ALL = os.environ.get("GRAPHC_COMPILE_ALL") == "1"
+SEEDS = range(int(os.environ.get("GRAPHC_RANDOM_SPECS", "12")))
+TOLERANCES = {"float64": 1e-9, "float32": 2e-3}
+"""In float32 some specs train or iterate for many steps, each of which adds its rounding."""
+
+every_spec = pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+
+
+def running(path: Path) -> AbstractContextManager[None]:
+    return nullcontext() if ALL or path.stem in COMPILED else uncompiled()
+
+
+def program(path: Path, backend: str, dtype: str = "float64") -> Program:
+    return graphc.compile(path, backend=backend, dtype=dtype, dims=SMALLER.get(path.stem))
+
+
+def lengths_of(given: Program, own: list[int]) -> dict[str, list[int]]:
+    used = {axis.length for info in given.spec.inputs.values() for axis in info.axes}
+    return {length.name: own for length in used if not length.is_fixed}
+
+
+def outcomes(given: Program, batch: dict[str, Any], lengths: dict[str, list[int]]) -> dict[str, Array]:
+    """All values in both modes, the loss and all gradients."""
+    found: dict[str, Array] = {}
+    # What is averaged in training has no value before.
+    for mode in ("train",) if given.spec.states else ("eval", "train"):
+        for name, array in given.forward(batch, mode=mode, lengths=lengths).items():
+            found[f"{mode} {name}"] = array
+    if given.pipeline.has_loss("train"):
+        inputs = [name for name, info in given.spec.inputs.items() if info.type.dtype == "real"]
+        wrt = [*given.spec.params, *inputs]
+        loss, gradients = given.value_and_grad(batch, wrt=wrt, lengths=lengths)
+        found["loss"] = np.asarray(loss)
+        found |= {f"gradient of {name}": gradient for name, gradient in gradients.items()}
+    return found
+
+
+def assert_same(found: dict[str, Array], expected: dict[str, Array], tolerance: float) -> None:
+    assert list(found) == list(expected)
+    for name, array in expected.items():
+        assert found[name].dtype == array.dtype, name
+        if array.dtype.kind == "f":
+            scale = max(1.0, float(np.abs(array[np.isfinite(array)]).max(initial=0)))
+            np.testing.assert_allclose(found[name], array, tolerance, tolerance * scale, err_msg=name)
+        else:
+            np.testing.assert_array_equal(found[name], array, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+@every_spec
+def test_values_and_gradients(path: Path, dtype: str) -> None:
+    with running(path) if dtype == "float64" else uncompiled():
+        found, expected = (program(path, backend, dtype) for backend in ("cpu", "reference"))
+        cases = [(3, [2, 3, 1]), (3, [3, 3, 3]), (1, [1])]
+        for rows, own in cases if dtype == "float64" else cases[:1]:
+            batch = drawn(expected.spec.inputs, 1, batch=rows)
+            lengths = lengths_of(expected, own)
+            try:
+                wanted = outcomes(expected, batch, lengths)
+            except graphc.GraphcError as error:
+                # Such lengths are not for this spec: then both say so.
+                with pytest.raises(graphc.GraphcError, match=error.diagnostics[0].code):
+                    outcomes(found, batch, lengths)
+                continue
+            assert_same(outcomes(found, batch, lengths), wanted, TOLERANCES[dtype])
+
+
+@every_spec
+def test_checks(path: Path) -> None:
+    with uncompiled():
+        results = program(path, "cpu").checks()
+    assert all(result.ok for result in results), [result for result in results if not result.ok]
+
+
+@every_spec
+def test_training(path: Path) -> None:
+    """Three steps of the spec's optimizer."""
+    with uncompiled():
+        found, expected = (program(path, backend) for backend in ("cpu", "reference"))
+        if not expected.pipeline.has_loss("train") or not expected.trainable:
+            return
+        batch = drawn(expected.spec.inputs, 2, batch=3)
+        losses = [[given.step(batch) for _ in range(3)] for given in (found, expected)]
+        assert_same(found.forward(batch), expected.forward(batch), 1e-8)
+    np.testing.assert_allclose(*losses, rtol=1e-9)
+    for name in expected.trainable:
+        np.testing.assert_allclose(
+            found.params[name], expected.params[name], rtol=1e-8, atol=1e-9, err_msg=name
+        )
+
+
+def test_fitting_compiled() -> None:
+    """Whole epochs, the last batch of which is shorter: nothing is compiled again for it."""
+    path = next(path for path in SPECS if path.stem == "digits_mlp")
+    generator = np.random.default_rng(0)
+    data = {"x": generator.standard_normal((40, 64)), "y": generator.integers(0, 10, 40)}
+    options = {"epochs": 2, "batch": 16, "validation": 0.25}
+    found, expected = (program(path, backend) for backend in ("cpu", "reference"))
+    histories = [given.fit(data, **options) for given in (found, expected)]
+    for part, metrics in histories[1].metrics.items():
+        for name, values in metrics.items():
+            np.testing.assert_allclose(histories[0].metrics[part][name], values, rtol=1e-9)
+    for name in expected.trainable:
+        np.testing.assert_allclose(found.params[name], expected.params[name], rtol=1e-7, atol=1e-9)
+    with builds() as built:
+        found.fit(data, **{**options, "epochs": 1, "batch": 7})
+    assert not built
+
+
+def test_generation() -> None:
+    path = next(path for path in SPECS if path.stem == "charlm")
+    prompt = np.array([3, 1, 4, 1, 5])
+    with uncompiled():
+        texts = [program(path, b).generate(prompt, ends={"T": 24}) for b in ("cpu", "reference")]
+    np.testing.assert_array_equal(*texts)
+    np.testing.assert_array_equal(texts[0][:5], prompt)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_specs(seed: int) -> None:
+    """Recurrences of several lags and both directions, histories, layers and depth, with ragged lengths."""
+    lengths: dict[str, list[int]] = {"T": [3, 1, 4], "N": [2, 4, 1]} if seed % 3 else {"T": [1], "N": [1]}
+    case = harness.Case(random_spec(seed), lambda p, e: {}, lengths, len(lengths["T"]), seed=seed, scale=0.6)
+    found = []
+    with uncompiled(order=(1, 0)):
+        for backend in ("cpu", "reference"):
+            given = harness.compiled(case, backend=backend)
+            batch = harness.drawn(case, given, garbage=np.nan)
+            found.append(harness.everything(case, given, batch, harness.given_lengths(case)))
+    assert_same(found[0], found[1], 1e-10)
