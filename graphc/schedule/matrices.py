@@ -51,12 +51,17 @@ class Matrices:
         return frozenset(node for node, _ in self.totals.values())
 
     def find_totals(self) -> None:
-        """Find sums of a product that nothing else reads and something that is there before it."""
+        """Find sums of a product that nothing else reads and something that is there before it.
+
+        Only such as have to lie in memory: an addition that is part of a kernel costs nothing there.
+        """
         level = self.level
         uses = Counter(operand for node in level.graph.nodes for operand in node.operands)
         uses.update(level.graph.outputs.values())
         for node in level.graph.nodes:
-            if not isinstance(node, Node) or node.op is not ADD or level.is_held(node.result):
+            if not isinstance(node, Node) or node.op is not ADD:
+                continue
+            if node.result not in level.required or level.is_held(node.result):
                 continue
             for value, other in (node.operands, node.operands[::-1]):
                 made = level.producers.get(value)
