@@ -78,6 +78,8 @@ def with_gradients(graph: Graph) -> Graph:
 
 def nothing(s: Sheet) -> Outputs:
     x, w, y = s.input("x", BATCH, shape=(Z,)), s.input("w", shape=(D, Z)), s.input("y", BATCH, shape=(D,))
+    wide = s.input("wide", BATCH, shape=(Z, C))
+    reshaped = s(RESHAPE, wide, shape=(C, Z))
     product = matmul(s, w, x)
     return {
         "sum": s(REDUCE_SUM, x, dims=(0,), indices=()),
@@ -86,6 +88,8 @@ def nothing(s: Sheet) -> Outputs:
         "empty": s(TANH, x),
         "joined": s(CONCAT, x, y, x, dim=0),
         "itself": x,
+        "reshaped": reshaped,
+        "sums": s(REDUCE_SUM, reshaped, dims=(1,), indices=()),
     }
 
 

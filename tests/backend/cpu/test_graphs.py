@@ -28,7 +28,7 @@ from tests.backend.cpu.plain import uncompiled
 from tests.random_graphs import random_graph
 
 FIRST = int(os.environ.get("GRAPHC_RANDOM_GRAPHS_FROM", "0"))
-SEEDS = range(FIRST, FIRST + int(os.environ.get("GRAPHC_RANDOM_GRAPHS", "16")))
+SEEDS = range(FIRST, FIRST + int(os.environ.get("GRAPHC_RANDOM_GRAPHS", "10")))
 ALL = os.environ.get("GRAPHC_COMPILE_ALL") == "1"
 COMPILED = ("odd carries", "joined", "held products", "loops in loops", "scattered")
 """Of the hard graphs those whose gradients are compiled."""
@@ -54,9 +54,10 @@ def test_gradients_of_hard_graphs(name: str) -> None:
 
 
 def test_hard_graphs_compiled() -> None:
-    assert_equals_reference(
-        merged({name: built(corner) for name, corner in CORNERS.items()}), tolerance=1e-11
-    )
+    """Side by side; random draws, which take long to compile, are in `test_ops`."""
+    left_out = {*COMPILED, "draws in a loop", "held products backwards"}
+    graphs = {name: built(corner) for name, corner in CORNERS.items() if name not in left_out}
+    assert_equals_reference(merged(graphs), tolerance=1e-11)
 
 
 @pytest.mark.parametrize("name", COMPILED)
