@@ -79,6 +79,11 @@ def inlined(graph: Graph, required: Collection[Value], extra: Iterable[Value]) -
         cost = own_cost(node) + sum(total.get(operand, 0) for operand in node.operands)
         if value in required or (node.op in _REDUCING) or node.op in (CONCAT, STACK):
             continue
+        if is_view(node) and not any(total.get(operand) for operand in node.operands):
+            # A look at something that lies in memory; only what is computed on the way may be worth keeping.
+            found.add(value)
+            total[value] = cost
+            continue
         settled.update([value] if _is_settled(node, settled) else [])
         if value in settled and cost <= _LARGEST:
             found.add(value)
@@ -86,7 +91,7 @@ def inlined(graph: Graph, required: Collection[Value], extra: Iterable[Value]) -
             continue
         if value in spread and cost > _HOISTABLE:
             continue
-        if cost <= _TRIVIAL or (uses[value] == 1 and cost <= _LARGEST) or (is_view(node) and not cost):
+        if cost <= _TRIVIAL or (uses[value] == 1 and cost <= _LARGEST):
             found.add(value)
             total[value] = cost
     return frozenset(found)

@@ -62,7 +62,7 @@ class Scope:
     taken: set[str] = field(default_factory=set)
 
     def name(self, member: Member) -> Name:
-        stem = member.value.name if member.value is not None and member.value.name else "v"
+        stem = member.value.name if member.value is not None and member.value.name else "e"
         plain = "".join(c if c.isalnum() and c.isascii() else "_" for c in stem)
         name, number = f"{plain}_", 1
         while name in self.taken:

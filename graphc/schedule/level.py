@@ -61,7 +61,7 @@ class Level:
         """Where a value lies; from now on it does."""
         if value not in self.places:
             node = self.producers[value]
-            if isinstance(node, Node) and costs.is_view(node):
+            if isinstance(node, Node) and costs.is_view(node) and node.operands[0] not in self.reader.inlined:
                 seen = view(node, self.place(node.operands[0]))
                 if seen is not None:
                     self.places[value] = seen
