@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -47,3 +48,11 @@ def _verified_graphs() -> None:
     from graphc.driver import pipeline
 
     pipeline.VERIFY_ALWAYS = True
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _reference_unless_named() -> Iterator[None]:
+    """`auto` is the reference backend here: thousands of small programs need not be compiled for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("graphc.backend.automatic", lambda: "reference")
+        yield
