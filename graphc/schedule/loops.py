@@ -223,6 +223,8 @@ def _zeros(writer: Writer, place: Place, type_: TensorType) -> Launch:
     space = Space.of(type_, writer.memory)
     zero = Const(0.0 if type_.dtype == "real" else 0, type_.dtype)
     body: list[Statement] = [Store(place.buffer.name, place.at(dict(space.axes), space.dims), zero)]
-    loops = [(name, writer.memory.extent(i), n == 0) for n, (i, name) in enumerate(space.axes)]
+    # Inside of a sliced loop a worker has its part of the batch, and of nothing else.
+    chosen = next((i for i, _ in space.axes if i == BATCH), space.axes[0][0])
+    loops = [(name, writer.memory.extent(i), i == chosen) for i, name in space.axes]
     loops += [(name, Const(d.value), False) for name, d in zip(space.dims, type_.shape, strict=True)]
     return writer.kernel("zeros", loop_nest(loops, body))

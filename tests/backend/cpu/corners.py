@@ -357,6 +357,25 @@ def histories(s: Sheet) -> Outputs:
     return {"h": h}
 
 
+def history_in_a_loop(s: Sheet) -> Outputs:
+    """A history that begins anew with each step of a loop whose examples do not meet."""
+    x, y = s.input("x", BATCH, T, shape=(D,)), s.input("y", BATCH, K, shape=(D,))
+    view = Value(TensorType.of("real", (BATCH, BEFORE), (D,)), "g")
+
+    def inner(b: Builder, at: Step) -> Outcome:
+        (y,), (x,), (g,) = at.constants, at.slices, at.histories
+        return [], [b(TANH, b(ADD, b(MUL, sum_over(b, g, (BEFORE,)), y), x))]
+
+    def step(b: Builder, at: Step) -> Outcome:
+        (x,), (y,), (h,) = at.constants, at.slices, at.carries
+        (g,) = loop(b, T, inner, constants=[y], sequences=[x], histories=[(0, view)])
+        return [b(TANH, b(ADD, h, sum_over(b, g, (T,))))], [g]
+
+    zero = s.spread(constant(s, 0.1, shape=(D,)), BATCH)
+    found = loop(s, K, step, constants=[x], sequences=[y], carries=[zero])
+    return dict(zip(["h", "g"], found, strict=True))
+
+
 def draws_in_a_loop(s: Sheet) -> Outputs:
     x = s.input("x", BATCH, T, shape=(D,))
 
@@ -479,6 +498,7 @@ CORNERS: dict[str, Callable[[Sheet], Outputs]] = {
     "attention in a loop": attention_in_a_loop,
     "tables in a loop": tables_in_a_loop,
     "histories": histories,
+    "history in a loop": history_in_a_loop,
     "draws in a loop": draws_in_a_loop,
     "loops in loops": loops_in_loops,
     "one after another": one_after_another,
