@@ -6,6 +6,7 @@ from typing import Any
 
 from llvmlite import binding, ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from graphc.backend.cpu.pointers import INT
@@ -55,6 +56,26 @@ def pause(typing: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(), emit
+
+
+@intrinsic
+def run_job(typing: Any, job: Any, me: Any, workers: Any, sync: Any, table: Any, sizes: Any) -> Any:
+    """Call the function at an address, `job(me, workers, sync, table, sizes)`: 0, or 1 if it has failed.
+
+    It has Numba's calling convention: places for a result and an exception come first, a state comes back,
+    and the ones that are no failure are 0 and -2 (see `machine`).
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        state, place = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(state, [place, place, *(argument.type for argument in arguments[1:])])
+        function = builder.inttoptr(arguments[0], kind.as_pointer())
+        spare = builder.bitcast(cgutils.alloca_once(builder, place, 2), place)
+        found = builder.call(function, [spare, spare, *arguments[1:]])
+        wrong = [builder.icmp_signed("!=", found, ir.Constant(state, fine)) for fine in (0, -2)]
+        return builder.zext(builder.and_(*wrong), ir.IntType(64))
+
+    return types.int64(*(types.int64,) * 6), emit
 
 
 def _call(builder: Any, name: str, result: ir.Type, *arguments: ir.Constant) -> None:

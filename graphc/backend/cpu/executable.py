@@ -150,11 +150,8 @@ class _Compiled:
             if layout.workers == 1:
                 self.function(0, 1, 0, *self.addresses)
             else:
-                sync.pool().run(self._job, layout.workers)
+                sync.pool().run(self.function, layout.workers, *self.addresses)
         return results
-
-    def _job(self, me: int, workers: int, shared: int) -> None:
-        self.function(me, workers, shared, *self.addresses)
 
     def _bind(self, slot: int, array: Array) -> None:
         self.bound[slot] = array

@@ -50,6 +50,12 @@ def load(code: bytes, symbol: str, parameters: tuple[str, ...]) -> Callable[...,
     return partial(native, place, place + ctypes.sizeof(ctypes.c_void_p))
 
 
+def address(function: Callable[..., None]) -> int:
+    """Where the code of a function from `load` begins, for compiled code to call it."""
+    assert isinstance(function, partial)
+    return int(ctypes.cast(function.func, ctypes.c_void_p).value or 0)
+
+
 def share(code: bytes, symbols: Iterable[str]) -> None:
     """Load an object file whose functions of these names other code may call from now on."""
     engine = _loaded(code)

@@ -1,6 +1,7 @@
 """Workers together: nobody goes on before all have come, and a busy pool runs nothing twice at once."""
 
-import threading
+import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from graphc.diagnostics import GraphcError
 
 TURNS = 200
 SOURCE = f"""
-def turns(me, workers, sync, counts):
+def turns(me, workers, sync, counts, sizes):
+    counts[33] = workers
     for turn in range({TURNS}):
         counts[me] = turn + 1
         barrier(sync, workers)
@@ -23,36 +25,50 @@ def turns(me, workers, sync, counts):
 """
 
 
+@pytest.fixture(scope="module")
+def turns() -> Callable[..., None]:
+    kinds = ("int64", "int64", "int64", "int64*", "int64*")
+    return build(Unit("turns", SOURCE, kinds, {"barrier": sync.BARRIER}))
+
+
 @pytest.mark.parametrize("workers", [1, 2, 3])
-def test_a_barrier_holds_everybody(workers: int) -> None:
-    kinds = ("int64", "int64", "int64", "int64*")
-    turns = build(Unit("turns", SOURCE, kinds, {"barrier": sync.BARRIER}))
-    counts = np.zeros(33, np.int64)
+def test_a_barrier_holds_everybody(workers: int, turns: Callable[..., None]) -> None:
+    counts = np.zeros(34, np.int64)
     pool = sync.Pool(workers)
-    for _ in range(3):
+    for wait in (0.0, 0.0, 0.05, 0.0):  # back to back, and when all are parked again
+        time.sleep(wait)
         counts[:] = 0
-        pool.run(lambda me, n, shared: turns(me, n, shared, counts.ctypes.data), workers)
-        assert counts.tolist() == [TURNS] * workers + [0] * (33 - workers)
+        pool.run(turns, workers, counts.ctypes.data, 0)
+        assert counts.tolist() == [TURNS] * workers + [0] * (33 - workers) + [workers]
 
 
-def test_a_job_beside_another_runs_alone() -> None:
-    pool, teams = sync.Pool(2), []
-    turns = build(
-        Unit("meet", "def meet(sync, n):\n    barrier(sync, n)\n", ("int64",) * 2, {"barrier": sync.BARRIER})
+def test_a_pool_may_be_larger_than_a_job(turns: Callable[..., None]) -> None:
+    counts, pool = np.zeros(34, np.int64), sync.Pool(3)
+    for workers in (3, 2, 3, 1, 2):
+        counts[:] = 0
+        pool.run(turns, workers, counts.ctypes.data, 0)
+        assert counts.tolist() == [TURNS] * workers + [0] * (33 - workers) + [workers]
+
+
+def test_many_short_jobs(turns: Callable[..., None]) -> None:
+    kinds = ("int64", "int64", "int64", "int64*", "int64*")
+    source = (
+        "def add(me, workers, sync, counts, sizes):\n    counts[8 * me] += 1\n    barrier(sync, workers)\n"
     )
+    add = build(Unit("add", source, kinds, {"barrier": sync.BARRIER}))
+    counts, pool = np.zeros(16, np.int64), sync.Pool(2)
+    for number in range(300):
+        if number % 100 == 99:
+            time.sleep(0.02)
+        pool.run(add, 2, counts.ctypes.data, 0)
+    assert counts[[0, 8]].tolist() == [300, 300]
 
-    def inner() -> None:
-        pool.run(lambda me, n, shared: teams.append(n), 2)
 
-    def outer(me: int, n: int, shared: int) -> None:
-        if me == 0:
-            other = threading.Thread(target=inner)
-            other.start()
-            other.join()
-        turns(shared, n)
-
-    pool.run(outer, 2)
-    assert teams == [1]
+def test_a_job_beside_another_runs_alone(turns: Callable[..., None]) -> None:
+    counts, pool = np.zeros(34, np.int64), sync.Pool(2)
+    with pool._busy:
+        pool.run(turns, 2, counts.ctypes.data, 0)
+    assert counts[33] == 1
 
 
 def test_the_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
