@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from graphc.backend.state import Run
 from graphc.diagnostics import fault
 from graphc.ir.graph import Graph
 from graphc.ir.op import Array
+
+if TYPE_CHECKING:
+    from graphc.schedule.program import Keeping
 
 __all__ = ["BACKENDS", "Backend", "Executable", "Run", "automatic", "choose"]
 
@@ -40,9 +43,13 @@ class Executable(Protocol):
 
 
 class Prepare(Protocol):
-    """Makes a graph ready to run. `dense` promises that no run has ragged lengths."""
+    """Makes a graph ready to run.
 
-    def __call__(self, graph: Graph, *, dense: bool = False) -> Executable: ...
+    `dense` promises that no run has ragged lengths. `memory` "low" asks to compute again, where the backend
+    can, what would otherwise be kept from a loop for its reverse loop: slower, and for long sequences.
+    """
+
+    def __call__(self, graph: Graph, *, dense: bool = False, memory: Keeping = "normal") -> Executable: ...
 
 
 @dataclass(frozen=True)
@@ -62,17 +69,17 @@ class Backend:
 # A backend is imported when it is first used: each takes a good part of the time of a start.
 
 
-def _reference(graph: Graph, *, dense: bool = False) -> Executable:
+def _reference(graph: Graph, *, dense: bool = False, memory: Keeping = "normal") -> Executable:
     from graphc.backend.reference import prepare
 
-    return prepare(graph, dense=dense)
+    return prepare(graph, dense=dense, memory=memory)
 
 
-def _cpu(graph: Graph, *, dense: bool = False) -> Executable:
+def _cpu(graph: Graph, *, dense: bool = False, memory: Keeping = "normal") -> Executable:
     from graphc.backend.cpu import prepare, sync
 
     sync.count()  # a number of threads that is none is refused here, also for graphs that one thread runs
-    return prepare(graph, dense=dense)
+    return prepare(graph, dense=dense, memory=memory)
 
 
 BACKENDS: Mapping[str, Backend] = {

@@ -7,7 +7,7 @@ step pays little more than the NumPy calls themselves.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from graphc.backend.state import Run, State
 from graphc.ir.graph import Graph
 from graphc.ir.op import Array
 from graphc.types import TensorType
+
+if TYPE_CHECKING:
+    from graphc.schedule.program import Keeping
 
 __all__ = ["Executable", "Run", "execute", "prepare"]
 
@@ -50,8 +53,11 @@ class Executable:
         }
 
 
-def prepare(graph: Graph, *, dense: bool = False) -> Executable:
-    """A graph made ready to run; dense or ragged makes no difference here."""
+def prepare(graph: Graph, *, dense: bool = False, memory: Keeping = "normal") -> Executable:
+    """A graph made ready to run.
+
+    Dense or ragged makes no difference here, and neither does `memory`: loops keep what the graph says.
+    """
     return Executable(graph)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphc.driver.tracing import ordered_names
+from graphc.driver.training import fit_settings
 from graphc.ir.graph import Graph
 from graphc.schedule import schedule
 from graphc.schedule.printer import program_text
@@ -54,7 +55,8 @@ def _subject(program: Program) -> str:
 
 def _scheduled_step(program: Program) -> list[Scheduled]:
     """The loss and its gradients, or all values if there is no loss, for examples of one length."""
-    return [schedule(graph, dense=True) for graph in _graphs(program)]
+    memory = fit_settings(program, {}).memory
+    return [schedule(graph, dense=True, memory=memory) for graph in _graphs(program)]
 
 
 def _graphs(program: Program) -> list[Graph]:

@@ -24,6 +24,8 @@ from graphc.train.state import Vector
 
 if TYPE_CHECKING:
     from graphc.driver.program import Program
+    from graphc.schedule.program import Keeping
+    from graphc.train.settings import FitSettings
 
 
 @dataclass(frozen=True)
@@ -48,23 +50,27 @@ class Losses:
         self.inputs = program.inputs
         self.objectives = max(1, len(spec.objectives))
         self._feeder = Feeder(spec.inputs, lambda a, lengths: feed_spec(spec, a, lengths, program.real))
-        self._ready: dict[tuple[int, bool, bool, bool], _Ready] = {}
+        self._ready: dict[tuple[int, bool, bool, bool, Keeping], _Ready] = {}
         self._gradients = [Vector(self.weights.layout, program.real) for _ in range(self.objectives)]
         self._statistics = Vector(self.params.averages.layout, program.real)
         """What each running statistic was in the first loss's last batch."""
         self._chunks = False
+        """Whether batches are chunks of longer sequences, whose states are asked for."""
+        self.memory: Keeping = "normal"
+        """What is kept for the gradients of a batch."""
         self._carry = Carry(spec.system, program.real)
         self._chunk: Feed | None = None
         """The first loss's last batch, if it was a chunk of a longer sequence."""
 
     @contextmanager
-    def chunked(self, chunks: bool) -> Iterator[None]:
-        """Inside, whether batches are chunks of longer sequences, whose states are asked for."""
-        self._chunks = chunks
+    def fitting(self, settings: FitSettings) -> Iterator[None]:
+        """Inside, the options of a fit hold: see `_chunks` and `memory`."""
+        before = self.memory
+        self._chunks, self.memory = settings.bptt is not None, settings.memory
         try:
             yield
         finally:
-            self._chunks = False
+            self._chunks, self.memory = False, before
 
     def moves(self, objective: int) -> list[str]:
         """See `Trainable.moves`."""
@@ -110,13 +116,13 @@ class Losses:
 
         `chunked` says that the batch is a chunk of a longer sequence, `continued` that it is a later one.
         """
-        key = (objective, dense, chunked, continued)
+        key = (objective, dense, chunked, continued, self.memory)
         found = self._ready.get(key)
         if found is None:
             found = self._ready[key] = self._made(*key)
         return found
 
-    def _made(self, objective: int, dense: bool, chunked: bool, continued: bool) -> _Ready:
+    def _made(self, objective: int, dense: bool, chunked: bool, continued: bool, memory: Keeping) -> _Ready:
         program = self._program
         wrt = self.moves(objective)
         units = self._spec.updates if objective == 0 else {}
@@ -128,6 +134,7 @@ class Losses:
             names=list(dict.fromkeys([*units.values(), *sources])),
             objective=objective,
             continued=continued,
+            memory=memory,
         )
         vector = self._gradients[objective]
         loss = np.zeros((), program.real)

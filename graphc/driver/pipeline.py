@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from graphc.analysis.recurrence import plan
 from graphc.autodiff.gradient import Gradients, differentiate
@@ -32,6 +32,9 @@ from graphc.passes.dce import Dce
 from graphc.passes.signature import signature
 from graphc.passes.stabilize import Stabilize
 from graphc.types import BATCH
+
+if TYPE_CHECKING:
+    from graphc.schedule.program import Keeping
 
 LOSS = "loss@"
 """The output that holds the loss of the whole batch."""
@@ -173,8 +176,8 @@ class Pipeline:
         names = tuple(value.name for value in graph.inputs)
         return self._once(("prepared", names, signature(graph)), lambda: self._ready(graph, dense=False))
 
-    def _ready(self, graph: Graph, dense: bool) -> Executable:
-        executable = self.backend.prepare(graph, dense=dense)
+    def _ready(self, graph: Graph, dense: bool, memory: Keeping = "normal") -> Executable:
+        executable = self.backend.prepare(graph, dense=dense, memory=memory)
         self.executables.append(executable)
         return executable
 
@@ -196,12 +199,13 @@ class Pipeline:
         objective: int = 0,
         summands: bool = False,
         continued: bool = False,
+        memory: Keeping = "normal",
     ) -> Differentiated:
         """What computes the loss, its gradients with respect to `wrt`, and values by name."""
-        key = ("gradients", mode, tuple(wrt), dense, tuple(names), objective, summands, continued)
+        key = ("gradients", mode, tuple(wrt), dense, tuple(names), objective, summands, continued, memory)
         return self._once(
             key,
-            lambda: self._differentiated(mode, wrt, dense, names, objective, summands, continued),
+            lambda: self._differentiated(mode, wrt, dense, names, objective, summands, continued, memory),
         )
 
     def _differentiated(
@@ -213,6 +217,7 @@ class Pipeline:
         objective: int,
         summands: bool,
         continued: bool,
+        memory: Keeping,
     ) -> Differentiated:
         graph = self.with_loss(mode, names, objective, continued)
         inside = set() if "stabilize" in self.disabled else left_out(graph) & set(wrt)
@@ -224,7 +229,7 @@ class Pipeline:
             ready = self.optimized(graph, keep=frozenset(group), dense=dense, pinned=pinned)
             found = differentiate(ready, LOSS, present(ready, group), summands=summands)
             final = self.optimized(found.graph, keep=(), dense=dense)
-            parts.append((self._ready(final, dense), found))
+            parts.append((self._ready(final, dense, memory), found))
         return Differentiated(tuple(parts))
 
 

@@ -282,7 +282,7 @@ class Program:
         found = self.dataset(data, lengths=lengths, bptt=settings.bptt)
         started = time.perf_counter()
         shown = None if progress is None else lambda record: progress(epoch_line(record))
-        with self.losses.chunked(settings.bptt is not None):
+        with self.losses.fitting(settings):
             history = train(self.losses, found, settings, progress=shown)
         return FitResult(
             {part: dict(values) for part, values in history.metrics.items()},
@@ -298,7 +298,9 @@ class Program:
         given = arguments.mapping("batch", batch, 'step({"x": array})')
         own = arguments.mapping("lengths", lengths, 'lengths={"T": [3, 5]}')
         if self._descent is None:
-            self._descent = Descent(self.losses, training.fit_settings(self, {}))
+            settings = training.fit_settings(self, {})
+            self._descent = Descent(self.losses, settings)
+            self.losses.memory = settings.memory
         return self._descent.step(Batch(given, own))
 
     def warm(self) -> None:

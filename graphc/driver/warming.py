@@ -48,9 +48,10 @@ def _training(program: Program) -> None:
     settings = training.fit_settings(program, {})
     Descent(program.losses, settings)
     chunked = settings.bptt is not None
-    for continued in (False, True) if chunked else (False,):
-        for number in range(program.losses.objectives):
-            program.losses.ready(number, dense=True, chunked=chunked, continued=continued)
+    with program.losses.fitting(settings):
+        for continued in (False, True) if chunked else (False,):
+            for number in range(program.losses.objectives):
+                program.losses.ready(number, dense=True, chunked=chunked, continued=continued)
     pipeline = program.pipeline
     if units := list(dict.fromkeys(figures(pipeline.spec("eval")).values())):
         cut = chunked and not pools(pipeline.graph("eval", units))

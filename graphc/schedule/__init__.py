@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from graphc.ir.graph import Graph
 from graphc.schedule.level import Context, Level
-from graphc.schedule.phases import Access, lives, with_barriers
+from graphc.schedule.phases import lives, with_barriers
 from graphc.schedule.places import Memory
 from graphc.schedule.prepare import expanded, joined
-from graphc.schedule.program import Program
-from graphc.schedule.segments import Keeping, segmented
+from graphc.schedule.program import Keeping, Program
+from graphc.schedule.segments import segmented
 
 __all__ = ["Keeping", "Program", "schedule"]
 

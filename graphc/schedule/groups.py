@@ -44,6 +44,8 @@ class Space:
         taken: set[str] = set()
         for index in memory.order(type.axes):
             name = "i_" + "".join(c if c.isalnum() else "_" for c in index.length.name)
+            if index in memory.spans:
+                name += "_part"  # of a segment: not as long as others of this length
             while name in taken:
                 name += "_"
             taken.add(name)

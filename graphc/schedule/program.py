@@ -18,6 +18,9 @@ from graphc.kernel.expr import ZERO, DType, Expr, Name
 from graphc.kernel.nest import Kernel
 from graphc.types import TensorType
 
+Keeping = Literal["low", "normal"]
+"""What is kept of a loop for its reverse loop: a state every some steps, or all that it needs."""
+
 Role = Literal["input", "output", "work", "lengths", "ids", "constant"]
 
 

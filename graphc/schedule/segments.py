@@ -15,9 +15,8 @@ inside of others: of nested loops the outermost is cut, and its body computed ag
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from graphc.ir.builder import Builder
 from graphc.ir.graph import AnyNode, Graph, Loop, LoopNode, Node, Value, body_graph
@@ -29,9 +28,6 @@ from graphc.ops.summing import BROADCAST, REDUCE_SUM
 from graphc.passes.dce import live
 from graphc.passes.rebuild import renamed
 from graphc.types import Affine, Index, Length
-
-Keeping = Literal["low", "normal"]
-"""How much of a loop is kept for its reverse loop: a state every some steps, or all that it needs."""
 
 _SHORTEST = 9
 """Steps of an axis of fixed length that are worth cutting: three segments of three."""
@@ -70,9 +66,10 @@ def _pairs(graph: Graph) -> list[tuple[LoopNode, LoopNode]]:
     for node in graph.nodes:
         if not isinstance(node, LoopNode) or not _can_be_cut(node) or node in taken:
             continue
+        _, sequences, _ = node.loop.split(node.operands)
         read = Counter(
             producer
-            for value in _behind(node, producers)
+            for value in dict.fromkeys(sequences)
             if isinstance(producer := producers.get(value), LoopNode) and _turns(producer, node)
         )
         if best := [loop for loop, _ in read.most_common() if loop not in taken]:
@@ -90,17 +87,6 @@ def _turns(first: LoopNode, second: LoopNode) -> bool:
     """Whether one loop runs over the same steps as the other, the other way."""
     same = first.loop.index == second.loop.index
     return same and first.loop.reverse != second.loop.reverse and _can_be_cut(first)
-
-
-def _behind(node: LoopNode, producers: dict[Value, AnyNode]) -> Iterator[Value]:
-    """The sequences of a loop and what they are computed from, step by step."""
-    _, sequences, _ = node.loop.split(node.operands)
-    found = list(dict.fromkeys(sequences))
-    for value in found:
-        yield value
-        producer = producers.get(value)
-        if producer is not None and _is_stepwise(producer, node.loop.index):
-            found += [v for v in producer.operands if v not in found]
 
 
 def _is_stepwise(node: AnyNode, index: Index) -> bool:

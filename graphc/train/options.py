@@ -49,6 +49,15 @@ def read_flag(name: str, value: ast.Expr) -> bool:
     raise fault("E403", f"`{name}` is `true` or `false`, found {describe(value)}", value.span)
 
 
+def read_choice(name: str, value: ast.Expr, choices: Sequence[str]) -> str:
+    """One of a few words."""
+    if isinstance(value, ast.Name) and value.id in choices:
+        return value.id
+    known = ", ".join(f"`{word}`" for word in choices[:-1]) + f" or `{choices[-1]}`"
+    near = nearest(value.id, choices) if isinstance(value, ast.Name) else None
+    raise fault("E403", f"`{name}` is {known}, found {describe(value)}", value.span, help=near or "")
+
+
 def read_word(name: str, value: ast.Expr) -> str:
     """A name, or the same in quotes."""
     if isinstance(value, ast.Name):

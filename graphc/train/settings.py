@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from graphc.diagnostics import Span, fault, nearest
 from graphc.frontend import ast
@@ -19,12 +20,16 @@ from graphc.train.options import (
     Block,
     Range,
     listed,
+    read_choice,
     read_flag,
     read_number,
     read_word,
     unknown,
 )
 from graphc.train.splits import Share
+
+if TYPE_CHECKING:
+    from graphc.schedule.program import Keeping
 
 NAMED_SETS = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 HELD_OUT = 0.2
@@ -66,7 +71,10 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class FitSettings:
-    """A `fit` block. `batch` None is the whole training part; `epochs` or `steps` ends, what comes first."""
+    """A `fit` block. `batch` None is the whole training part; `epochs` or `steps` ends, what comes first.
+
+    `memory` "low" computes states again for the gradients instead of keeping them, where the backend can.
+    """
 
     optimizer: Rule = field(default_factory=Adam)
     batch: int | None = 32
@@ -77,11 +85,12 @@ class FitSettings:
     seed: int = 0
     shuffle: bool = True
     bptt: int | None = None
+    memory: Keeping = "normal"
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
 
 
 DATA_OPTIONS = ("source", "validation", "test", "standardize", "seed", "stratify", "rename", "scale", "first")
-FIT_OPTIONS = ("optimizer", "batch", "epochs", "steps", "clip", "stop", "seed", "shuffle", "bptt")
+FIT_OPTIONS = ("optimizer", "batch", "epochs", "steps", "clip", "stop", "seed", "shuffle", "bptt", "memory")
 
 
 def read_data(settings: ast.Settings | None, dims: Mapping[str, int] | None = None) -> DataSettings:
@@ -132,6 +141,7 @@ def read_fit(
         seed=block.whole("seed", seed, NATURAL),
         shuffle=block.flag("shuffle", True),
         bptt=block.whole("bptt", None),
+        memory=block.read("memory", default.memory, _memory),
         spans=block.spans,
     )
     block.finish()
@@ -238,6 +248,10 @@ def _batch(value: ast.Expr, dims: Mapping[str, int]) -> int | None:
     if isinstance(value, ast.Name) and value.id == "all" and "all" not in dims:
         return None
     return int(read_number("batch", value, COUNT, dims))
+
+
+def _memory(value: ast.Expr) -> Keeping:
+    return "low" if read_choice("memory", value, ("low", "normal")) == "low" else "normal"
 
 
 def _patience(value: ast.Expr, dims: Mapping[str, int]) -> int | None:

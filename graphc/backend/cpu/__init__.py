@@ -7,12 +7,13 @@ from graphc.backend.cpu.compile import providers
 from graphc.backend.cpu.executable import Executable
 from graphc.ir.graph import Graph
 from graphc.schedule import schedule
+from graphc.schedule.program import Keeping
 
 __all__ = ["Executable", "prepare"]
 
 providers.append(products.provide)
 
 
-def prepare(graph: Graph, *, dense: bool = False) -> Executable:
+def prepare(graph: Graph, *, dense: bool = False, memory: Keeping = "normal") -> Executable:
     """A graph made ready to run; it is compiled when it runs first."""
-    return Executable(graph, schedule(graph, dense=dense))
+    return Executable(graph, schedule(graph, dense=dense, memory=memory))
