@@ -53,7 +53,8 @@ def load(code: bytes, symbol: str, parameters: tuple[str, ...]) -> Callable[...,
 def address(function: Callable[..., None]) -> int:
     """Where the code of a function from `load` begins, for compiled code to call it."""
     assert isinstance(function, partial)
-    return int(ctypes.cast(function.func, ctypes.c_void_p).value or 0)
+    native: Any = function.func
+    return int(ctypes.cast(native, ctypes.c_void_p).value or 0)
 
 
 def share(code: bytes, symbols: Iterable[str]) -> None:

@@ -152,7 +152,8 @@ class Pool:
         self._sync = self._words.ctypes.data
         self._busy = threading.Lock()
         self._parked = [threading.Lock() for _ in range(1, workers)]
-        self._launch, self._serve = (build(_LAUNCH), build(_SERVE)) if workers > 1 else (_nothing, _nothing)
+        self._launch = build(_LAUNCH) if workers > 1 else _nothing
+        self._serve = build(_SERVE) if workers > 1 else _nothing
         for number, lock in enumerate(self._parked, 1):
             lock.acquire()
             threading.Thread(
