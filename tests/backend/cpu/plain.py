@@ -228,9 +228,11 @@ class _Turns:
         self.failed: BaseException | None = None
         self.changed = threading.Condition()
 
-    def run(self, job: Callable[[int, int, int], None], workers: int) -> None:
+    def run(self, job: Callable[..., None], workers: int, *memory: int) -> None:
         _Turns.running = self
-        threads = [threading.Thread(target=self._work, args=(job, me, workers)) for me in range(workers)]
+        threads = [
+            threading.Thread(target=self._work, args=(job, me, workers, memory)) for me in range(workers)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -238,10 +240,10 @@ class _Turns:
         if self.failed is not None:
             raise self.failed
 
-    def _work(self, job: Callable[[int, int, int], None], me: int, workers: int) -> None:
+    def _work(self, job: Callable[..., None], me: int, workers: int, memory: tuple[int, ...]) -> None:
         self._await(self.order.index(me))
         try:
-            job(me, workers, me)
+            job(me, workers, me, *memory)
         except BaseException as error:
             self.failed = self.failed or error
         self._pass_on()
