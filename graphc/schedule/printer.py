@@ -57,6 +57,8 @@ def _sizes(program: Program, lengths: Mapping[str, int]) -> Iterator[str]:
         meaning = f"length of `{size.source}`"
         if size.kind == "key":
             meaning = f"word {size.word} of the key of the random numbers `{size.source}`"
+        elif size.kind == "segment":
+            meaning = f"steps of a segment of `{size.source}`: about the square root of its length"
         elif size.source in lengths:
             meaning += f", {lengths[size.source]} in the examples of the spec"
         rows.append((size.name, meaning))
@@ -73,9 +75,9 @@ class _Buffers:
 
     @staticmethod
     def of(program: Program, lengths: Mapping[str, int], real: int) -> _Buffers:
-        extents = [size for size in program.sizes if size.kind == "extent"]
-        known = all(size.source in lengths for size in extents)
-        numbers = {size.name: lengths[size.source] for size in extents} if known else {}
+        sizes = [size for size in program.sizes if size.kind != "key"]
+        known = all(size.source in lengths for size in sizes)
+        numbers = {size.name: size.of(lengths[size.source]) for size in sizes} if known else {}
         return _Buffers(program, numbers, {"real": real, "int": 8, "bool": 1})
 
     def lines(self) -> Iterator[str]:

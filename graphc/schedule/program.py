@@ -56,6 +56,10 @@ class Size:
     """The length's name (`batch` among them), or the stream of random numbers."""
     word: int = 0
 
+    def of(self, extent: int) -> int:
+        """The number, where the length that it comes from is `extent`."""
+        return segment_length(extent) if self.kind == "segment" else extent
+
 
 def segment_length(extent: int) -> int:
     """How many steps of `extent` are a segment: about the square root, at least 1.

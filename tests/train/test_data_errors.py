@@ -98,6 +98,8 @@ for name, text in {
     "fit_optimizer_no_call": "optimizer = 0.1",
     "fit_stop_no_call": "stop = 5",
     "fit_flag": "shuffle = 1",
+    "fit_memory": "memory = lo",
+    "fit_memory_number": "memory = 1",
     "fit_dim_unknown": "batch = 2 * N",
     "fit_no_value": "clip = 1 / 0",
     "fit_several": "epochs = 0, batch = -1, clip = 0, seed = 0.5",

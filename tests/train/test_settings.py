@@ -36,9 +36,9 @@ def data(options: str) -> DataSettings:
 def test_everything_in_fit() -> None:
     found = fit(
         "optimizer = adam(lr = 1e-3, beta2 = 0.99), batch = 2 * H, epochs = 30, steps = 1000, "
-        "clip = 1 / 2, stop = patience(5), seed = 7, shuffle = false, bptt = 64"
+        "clip = 1 / 2, stop = patience(5), seed = 7, shuffle = false, bptt = 64, memory = low"
     )
-    assert found == FitSettings(Adam(1e-3, beta2=0.99), 12, 30, 1000, 0.5, 5, 7, False, 64)
+    assert found == FitSettings(Adam(1e-3, beta2=0.99), 12, 30, 1000, 0.5, 5, 7, False, 64, "low")
 
 
 def test_defaults_of_fit() -> None:
@@ -91,7 +91,9 @@ def test_a_block_under_settings_from_outside() -> None:
     settings = override(settings, "fit.optimizer.lr", 0.01)
     settings = override(settings, "fit.shuffle", False)
     settings = override(settings, "fit.batch", "2 * H")
-    assert read_fit(settings, DIMS) == FitSettings(Adam(0.01, eps=1e-4), 12, 5, shuffle=False)
+    settings = override(settings, "fit.memory", "low")
+    expected = FitSettings(Adam(0.01, eps=1e-4), 12, 5, shuffle=False, memory="low")
+    assert read_fit(settings, DIMS) == expected
 
 
 def test_a_block_that_the_spec_does_not_have() -> None:

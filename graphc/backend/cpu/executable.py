@@ -27,7 +27,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.op import Array
 from graphc.ops.philox import stream_key
 from graphc.schedule import schedule
-from graphc.schedule.program import Buffer, Product, Program, Size, segment_length
+from graphc.schedule.program import Buffer, Product, Program
 from graphc.types import BATCH_NAME
 
 _ALONE = 200_000
@@ -190,12 +190,12 @@ class _Compiled:
         numbers = dict(zip((BATCH_NAME, *self.lengths), layout.extents, strict=True))
         for number, size in enumerate(self.program.sizes):
             if size.kind != "key":
-                self.sizes[number] = _number(size, numbers)
+                self.sizes[number] = size.of(numbers[size.source])
         self.layout = layout
 
     def _laid_out(self, run: Run, extents: tuple[int, ...]) -> _Layout:
         numbers = dict(zip((BATCH_NAME, *self.lengths), extents, strict=True))
-        sizes = {s.name: _number(s, numbers) if s.kind != "key" else 0 for s in self.program.sizes}
+        sizes = {s.name: s.of(numbers[s.source]) if s.kind != "key" else 0 for s in self.program.sizes}
         state = State(run)
         buffers = self.program.buffers
         types = [buffers[slot].type for slot, _, _ in (*self.inputs, *self.outputs)]
@@ -242,12 +242,6 @@ def _lengths(program: Program) -> list[str]:
         if buffer.type is not None:
             names |= {index.length.name for index in buffer.type.axes if not index.length.is_fixed}
     return sorted(names - {BATCH_NAME})
-
-
-def _number(size: Size, extents: Mapping[str, int]) -> int:
-    """A size that follows from a run's extents, which are given by the names of the lengths."""
-    extent = extents[size.source]
-    return segment_length(extent) if size.kind == "segment" else extent
 
 
 def _address(array: Array) -> int:
