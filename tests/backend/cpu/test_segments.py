@@ -19,6 +19,7 @@ from graphc.backend.cpu.sizing import evaluate
 from graphc.ir.graph import Graph, LoopNode
 from graphc.schedule import Keeping, Program, schedule
 from graphc.schedule.prepare import expanded, joined
+from graphc.schedule.printer import program_text
 from graphc.schedule.program import segment_length
 from graphc.schedule.segments import Segments, segmented
 from tests.backend.cpu.comparing import assert_close, builds, draw
@@ -181,6 +182,14 @@ def test_a_long_sequence_takes_less_than_a_third() -> None:
     modes: tuple[Keeping, ...] = ("low", "normal")
     low, normal = (arena(schedule(graph, dense=True, memory=memory), 32, 400) for memory in modes)
     assert 3 * low < normal
+
+
+def test_the_printed_schedule_shows_segments_and_their_bytes() -> None:
+    program = schedule(gradients(CELLS["elman"], dense=True), dense=True, memory="low")
+    text = program_text(program, {"batch": 2, "T": 7}, 8)
+    assert "n_T_segment  steps of a segment of `T`" in text
+    assert "loop t0 from (n_T + n_T_segment - 1) // n_T_segment - 1 to 0: all workers" in text
+    assert "bytes of work, at most" in text  # so all of them are numbers
 
 
 @pytest.mark.parametrize(("extent", "length"), [(0, 1), (1, 1), (2, 2), (4, 2), (5, 3), (400, 20), (401, 21)])
