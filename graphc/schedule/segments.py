@@ -18,13 +18,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from graphc.autodiff.fit import zeros
 from graphc.ir.builder import Builder
 from graphc.ir.graph import AnyNode, Graph, Loop, LoopNode, Node, Value, body_graph
 from graphc.ops.contraction import CONTRACT
 from graphc.ops.elementwise import ADD
 from graphc.ops.indexing import SCATTER_ADD
-from graphc.ops.leaf import constant
-from graphc.ops.summing import BROADCAST, REDUCE_SUM
+from graphc.ops.summing import REDUCE_SUM
 from graphc.passes.dce import live
 from graphc.passes.rebuild import renamed
 from graphc.types import Affine, Index, Length
@@ -170,8 +170,8 @@ class _Cut:
         """The graph with the two loops over segments in the place of all that they compute."""
         moved = {*self.inside, *self.sums}
         states = [self._checkpoint(value) for value in self.first.results[: self.first.loop.carries]]
-        zeros = Builder()
-        second = self._second(states, zeros)
+        started = Builder()
+        second = self._second(states, started)
         nodes: list[AnyNode] = []
         behind: list[AnyNode] = []
         for node in self.graph.nodes:
@@ -179,7 +179,7 @@ class _Cut:
                 nodes.append(self._first(states))
             elif node not in moved:
                 (nodes if self.late.isdisjoint(node.operands) else behind).append(node)
-        return Graph(self.graph.inputs, (*nodes, *zeros.nodes, second, *behind), self.graph.outputs)
+        return Graph(self.graph.inputs, (*nodes, *started.nodes, second, *behind), self.graph.outputs)
 
     def _checkpoint(self, value: Value) -> Value:
         """The states of a carry in front of each segment."""
@@ -227,7 +227,7 @@ class _Cut:
         carries = list(zip(initial, starts, finals, finals, strict=True))
         for node in self.sums:
             total = Value(node.result.type, node.result.name)
-            zero = _zeros(outside, node.result)
+            zero = zeros(outside, node.result.type)
             carries.append((zero, total, b(ADD, total, node.result), node.result))
         computed = (v for n in self.inside if n is not self.first for v in n.results if v not in finals)
         stacks = [(value, value) for value in self._read_outside(computed)]
@@ -289,8 +289,3 @@ def _users(graph: Graph) -> dict[Value, set[AnyNode | None]]:
     for value in graph.outputs.values():
         found.setdefault(value, set()).add(None)
     return found
-
-
-def _zeros(builder: Builder, value: Value) -> Value:
-    zero = constant(builder, 0.0, shape=value.type.shape)
-    return builder(BROADCAST, zero, indices=value.type.axes) if value.type.axes else zero

@@ -149,15 +149,23 @@ h[t] = tanh(U @ h[t-1] + 0.1 * sum[r = 1..t-1](sin(h[r]) * r))
 """
 
 
+GRID = """
+axis r = 1..T
+param W : [H, D], v : [H]
+a[0, r] = 0
+a[t, r] = tanh(v * a[t-1, r] + tanh(W @ x[t]) * y[r])
+minimize mean[t](mean[r](sum(a[t, r]^2)))
+"""
+
+
 def test_what_reads_its_own_history_is_kept_whole() -> None:
     text = "axis r = 1..T\n" + HISTORY + "minimize mean[t](sum((h[t] - y[t])^2))\n"
     assert over_segments(gradients(text)) == 0
 
 
 def test_axes_of_one_length_keep_their_extents() -> None:
-    """A part of `t` and all of `r` have one length's name: they must not be one loop."""
-    text = ELMAN + "axis r = 1..T\nminimize mean[t](sum(mean[r](h[r] * y[t]) * h[t]) + sum(x[t]))\n"
-    graph = gradients(text)
+    """A part of `t` and all of `r` have one length: they must not be one loop."""
+    graph = gradients(GRID)
     assert over_segments(graph) == 2
     run = RUNS["T = 7"]
     given = draw(graph, run)
