@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphc.ir.graph import Graph
 from graphc.schedule.level import Context, Level
-from graphc.schedule.phases import lives, with_barriers
+from graphc.schedule.phases import Access, lives, with_barriers
 from graphc.schedule.places import Memory
 from graphc.schedule.prepare import expanded, joined
-from graphc.schedule.program import Keeping, Program
+from graphc.schedule.program import Barrier, Keeping, Pack, Program, Repeat, Step, walk
 from graphc.schedule.segments import segmented
 
 __all__ = ["Keeping", "Program", "schedule"]
@@ -32,4 +34,14 @@ def schedule(graph: Graph, *, dense: bool = False, memory: Keeping = "normal") -
         level.store(value, room.laid_out(f"out_{name}", value.type, role="output", source=name))
     level.schedule()
     steps = with_barriers([*level.steps(sliced=False)])
+    _verify(steps)
     return Program(tuple(room.sizes.values()), tuple(room.buffers), steps, lives(steps))
+
+
+def _verify(steps: Sequence[Step]) -> None:
+    """What is given is only read, and in a sliced loop no worker needs what another one makes."""
+    written = Access.all(steps).writes
+    assert all(buffer.role in ("work", "output") for buffer in written)
+    for step in walk(steps):
+        if isinstance(step, Repeat) and step.sliced:
+            assert not any(isinstance(inner, Pack | Barrier) for inner in walk(step.body))

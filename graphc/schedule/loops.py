@@ -181,12 +181,20 @@ class Layout:
         return self._steps
 
     def apart(self) -> bool:
+        """Whether workers may run through it inside a loop that they share out already.
+
+        Not if it packs for its products: what all workers pack together they have to wait for.
+        """
+        return not self.body.matrices.operands and self.sliced()
+
+    def sliced(self) -> bool:
+        """Whether each worker runs all its steps for its own part of the batch."""
         return self.body.examples_are_apart()
 
     def _steps(self) -> list[Step]:
         loop, memory = self.node.loop, self.level.memory
         writer = Writer(memory, self.level.places)
-        sliced = self.apart()
+        sliced = self.sliced()
         steps = tuple(self.body.steps(sliced))
         batch = memory.extent(BATCH) if sliced else None
         made = Repeat(self.frame.step, self.frame.extent, loop.reverse, steps, sliced, batch)

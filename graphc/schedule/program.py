@@ -9,7 +9,7 @@ bit: a part is never summed in another order than the whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import isqrt
 from typing import Literal
@@ -166,11 +166,12 @@ class Program:
     """Each buffer of the arena with the first and last of the phases (between barriers) that it lives in."""
 
     def walk(self) -> Iterator[Step]:
-        yield from _walk(self.steps)
+        yield from walk(self.steps)
 
 
-def _walk(steps: tuple[Step, ...]) -> Iterator[Step]:
+def walk(steps: Iterable[Step]) -> Iterator[Step]:
+    """Every step, a loop before its body."""
     for step in steps:
         yield step
         if isinstance(step, Repeat):
-            yield from _walk(step.body)
+            yield from walk(step.body)

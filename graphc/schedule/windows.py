@@ -71,6 +71,6 @@ class _Windows(loops.Layout):
         """Nothing is held: the loops inside hold the states of examples that have ended."""
         return None
 
-    def apart(self) -> bool:
+    def sliced(self) -> bool:
         """Workers meet: products over a segment's steps, and sums over examples, are in the body."""
         return False

@@ -105,6 +105,20 @@ def test_where_examples_meet_workers_do() -> None:
     assert _kinds(loop.body)[Barrier] >= 1
 
 
+def test_workers_meet_where_an_inner_loop_packs() -> None:
+    text = (
+        "dim H = 16\naxis s = 1..S, t = 1..T\ninput x[s, t] : [H]\nparam U : [H, H] ~ orthogonal\n"
+        "g[0] = 0\nh[s, 0] = g[s-1]\nh[s, t] = tanh(U @ h[s, t-1] + x[s, t])\ng[s] = h[s, T]\noutput g[S]\n"
+    )
+    program = compile_spec(text, backend="reference")
+    found = schedule(program.pipeline.forward("eval", ("g",), dense=True).graph, dense=True)
+    (outer,) = _loops(found)
+    (inner,) = [step for step in outer.body if isinstance(step, Repeat)]
+    assert not outer.sliced
+    assert inner.sliced
+    assert _kinds(outer.body)[Pack] == 1
+
+
 def test_buffers_share_memory_and_never_while_both_live() -> None:
     program = _gradients(LANGUAGE_MODEL.format(cell="LSTM"))
     sizes = {"n_batch": 4, "n_T": 9}
