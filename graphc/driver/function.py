@@ -46,6 +46,10 @@ class _Ready:
     zeros: tuple[_Result, ...]
 
 
+_SMALL = 1024
+"""Elements that are copied faster than a new array is made known to compiled code."""
+
+
 class GradientFunction:
     """`f(inputs) -> (loss, gradients)`: what `Program.value_and_grad` gives, made ready at the first call.
 
@@ -60,6 +64,8 @@ class GradientFunction:
         self._feeder = Feeder(program.spec.inputs, program.feed)
         self._ready: dict[bool, _Ready] = {}
         self._run: Run | None = None
+        self._kept: dict[Executable, dict[str, Array]] = {}
+        """Arrays that small results are written into and copied from: a backend knows them already."""
 
     def __call__(self, inputs: Mapping[str, Any] | None = None) -> tuple[float, dict[str, Array]]:
         """The loss, a mean over the batch, and its gradients by name. Raises what `value_and_grad` does."""
@@ -69,17 +75,23 @@ class GradientFunction:
         run, real = self._run, self._program.real
         if run is None or run.lengths is not fed.lengths:  # a layout's lengths are one object
             run = self._run = self._execution.run(fed)
+            self._kept.clear()
         ready = self._ready.get(fed.dense)
         if ready is None:
             ready = self._ready[fed.dense] = self._made(fed.dense)
         losses: list[Array] = []
         found: dict[str, Array] = {}
         for executable, results in ready.parts:
-            out = {r.output: np.empty(r.shape_in(fed), real) for r in results}
+            kept = self._kept.setdefault(executable, {LOSS: np.empty((), real)})
+            out = kept | {r.output: np.empty(r.shape_in(fed), real) for r in results if r.output not in kept}
             losses.append(self._execution.call(executable, fed, run, None, out)[LOSS])
             for result in results:
                 array = out[result.output]
-                found[result.name] = array if result.plain else self._shown(result.name, array, fed)
+                if not result.plain:
+                    array = self._shown(result.name, array, fed)
+                elif array.size <= _SMALL:
+                    kept[result.output], array = array, array.copy()
+                found[result.name] = array
         for result in ready.zeros:
             found[result.name] = self._shown(result.name, np.zeros(result.shape_in(fed), real), fed)
         return float(losses[0]), {name: found[name] for name in self._wrt}
