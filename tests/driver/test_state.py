@@ -145,9 +145,9 @@ def test_the_states_first_value_moves_in_first_chunks_only() -> None:
 class Idle:
     """An executable that computes once, and then says again what it said."""
 
-    def __init__(self, graph: Graph, *, dense: bool = False) -> None:
+    def __init__(self, graph: Graph, **promises: Any) -> None:
         self.graph = graph
-        self.inner: Executable = reference.prepare(graph, dense=dense)
+        self.inner: Executable = reference.prepare(graph, **promises)
         self.said: dict[str, Array] = {}
 
     def compile(self, real: np.dtype[Any]) -> None:
@@ -221,9 +221,9 @@ def test_memory_does_not_grow_with_steps(optimizer: str) -> None:
 def test_warm_prepares_all_that_training_asks_for() -> None:
     prepared: list[Graph] = []
 
-    def prepare(graph: Graph, *, dense: bool = False) -> Executable:
+    def prepare(graph: Graph, **promises: Any) -> Executable:
         prepared.append(graph)
-        return reference.prepare(graph)
+        return reference.prepare(graph, **promises)
 
     for text, data in ((NETWORK, batch(64)), (CHUNKED.replace("OPTIMIZER", "adam(), bptt = 5"), {"s": TEXT})):
         program = graphc.compile(text)
