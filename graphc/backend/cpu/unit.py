@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 HASH_LENGTH = 24
 """Hexadecimal digits that tell units apart: 96 bits, so that two never meet by chance."""
@@ -25,6 +26,9 @@ class Unit:
     follows after a dot). `names` is a mapping of more of them, given in the same way: what all sources of a
     generator know. All of this is named instead of given, because code from the cache needs none of it, and
     importing Numba takes longer than loading a program.
+
+    `language` says what the source is written in. `numba`: a kernel, anything that Numba compiles, which uses
+    no other unit. `steps`: the schedule of a program, integers and loops and calls of other units, see `steps`.
     """
 
     name: str
@@ -33,12 +37,13 @@ class Unit:
     uses: Mapping[str, Unit | str] = field(default_factory=dict)
     names: str = ""
     result: str = "void"
+    language: Literal["numba", "steps"] = "numba"
 
     @cached_property
     def key(self) -> str:
         """A hash of what the function says. Its own name counts for nothing: equal bodies are one unit."""
         used = [(name, use.key if isinstance(use, Unit) else use) for name, use in sorted(self.uses.items())]
-        content = (self._renamed("_"), self.parameters, self.result, used, self.names)
+        content = (self._renamed("_"), self.parameters, self.result, used, self.names, self.language)
         return hashlib.sha256(repr(content).encode()).hexdigest()[:HASH_LENGTH]
 
     @property
