@@ -13,8 +13,8 @@ import numpy.typing as npt
 import graphc
 from graphc.driver.program import Program
 from graphc.driver.training import fit_settings
+from graphc.train.fit_settings import FitSettings
 from graphc.train.protocol import InputSpec
-from graphc.train.settings import FitSettings
 
 Array = npt.NDArray[Any]
 Sizes = Mapping[str, int]

@@ -25,7 +25,7 @@ from graphc.train.state import Vector
 if TYPE_CHECKING:
     from graphc.driver.program import Program
     from graphc.schedule.program import Keeping
-    from graphc.train.settings import FitSettings
+    from graphc.train.fit_settings import FitSettings
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from graphc.driver.examples import literal_lengths
 from graphc.frontend.spec import InputInfo
 from graphc.train import loading
 from graphc.train.data import Dataset
+from graphc.train.data_settings import read_data
+from graphc.train.fit_settings import FitSettings, read_fit
 from graphc.train.overrides import override
 from graphc.train.protocol import InputSpec
-from graphc.train.settings import FitSettings, read_data, read_fit
 from graphc.types import BATCH
 
 if TYPE_CHECKING:

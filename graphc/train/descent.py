@@ -10,9 +10,9 @@ import numpy as np
 from graphc.backend import Executable, Run
 from graphc.diagnostics import Diagnostic, GraphcError
 from graphc.train.data import Array, Batch
+from graphc.train.fit_settings import FitSettings
 from graphc.train.optimizers import Rule, squares_graph, update_graph
 from graphc.train.protocol import StepResult, Trainable
-from graphc.train.settings import FitSettings
 from graphc.train.state import Generations, Vector
 
 _ADVICE = "a smaller learning rate or `clip = 1.0` in `fit` may help; so may `standardize` in `data`"

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from graphc.diagnostics import GraphcError, fault, nearest
 from graphc.train import tables
 from graphc.train.data import Array, Dataset, Part, Standardization, Stream, Table, inside
+from graphc.train.data_settings import NAMED_SETS, DataSettings
 from graphc.train.paths import resolve
 from graphc.train.protocol import InputSpec
-from graphc.train.settings import NAMED_SETS, DataSettings
 from graphc.train.sources import Archive, Layout, Origin, check_size, encode, layouts, named_set, read_text
 from graphc.train.splits import split, split_in_time
 

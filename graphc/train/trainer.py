@@ -16,8 +16,8 @@ from graphc.diagnostics import Diagnostic, GraphcError, fault
 from graphc.train.batches import chunks, ordered_batches, shuffled_batches
 from graphc.train.data import Array, Batch, Dataset, Part, Stream
 from graphc.train.descent import Descent, runaway
+from graphc.train.fit_settings import FitSettings
 from graphc.train.protocol import Trainable
-from graphc.train.settings import FitSettings
 
 Metrics = dict[str, float]
 Ending = Literal["epochs", "steps", "patience", "interrupt"]

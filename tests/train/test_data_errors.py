@@ -18,11 +18,12 @@ from graphc.errors import catalogue
 from graphc.frontend import ast
 from graphc.frontend.parser import parse
 from graphc.train import sources
+from graphc.train.data_settings import read_data
+from graphc.train.fit_settings import read_fit
 from graphc.train.initializers import draw, read_initializer
 from graphc.train.loading import from_arrays, load
 from graphc.train.overrides import override
 from graphc.train.paths import resolve
-from graphc.train.settings import read_data, read_fit
 from graphc.train.trainer import fit
 from tests.golden import FOLDER, check_golden
 from tests.train.models import Scripted, spec, specs

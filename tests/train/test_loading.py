@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from graphc.train.data import Part, Stream
+from graphc.train.data_settings import DataSettings
 from graphc.train.loading import from_arrays, load
 from graphc.train.paths import resolve
-from graphc.train.settings import DataSettings
 from tests.train.models import spec, specs
 
 HERE = Path()

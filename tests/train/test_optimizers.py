@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from graphc.train.descent import Descent, Norm, Update
+from graphc.train.fit_settings import FitSettings
 from graphc.train.optimizers import Adam, Momentum, Rule, Sgd
 from graphc.train.protocol import StepResult
-from graphc.train.settings import FitSettings
 from graphc.train.state import Layout, Vector
 from tests.train.models import Model, spec, specs
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from graphc.diagnostics import GraphcError, Source
 from graphc.frontend import ast
 from graphc.frontend.parser import parse
+from graphc.train.data_settings import DataSettings, read_data
 from graphc.train.expressions import evaluate, parse_value
+from graphc.train.fit_settings import FitSettings, read_fit
 from graphc.train.optimizers import Adam, Momentum, Sgd
 from graphc.train.overrides import override
-from graphc.train.settings import DataSettings, FitSettings, read_data, read_fit
 
 DIMS = {"H": 6}
 

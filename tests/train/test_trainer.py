@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from graphc.train.data import Batch, Dataset
+from graphc.train.data_settings import DataSettings
+from graphc.train.fit_settings import FitSettings
 from graphc.train.loading import from_arrays
 from graphc.train.optimizers import Adam, Momentum, Sgd
-from graphc.train.settings import DataSettings, FitSettings
 from graphc.train.trainer import Diverged, EpochRecord, fit
 from tests.train.models import Carrying, Linear, Scripted, spec, specs
 
