@@ -11,10 +11,7 @@ one with its strides exchanged. C must not overlap A, B and the workspace.
 
 from __future__ import annotations
 
-from llvmlite import binding
-from numba.core.registry import cpu_target
-
-from graphc.backend.cpu import blas
+from graphc.backend.cpu import assembler, blas
 from graphc.backend.cpu.blocking import emit_own
 from graphc.backend.cpu.cache import Code
 from graphc.backend.cpu.instructions import Emitter
@@ -45,16 +42,8 @@ def assemble(emit: Emitter, library: blas.Library | None) -> Code:
 
 def assembled(emit: Emitter) -> Code:
     """A module that is written, as object code."""
-    machine = cpu_target.target_context.codegen()._tm
-    module = binding.parse_assembly(str(emit.module))
-    module.verify()
-    tuning = binding.create_pipeline_tuning_options(speed_level=2)
     # The kernels are vectors already, and the loops around them are to stay small.
-    tuning.loop_vectorization = tuning.slp_vectorization = tuning.loop_unrolling = False
-    passes = binding.create_pass_builder(machine, tuning)
-    passes.getModulePassManager().run(module, passes)
-    needs = tuple(f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm."))
-    return Code(emit.module.name, needs, machine.emit_object(module))
+    return assembler.assemble(str(emit.module), speed=2, vectorize=False)
 
 
 def _emit_cells(emit: Emitter) -> None:

@@ -79,17 +79,18 @@ def _check(symbol: str, state: int, function: Any, arguments: Any) -> None:
 
 def _engine() -> Any:
     """An engine without code."""
-    _start()
-    target = binding.Target.from_triple(binding.get_process_triple()).create_target_machine(jit=True)
+    target = native().create_target_machine(jit=True)
     # As Numba does: LLVM's own memory manager can place code too far from its data on ARM.
     own_memory = platform.machine() in ("aarch64", "arm64")
     return binding.create_mcjit_compiler(binding.parse_assembly(""), target, use_lmm=own_memory)
 
 
 @cache
-def _start() -> None:
+def native() -> Any:
+    """What LLVM knows of processors of this kind."""
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
+    return binding.Target.from_triple(binding.get_process_triple())
 
 
 @cache

@@ -15,22 +15,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llvmlite import ir
-from numba.core.registry import cpu_target
+from llvmlite import binding, ir
 
+from graphc.backend.cpu import assembler
 from graphc.backend.cpu.instructions import INT, LANE, Emitter, Registers, Value
 from graphc.backend.cpu.packing import VECTORS
 
 
 def _host() -> Registers:
-    """The registers of the machine that Numba compiles for; its settings may name an older one than this."""
-    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
-    if triple.startswith(("aarch64", "arm64")):
+    """The registers of the machine that code is compiled for."""
+    if binding.get_process_triple().startswith(("aarch64", "arm64")):
         return Registers(16, 32, fused=True)
-    has = set(features.split(","))
-    if "+avx512f" in has:
+    has = assembler.features()
+    if "avx512f" in has:
         return Registers(64, 32, fused=True)
-    return Registers(32 if "+avx2" in has else 16, 16, fused="+fma" in has)
+    return Registers(32 if "avx2" in has else 16, 16, fused="fma" in has)
 
 
 HOST = _host()

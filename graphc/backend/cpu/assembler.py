@@ -1,0 +1,99 @@
+"""From LLVM's text to object code for this machine, in a thread of its own.
+
+LLVM works without the interpreter's lock. So it compiles one function while Python writes the next one, and
+the time until all are there is hardly longer than the writing. llvmlite lets one thread at a time into LLVM:
+there is one thread for it, and who writes text should call LLVM as seldom as possible.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+from llvmlite import binding
+
+from graphc.backend.cpu import machine
+from graphc.backend.cpu.cache import Code
+
+
+def submit(text: str, *, speed: int = 3, vectorize: bool = True) -> Future[Code]:
+    """Begin to compile a module: verify, optimize at level `speed` (0 to 3), and emit object code.
+
+    vectorize: whether loops may become vectors and be unrolled; not for what is written in vectors. Equal
+    texts become equal code. The future raises RuntimeError if LLVM finds the text wrong.
+    """
+    return _thread().submit(_assemble, text, speed, vectorize)
+
+
+def assemble(text: str, *, speed: int = 3, vectorize: bool = True) -> Code:
+    """What `submit` begins, waited for. Raises RuntimeError if LLVM finds the text wrong."""
+    return submit(text, speed=speed, vectorize=vectorize).result()
+
+
+def optimized(text: str, *, speed: int = 3, vectorize: bool = True) -> str:
+    """The text of the module as it is when object code is emitted. Raises as `assemble` does."""
+    return _thread().submit(lambda: str(_optimized(text, speed, vectorize))).result()
+
+
+def features() -> frozenset[str]:
+    """What the processor that code is made for has, in LLVM's names: `avx2`, `fma`."""
+    return frozenset(item[1:] for item in _features().split(",") if item.startswith("+"))
+
+
+def _assemble(text: str, speed: int, vectorize: bool) -> Code:
+    module = _optimized(text, speed, vectorize)
+    defines, needs = [], []
+    for item in (*module.functions, *module.global_variables):
+        if item.is_declaration and not item.name.startswith("llvm."):
+            needs.append(item.name)
+        elif item.linkage == binding.Linkage.external and not item.is_declaration:
+            defines.append(item.name)
+    return Code(defines[0], tuple(needs), _target().emit_object(module))
+
+
+def _optimized(text: str, speed: int, vectorize: bool) -> Any:
+    # A context of its own: names of types, which a context keeps apart, are those of the text.
+    module = binding.parse_assembly(text, binding.create_context())
+    module.triple = binding.get_process_triple()
+    module.data_layout = str(_target().target_data)
+    module.verify()
+    tuning = binding.create_pipeline_tuning_options(speed_level=speed)
+    tuning.loop_vectorization = tuning.loop_unrolling = vectorize
+    # Numba has it off as well, since it was found to miscompile (Numba issue 8705).
+    tuning.slp_vectorization = False
+    passes = binding.create_pass_builder(_target(), tuning)
+    passes.getModulePassManager().run(module, passes)
+    return module
+
+
+@cache
+def _target() -> Any:
+    """As Numba has it, so that code calls its data and other code at any distance in memory."""
+    return machine.native().create_target_machine(
+        cpu=binding.get_host_cpu_name(),
+        features=_features(),
+        opt=3,
+        reloc="static" if machine.native().name.startswith("x86") else "default",
+        codemodel="jitdefault",
+        jit=True,
+    )
+
+
+@cache
+def _features() -> str:
+    try:
+        flat: str = binding.get_host_cpu_features().flatten()
+    except RuntimeError:  # not on every system can LLVM find them out: then it keeps to what all have
+        return ""
+    return flat
+
+
+@cache
+def _thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="graphc-assembler")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_thread.cache_clear)  # a child has none of its parent's threads
