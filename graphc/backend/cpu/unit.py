@@ -48,8 +48,9 @@ class Unit:
 
     @property
     def symbol(self) -> str:
-        """A name that no other content has, in any process: Numba issue 10486 says what happens otherwise."""
-        return f"{self.name}_{self.key}"
+        """A name that equal units share, and no other content has, in any process: Numba issue 10486 says
+        what happens otherwise."""
+        return f"{self.language}_{self.key}"
 
     @property
     def named_source(self) -> str:
