@@ -12,9 +12,9 @@ from graphc.driver.targets import targets
 from graphc.ir.graph import Node
 from graphc.ops import random
 from graphc.train.data import Batch
-from graphc.train.descent import Update
 from graphc.train.optimizers import Adam
 from graphc.train.protocol import StepResult
+from graphc.train.update import Update
 from graphc.view.doctor import Finding
 
 if TYPE_CHECKING:

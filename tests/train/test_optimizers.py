@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.train.descent import Descent, Norm, Update
+from graphc.train.descent import Descent
 from graphc.train.fit_settings import FitSettings
 from graphc.train.optimizers import Adam, Momentum, Rule, Sgd
 from graphc.train.protocol import StepResult
 from graphc.train.state import Layout, Vector
+from graphc.train.update import Norm, Update
 from tests.train.models import Model, spec, specs
 
 STEPS = 10
