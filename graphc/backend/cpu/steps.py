@@ -1,0 +1,315 @@
+"""From a function of a program's steps to LLVM's text.
+
+What `assemble` writes is a small part of Python: integers and pointers, loops, and calls of functions that
+are compiled elsewhere. No types have to be found out for it, so it does without Numba.
+
+- A name stands for the value that was last assigned to it; there are no variables in memory. What a loop or
+  an `if` assigns has no value in it in front of the assignment, nor behind it.
+- Values are `int64`, `bool`, and pointers, which are called as those of a `Unit` are: `float32*`.
+- Nothing is checked when the program runs: no index and no divisor. Sums wrap around at 64 bits.
+
+The function and the units that it calls have Numba's calling convention, so that they are loaded and run
+alike: places for a result and an exception come first, a state is returned, and 0 and -2 are no failure. A
+failure ends the function and is handed on. Functions of libraries return nothing and cannot fail.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from graphc.backend.cpu.products import PARAMETERS
+from graphc.backend.cpu.unit import Unit
+
+_ARITHMETIC: Mapping[type[ast.operator], str] = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul"}
+_LOGIC: Mapping[type[ast.operator], str] = {ast.BitAnd: "and", ast.BitOr: "or"}
+_RELATIONS: Mapping[type[ast.cmpop], str] = {
+    ast.Eq: "eq",
+    ast.NotEq: "ne",
+    ast.Lt: "slt",
+    ast.LtE: "sle",
+    ast.Gt: "sgt",
+    ast.GtE: "sge",
+}
+_DIVISIONS = {"quotient": "udiv", "remainder": "urem"}
+"""Of coordinates, which are never negative."""
+_EXTREMES = {"maximum": "sgt", "minimum": "slt"}
+
+_TYPES = {"int64": "i64", "bool": "i1"}
+_ELEMENTS = {"int64*": "i64", "uint8*": "i8", "float32*": "float", "float64*": "double"}
+_POINTERS = {"ints": "int64*", "bools": "uint8*"}
+"""What makes pointers of addresses. Which one `reals` makes, the unit says."""
+
+
+class Value(NamedTuple):
+    """A register or a number in LLVM's notation, and its kind."""
+
+    text: str
+    kind: str
+
+    @property
+    def typed(self) -> str:
+        return f"{_TYPES.get(self.kind, 'ptr')} {self.text}"
+
+
+def lowered(unit: Unit) -> str:
+    """The text of a module that defines `unit.symbol` and declares what it calls.
+
+    `unit.uses` says what names stand for: a unit, or the symbol of a function in a library (`barrier` and
+    those of `products`); and as `reals` the kind of a pointer to reals. Raises ValueError, with the line,
+    where the source is not of this language: a mistake of the generator.
+    """
+    (function,) = ast.parse(unit.source).body
+    assert isinstance(function, ast.FunctionDef), unit.source
+    return _Function(unit).text(function)
+
+
+class _Function:
+    """One function while its instructions are written."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self.lines: list[str] = []
+        self.names: dict[str, Value] = {}
+        self.count = 0
+        self.block = "entry"
+        """The block that is being written."""
+        self.states: list[str] = []
+        """With which state each call may have failed, and in which block it was made."""
+        self.declared: dict[str, str] = {}
+        """The declarations of what is called, by symbol."""
+
+    def text(self, function: ast.FunctionDef) -> str:
+        names = [argument.arg for argument in function.args.args]
+        for name, kind in zip(names, self.unit.parameters, strict=True):
+            self.names[name] = Value(self._fresh(), kind)
+        head = ", ".join(["ptr %result", "ptr %exception", *(value.typed for value in self.names.values())])
+        self._body(function.body)
+        self._write("ret i32 0")
+        if self.states:
+            self._begin("failed")
+            self._write(f"%state = phi i32 {', '.join(self.states)}")
+            self._write("ret i32 %state")
+        parts = [*self.declared.values(), f"define i32 @{self.unit.symbol}({head}) nounwind {{", "entry:"]
+        return "\n".join([*parts, *self.lines, "}", ""])
+
+    # ------------------------------------------------------------------------------------ statements
+
+    def _body(self, statements: Sequence[ast.stmt]) -> None:
+        for statement in statements:
+            self._statement(statement)
+
+    def _statement(self, statement: ast.stmt) -> None:
+        match statement:
+            case ast.Pass():
+                pass
+            case ast.Assign([ast.Name(name)], value):
+                self.names[name] = self._value(value)
+            case ast.Assign(
+                [ast.Tuple([ast.Name(lo), ast.Name(hi)])], ast.Call(ast.Name("share"), arguments)
+            ):
+                self.names[lo], self.names[hi] = self._share(*map(self._int, arguments))
+            case ast.For(ast.Name(name), ast.Call(ast.Name("range"), bounds), body, []):
+                self._for(name, bounds, body)
+            case ast.If(condition, body, []):
+                self._if(condition, body)
+            case ast.Expr(ast.Call(ast.Name(name), arguments)) if name in self.unit.uses:
+                self._call(name, [self._value(argument) for argument in arguments])
+            case _:
+                raise self._unknown(statement)
+
+    def _share(self, me: Value, workers: Value, extent: Value) -> tuple[Value, Value]:
+        """The part (lo, hi) of a range that is one worker's."""
+        lo = self._apply("mul", me, extent)
+        hi = self._apply("add", lo, extent)
+        return self._apply("udiv", lo, workers), self._apply("udiv", hi, workers)
+
+    def _for(self, name: str, bounds: Sequence[ast.expr], body: Sequence[ast.stmt]) -> None:
+        start, stop, step = self._range(bounds)
+        outside, head, inside, again, done = self.block, *self._labels("head", "inside", "again", "done")
+        counter, following = Value(self._fresh(), "int64"), self._fresh()
+        self._write(f"br label %{head}")
+        self._begin(head)
+        self._write(f"{counter.text} = phi i64 [{start.text}, %{outside}], [{following}, %{again}]")
+        more = self._compare("sgt" if step.text == "-1" else "slt", counter, stop)
+        self._write(f"br {more.typed}, label %{inside}, label %{done}")
+        with self._scope(body):
+            self._begin(inside)
+            self.names[name] = counter
+            self._body(body)
+            self._write(f"br label %{again}")
+        self._begin(again)
+        self._write(f"{following} = add {counter.typed}, {step.text}")
+        self._write(f"br label %{head}")
+        self._begin(done)
+
+    def _range(self, bounds: Sequence[ast.expr]) -> tuple[Value, Value, Value]:
+        """Start, stop, and a step that is 1 or -1."""
+        zero, one = Value("0", "int64"), Value("1", "int64")
+        match [self._int(bound) for bound in bounds]:
+            case [stop]:
+                return zero, stop, one
+            case [start, stop]:
+                return start, stop, one
+            case [start, stop, (("1" | "-1"), _) as step]:
+                return start, stop, step
+        raise self._unknown(bounds[-1])
+
+    def _if(self, condition: ast.expr, body: Sequence[ast.stmt]) -> None:
+        yes, done = self._labels("yes", "done")
+        self._write(f"br {self._truth(condition).typed}, label %{yes}, label %{done}")
+        with self._scope(body):
+            self._begin(yes)
+            self._body(body)
+            self._write(f"br label %{done}")
+        self._begin(done)
+
+    @contextmanager
+    def _scope(self, body: Sequence[ast.stmt]) -> Iterator[None]:
+        """Inside and afterwards, what these statements assign has no value from before."""
+        stored = {
+            node.id
+            for statement in body
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
+        kept = self.names = {name: value for name, value in self.names.items() if name not in stored}
+        self.names = dict(kept)
+        yield
+        self.names = kept
+
+    # ----------------------------------------------------------------------------------------- calls
+
+    def _call(self, name: str, arguments: Sequence[Value]) -> None:
+        use = self.unit.uses[name]
+        kinds = use.parameters if isinstance(use, Unit) else self._library(name)
+        given = tuple(argument.kind for argument in arguments)
+        if given != kinds:
+            raise ValueError(f"`{self.unit.name}` calls `{name}({', '.join(kinds)})` with {', '.join(given)}")
+        listed = ", ".join(argument.typed for argument in arguments)
+        types = ", ".join(_TYPES.get(kind, "ptr") for kind in kinds)
+        if isinstance(use, Unit):
+            assert use.result == "void", use.name
+            self.declared[use.symbol] = f"declare i32 @{use.symbol}(ptr, ptr, {types}) nounwind"
+            self._checked(f"call i32 @{use.symbol}(ptr %result, ptr %exception, {listed})")
+        else:
+            self.declared[use] = f"declare void @{use}({types}) nounwind"
+            self._write(f"call void @{use}({listed})")
+
+    def _checked(self, call: str) -> None:
+        """A call that may fail; what follows is written for the case that it has not."""
+        state = self._set(call)
+        self.states.append(f"[{state}, %{self.block}]")
+        (fine,) = self._labels("fine")
+        self._write(f"switch i32 {state}, label %failed [i32 0, label %{fine} i32 -2, label %{fine}]")
+        self._begin(fine)
+
+    def _library(self, name: str) -> tuple[str, ...]:
+        """The kinds of a library function's parameters."""
+        if name == "barrier":
+            return "int64", "int64"
+        return tuple("int64" if letter == "i" else self._pointer("reals") for letter in PARAMETERS[name])
+
+    def _pointer(self, maker: str) -> str:
+        return _POINTERS.get(maker) or str(self.unit.uses[maker])
+
+    # ----------------------------------------------------------------------------------- expressions
+
+    def _int(self, expression: ast.expr) -> Value:
+        return self._of_kind("int64", expression)
+
+    def _truth(self, expression: ast.expr) -> Value:
+        return self._of_kind("bool", expression)
+
+    def _of_kind(self, kind: str, expression: ast.expr) -> Value:
+        value = self._value(expression)
+        if value.kind != kind:
+            raise self._unknown(expression)
+        return value
+
+    def _value(self, expression: ast.expr) -> Value:
+        match expression:
+            case ast.Constant(bool(truth)):
+                return Value(str(truth).lower(), "bool")
+            case ast.Constant(int(number)):
+                return Value(str(number), "int64")
+            case ast.Name(name) if name in self.names:
+                return self.names[name]
+            case ast.UnaryOp(ast.USub(), ast.Constant(int(number))):
+                return Value(str(-number), "int64")
+            case ast.UnaryOp(ast.USub(), operand):
+                return self._apply("sub", Value("0", "int64"), self._int(operand))
+            case ast.UnaryOp(ast.Not(), operand):
+                return self._apply("xor", self._truth(operand), Value("true", "bool"))
+            case ast.BinOp(a, operator, b) if type(operator) in _ARITHMETIC:
+                return self._apply(_ARITHMETIC[type(operator)], self._int(a), self._int(b))
+            case ast.BinOp(a, operator, b) if type(operator) in _LOGIC:
+                return self._apply(_LOGIC[type(operator)], self._truth(a), self._truth(b))
+            case ast.Compare(a, [relation], [b]) if type(relation) in _RELATIONS:
+                return self._compare(_RELATIONS[type(relation)], self._int(a), self._int(b))
+            case ast.Subscript(pointer, place):
+                element = self._place(self._of_kind("int64*", pointer), self._int(place))
+                return Value(self._set(f"load i64, ptr {element}"), "int64")
+            case ast.Call(ast.Name(name), arguments):
+                found = self._helper(name, [self._value(argument) for argument in arguments])
+                if found is not None:
+                    return found
+        raise self._unknown(expression)
+
+    def _helper(self, name: str, arguments: Sequence[Value]) -> Value | None:
+        """What `graphc.kernel.expr` has beside Python's operators, and pointers."""
+        match name, [argument.kind for argument in arguments]:
+            case (("quotient" | "remainder"), ["int64", "int64"]):
+                return self._apply(_DIVISIONS[name], *arguments)
+            case (("maximum" | "minimum"), ["int64", "int64"]):
+                return self._select(self._compare(_EXTREMES[name], *arguments), *arguments)
+            case "select", ["bool", a, b] if a == b:
+                return self._select(*arguments)
+            case "int64", ["bool"]:
+                return Value(self._set(f"zext {arguments[0].typed} to i64"), "int64")
+            case (("reals" | "ints" | "bools"), ["int64"]):
+                return Value(self._set(f"inttoptr {arguments[0].typed} to ptr"), self._pointer(name))
+            case "at", [pointer, "int64"] if pointer in _ELEMENTS:
+                return Value(self._place(*arguments), pointer)
+        return None
+
+    def _apply(self, operation: str, a: Value, b: Value) -> Value:
+        return Value(self._set(f"{operation} {a.typed}, {b.text}"), a.kind)
+
+    def _compare(self, relation: str, a: Value, b: Value) -> Value:
+        return Value(self._set(f"icmp {relation} {a.typed}, {b.text}"), "bool")
+
+    def _select(self, condition: Value, a: Value, b: Value) -> Value:
+        return Value(self._set(f"select {condition.typed}, {a.typed}, {b.typed}"), a.kind)
+
+    def _place(self, pointer: Value, offset: Value) -> str:
+        return self._set(f"getelementptr {_ELEMENTS[pointer.kind]}, {pointer.typed}, {offset.typed}")
+
+    # ------------------------------------------------------------------------------------------ text
+
+    def _set(self, operation: str) -> str:
+        """A register that holds what the operation gives."""
+        register = self._fresh()
+        self._write(f"{register} = {operation}")
+        return register
+
+    def _fresh(self) -> str:
+        self.count += 1
+        return f"%r{self.count}"
+
+    def _labels(self, *names: str) -> list[str]:
+        self.count += 1
+        return [f"{name}{self.count}" for name in names]
+
+    def _begin(self, block: str) -> None:
+        self.lines.append(f"{block}:")
+        self.block = block
+
+    def _write(self, instruction: str) -> None:
+        self.lines.append(f"  {instruction}")
+
+    def _unknown(self, node: ast.stmt | ast.expr) -> ValueError:
+        """What is not of the language, or stands for no value."""
+        return ValueError(f"line {node.lineno} of `{self.unit.name}`: no step says `{ast.unparse(node)}`")
