@@ -8,7 +8,11 @@ there is one thread for it, and who writes text should call LLVM as seldom as po
 from __future__ import annotations
 
 import os
+import re
+import sys
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -16,6 +20,14 @@ from llvmlite import binding
 
 from graphc.backend.cpu import machine
 from graphc.backend.cpu.cache import Code
+
+_DEFINED = re.compile(r'^define (?!internal |private |linkonce)[^@]*@"?([^"(]+)"?\(', re.MULTILINE)
+_DECLARED = re.compile(
+    r'^(?:declare [^@]*@"?(?!llvm\.)([^"(]+)"?\(|@"?([^"\s]+)"? = external )', re.MULTILINE
+)
+_SWITCH = 0.0005
+"""Seconds."""
+_TARGET = re.compile(r"^target .*\n", re.MULTILINE)
 
 
 def submit(text: str, *, speed: int = 3, vectorize: bool = True) -> Future[Code]:
@@ -44,28 +56,41 @@ def features() -> frozenset[str]:
 
 def _assemble(text: str, speed: int, vectorize: bool) -> Code:
     module = _optimized(text, speed, vectorize)
-    defines, needs = [], []
-    for item in (*module.functions, *module.global_variables):
-        if item.is_declaration and not item.name.startswith("llvm."):
-            needs.append(item.name)
-        elif item.linkage == binding.Linkage.external and not item.is_declaration:
-            defines.append(item.name)
-    return Code(defines[0], tuple(needs), _target().emit_object(module))
+    # Read from the text: to ask LLVM for each name would be many more calls than all the others.
+    defines, needs = symbols(str(module))
+    return Code(defines[0], needs, _target().emit_object(module))
+
+
+def symbols(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The functions that a module defines for others, and those that it needs, by name."""
+    needs = (function or variable for function, variable in _DECLARED.findall(text))
+    return tuple(_DEFINED.findall(text)), tuple(needs)
 
 
 def _optimized(text: str, speed: int, vectorize: bool) -> Any:
     # A context of its own: names of types, which a context keeps apart, are those of the text.
-    module = binding.parse_assembly(text, binding.create_context())
-    module.triple = binding.get_process_triple()
-    module.data_layout = str(_target().target_data)
+    module = binding.parse_assembly(_machine() + _TARGET.sub("", text), binding.create_context())
     module.verify()
+    builder = _passes(speed, vectorize)
+    builder.getModulePassManager().run(module, builder)
+    return module
+
+
+@cache
+def _passes(speed: int, vectorize: bool) -> Any:
     tuning = binding.create_pipeline_tuning_options(speed_level=speed)
     tuning.loop_vectorization = tuning.loop_unrolling = vectorize
     # Numba has it off as well, since it was found to miscompile (Numba issue 8705).
     tuning.slp_vectorization = False
-    passes = binding.create_pass_builder(_target(), tuning)
-    passes.getModulePassManager().run(module, passes)
-    return module
+    return binding.create_pass_builder(_target(), tuning)
+
+
+@cache
+def _machine() -> str:
+    """The lines of a module that say which machine it is for."""
+    return (
+        f'target triple = "{binding.get_process_triple()}"\ntarget datalayout = "{_target().target_data}"\n'
+    )
 
 
 @cache
@@ -88,6 +113,21 @@ def _features() -> str:
     except RuntimeError:  # not on every system can LLVM find them out: then it keeps to what all have
         return ""
     return flat
+
+
+@contextmanager
+def overlapping() -> Iterator[None]:
+    """Meanwhile, whoever comes back from LLVM gets the interpreter's lock soon.
+
+    A module takes about twelve calls. After each the thread would wait for as long as Python lets one that
+    computes go on, 5 ms, which is longer than most of the calls.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @cache
