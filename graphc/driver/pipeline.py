@@ -28,6 +28,7 @@ from graphc.ops.indexing import BROADCAST
 from graphc.ops.leaf import CONSTANT, PIN
 from graphc.ops.reduction import REDUCE_SUM
 from graphc.passes import optimize
+from graphc.passes.additive import additive
 from graphc.passes.dce import Dce
 from graphc.passes.signature import signature
 from graphc.passes.stabilize import Stabilize
@@ -54,6 +55,10 @@ class Differentiated:
     """
 
     parts: tuple[tuple[Executable, Gradients], ...]
+    rounds: tuple[Executable, ...] = ()
+    """Of a batch in small ones: what computes the totals that the graphs read, see `passes.additive`."""
+    shares: frozenset[str] = frozenset()
+    """Of a batch in small ones: the outputs beside the gradients that add up."""
 
 
 class Pipeline:
@@ -165,11 +170,10 @@ class Pipeline:
         """What computes values by name."""
         key = ("forward", mode, tuple(names), dense, continued)
 
-        def make() -> Executable:
-            graph = self.graph(mode, names, continued)
-            return self._ready(self.optimized(graph, keep=(), dense=dense), dense)
+        return self._once(key, lambda: self._forward(self.graph(mode, names, continued), dense))
 
-        return self._once(key, make)
+    def _forward(self, graph: Graph, dense: bool) -> Executable:
+        return self._ready(self.optimized(graph, keep=(), dense=dense), dense)
 
     def prepare(self, graph: Graph) -> Executable:
         """A graph that is not of the file, such as an update rule, made ready as it is; equal ones once."""
@@ -200,12 +204,19 @@ class Pipeline:
         summands: bool = False,
         continued: bool = False,
         memory: Keeping = "normal",
+        divided: bool = False,
     ) -> Differentiated:
-        """What computes the loss, its gradients with respect to `wrt`, and values by name."""
-        key = ("gradients", mode, tuple(wrt), dense, tuple(names), objective, summands, continued, memory)
+        """What computes the loss, its gradients with respect to `wrt`, and values by name.
+
+        `divided` is for a large batch in small ones, whose losses and gradients add up. Raises E530 if they
+        cannot.
+        """
+        options = (mode, tuple(wrt), dense, tuple(names), objective, summands, continued, memory, divided)
         return self._once(
-            key,
-            lambda: self._differentiated(mode, wrt, dense, names, objective, summands, continued, memory),
+            ("gradients", *options),
+            lambda: self._differentiated(
+                mode, wrt, dense, names, objective, summands, continued, memory, divided
+            ),
         )
 
     def _differentiated(
@@ -218,8 +229,15 @@ class Pipeline:
         summands: bool,
         continued: bool,
         memory: Keeping,
+        divided: bool,
     ) -> Differentiated:
         graph = self.with_loss(mode, names, objective, continued)
+        rounds: tuple[Executable, ...] = ()
+        shares: frozenset[str] = frozenset()
+        if divided:
+            found = additive(graph, wrt, LOSS)
+            graph, shares = found.graph, found.shares
+            rounds = tuple(self._forward(totals, dense) for totals in found.rounds)
         inside = set() if "stabilize" in self.disabled else left_out(graph) & set(wrt)
         groups: list[tuple[list[str], set[str]]] = [([w for w in wrt if w not in inside], set())]
         if inside:
@@ -227,10 +245,10 @@ class Pipeline:
         parts = []
         for group, pinned in groups:
             ready = self.optimized(graph, keep=frozenset(group), dense=dense, pinned=pinned)
-            found = differentiate(ready, LOSS, present(ready, group), summands=summands)
-            final = self.optimized(found.graph, keep=(), dense=dense)
-            parts.append((self._ready(final, dense, memory), found))
-        return Differentiated(tuple(parts))
+            result = differentiate(ready, LOSS, present(ready, group), summands=summands)
+            final = self.optimized(result.graph, keep=(), dense=dense)
+            parts.append((self._ready(final, dense, memory), result))
+        return Differentiated(tuple(parts), rounds, shares)
 
 
 def left_out(graph: Graph) -> set[str]:
