@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +13,9 @@ from graphc.diagnostics import GraphcError
 from graphc.driver.examples import drawn
 from graphc.driver.training import fit_settings
 from graphc.ir.op import Array
-from graphc.train.batches import chunks, shuffled_batches
+from graphc.train.batches import training_batches
 from graphc.train.data import Batch, Dataset, Stream, inside
+from graphc.train.fit_settings import FitSettings
 from graphc.view.doctor import Finding
 
 if TYPE_CHECKING:
@@ -50,21 +51,19 @@ def take(program: Program, *, batch: int, few: int) -> Specimen:
         except GraphcError as error:
             fault = error.diagnostics[0].message
         else:
-            steps = settings.bptt or 1
             origin = "the training data" if program.spec.data is not None else "the spec's own examples"
-            streams = settings.batch or 1
-            first, second, many = (_some(found, size, streams, steps) for size in (batch, few, _MANY))
+            first, second, many = (_some(found, settings, size) for size in (batch, few, _MANY))
             return Specimen(f"{origin}, {_count(first)} at a time", first, second, many)
     arrays = {name: np.asarray(array) for name, array in drawn(program.spec.inputs, 0, few).items()}
     random = Batch(arrays, {}, np.arange(few, dtype=np.uint64))
     return Specimen(f"{few} examples drawn at random", random, random, None, fault)
 
 
-def _some(found: Dataset, size: int, streams: int, steps: int) -> Batch:
+def _some(found: Dataset, settings: FitSettings, size: int) -> Batch:
     part = found.train
     if isinstance(part, Stream):
-        return next(chunks(part, min(size, streams), steps))
-    return next(shuffled_batches(part, size, seed=0, epoch=1))
+        size = min(size, settings.batch or 1)
+    return next(training_batches(part, replace(settings, batch=size, shuffle=True, seed=0), epoch=1))
 
 
 def _count(batch: Batch) -> int:

@@ -3,11 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
-from graphc.train.data import Array, Batch, Part, Stream
+from graphc.train.data import Array, Batch, Examples, Flow, Part, Stream
+from graphc.train.fit_settings import FitSettings
 from graphc.train.randomness import keyed
+
+# Evaluation keeps nothing for a reverse pass, so that its batches may be larger than training's.
+_EVALUATED_AT_ONCE = 256
+
+
+def training_batches(part: Examples, settings: FitSettings, *, epoch: int, start: int = 0) -> Iterator[Batch]:
+    """The batches of an epoch (from 1), from batch `start` (from 0) on, as the `fit` block asks for them."""
+    if isinstance(part, Flow):
+        return islice(part.begin(), start, None)
+    if isinstance(part, Stream):
+        return _chunks(part, settings, start)
+    if settings.shuffle:
+        return shuffled_batches(part, settings.batch, seed=settings.seed, epoch=epoch, start=start)
+    return ordered_batches(part, settings.batch, start=start)
+
+
+def judging_batches(part: Examples, settings: FitSettings) -> Iterator[Batch]:
+    """All examples of a part, in order. Batches that come only once are gone: there are none."""
+    if isinstance(part, Flow):
+        return part.begin() if part.repeats else iter(())
+    if isinstance(part, Stream):
+        return _chunks(part, settings, 0)
+    return ordered_batches(part, settings.batch and max(settings.batch, _EVALUATED_AT_ONCE))
+
+
+def batches_in_epoch(part: Examples, settings: FitSettings) -> int | None:
+    """How many batches `training_batches` makes; None where only the end of an iterator can tell."""
+    if isinstance(part, Flow):
+        return part.count
+    if isinstance(part, Stream):
+        reach = (part.count - 1) // _width(part, settings.batch)
+        return -(-reach // _steps(settings))
+    return -(-part.count // (settings.batch or max(1, part.count)))
+
+
+def _chunks(part: Stream, settings: FitSettings, start: int) -> Iterator[Batch]:
+    return chunks(part, settings.batch, _steps(settings), start=start)
+
+
+def _steps(settings: FitSettings) -> int:
+    if settings.bptt is None:
+        raise ValueError("a stream was loaded for settings without `bptt`")
+    return settings.bptt
 
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> Array:
@@ -42,13 +87,19 @@ def chunks(stream: Stream, streams: int | None, steps: int, *, start: int = 0) -
     last chunk may be short. Streams are of one length: fewer than `streams` steps at the end of the
     sequence are left out, and short sequences make fewer streams.
     """
-    width = max(1, min(streams or 1, stream.count - 1))
+    width = _width(stream, streams)
     reach = (stream.count - 1) // width
     begins = stream.start + reach * np.arange(width)
     for number, at in enumerate(range(0, reach, steps)):
         if number < start:
             continue
+        stream.table.check_files()
         rows = begins[:, None] + np.arange(at, min(at + steps, reach) + 1)
         table = stream.table
         arrays = {name: table.prepared(name, values[rows]) for name, values in table.arrays.items()}
         yield Batch(arrays, {}, np.arange(width, dtype=np.uint64), first=at == 0)
+
+
+def _width(stream: Stream, streams: int | None) -> int:
+    """How many parallel sequences there are."""
+    return max(1, min(streams or 1, stream.count - 1))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from graphc.ir.op import Array as Array
+from graphc.train.origins import File
+from graphc.train.preparation import Preparation
 
 
 @dataclass(frozen=True)
@@ -37,35 +38,20 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Standardization:
-    """Mean and deviation of each element of an input, from the training part alone."""
-
-    mean: Array
-    deviation: Array
-
-    def apply(self, values: Array) -> Array:
-        result: Array = (values - self.mean) / self.deviation
-        return result
-
-    def undo(self, values: Array) -> Array:
-        result: Array = values * self.deviation + self.mean
-        return result
-
-
-@dataclass(frozen=True)
 class Table:
     """All examples of a set, as they were read; what is asked for is converted when it is gathered.
 
     `axes` gives each input's run-time lengths by dim (empty for an axis of fixed size), `dtypes` the
-    dtype that a batch has, `scale` and `standardization` what happens to the values on the way.
+    dtype that a batch has, `preparation` what happens to the values on the way. `files` are those that
+    arrays are mapped from: of such arrays only the rows that are gathered are read.
     """
 
     arrays: Mapping[str, Array]
     axes: Mapping[str, tuple[str, ...]]
     dtypes: Mapping[str, np.dtype[Any]]
     lengths: Mapping[str, Array] = field(default_factory=dict)
-    scale: Mapping[str, float] = field(default_factory=dict)
-    standardization: Mapping[str, Standardization] = field(default_factory=dict)
+    preparation: Preparation = field(default_factory=Preparation)
+    files: tuple[File, ...] = ()
 
     @property
     def count(self) -> int:
@@ -73,7 +59,11 @@ class Table:
         return len(next(iter(self.arrays.values()))) if self.arrays else 1
 
     def batch(self, rows: Array) -> Batch:
-        """The examples of these rows, as long as the longest of them."""
+        """The examples of these rows, as long as the longest of them.
+
+        Raises E419 if a file that is mapped has changed.
+        """
+        self.check_files()
         lengths = {name: values[rows].astype(np.int64) for name, values in self.lengths.items()}
         arrays = {name: self._gather(name, rows, lengths) for name in self.arrays}
         return Batch(arrays, lengths, rows.astype(np.uint64))
@@ -87,12 +77,13 @@ class Table:
         return np.ascontiguousarray(values)
 
     def prepared(self, name: str, values: Array) -> Array:
-        """Values as read, scaled, standardized and converted; always a copy."""
-        if name in self.scale:
-            values = values * self.scale[name]
-        if name in self.standardization:
-            values = self.standardization[name].apply(values)
-        return values.astype(self.dtypes[name])
+        """Values as read, prepared and converted; always a copy."""
+        return self.preparation.apply(name, values).astype(self.dtypes[name])
+
+    def check_files(self) -> None:
+        """Raises E419."""
+        for file in self.files:
+            file.check()
 
 
 def _longest(lengths: Array | None) -> int | None:
@@ -137,18 +128,42 @@ class Stream:
 
 
 @dataclass(frozen=True)
+class Flow:
+    """Batches that a caller's own iterator makes. `begin` starts an epoch; see `flow.flowing`.
+
+    `repeats` is false where the batches come only once, so that nothing can be judged by them again.
+    `count` is the number of batches in an epoch where it is known.
+    """
+
+    begin: Callable[[], Iterator[Batch]]
+    preparation: Preparation
+    repeats: bool = True
+    count: int | None = None
+
+
+Examples = Part | Stream | Flow
+
+
+@dataclass(frozen=True)
 class Dataset:
     """What a model is trained and judged on.
 
-    The test part chooses nothing: the trainer looks at it once, at the end. `vocabulary` is what the
-    classes of a text are, in order.
+    The test part chooses nothing: the trainer looks at it once, at the end.
     """
 
-    train: Part | Stream
-    validation: Part | Stream | None = None
-    test: Part | Stream | None = None
-    vocabulary: tuple[str, ...] = ()
+    train: Examples
+    validation: Examples | None = None
+    test: Examples | None = None
+    about: Callable[[], dict[str, Any]] = field(default=dict, compare=False, repr=False)
 
     @property
-    def standardization(self) -> Mapping[str, Standardization]:
-        return self.train.table.standardization
+    def preparation(self) -> Preparation:
+        """What the model needs besides its weights, to predict from the same kind of source."""
+        return self.train.preparation if isinstance(self.train, Flow) else self.train.table.preparation
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Source, kind, sizes of the parts, and files with their checksums, as JSON knows it."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        sizes = {name: part.count for name, part in parts.items() if part is not None}
+        return {**self.about(), "parts": sizes}

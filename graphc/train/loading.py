@@ -12,11 +12,13 @@ import numpy.typing as npt
 
 from graphc.diagnostics import GraphcError, fault, nearest
 from graphc.train import tables
-from graphc.train.data import Array, Dataset, Part, Standardization, Stream, Table, inside
+from graphc.train.data import Array, Dataset, Part, Stream, Table, inside
 from graphc.train.data_settings import NAMED_SETS, DataSettings
+from graphc.train.origins import Origin, check_size
 from graphc.train.paths import resolve
+from graphc.train.preparation import Preparation, Standardization
 from graphc.train.protocol import InputSpec
-from graphc.train.sources import Archive, Layout, Origin, check_size, encode, layouts, named_set, read_text
+from graphc.train.sources import Archive, Layout, encode, layouts, named_set, read_text
 from graphc.train.splits import split, split_in_time
 
 Specs = Mapping[str, InputSpec]
@@ -144,7 +146,7 @@ def _from(
         span=settings.spans.get("validation", settings.spans.get("test")),
     )
     statistics = {name: _statistics(table, name, parts.train) for name in settings.standardize}
-    table = replace(table, standardization=statistics)
+    table = _standardized(table, statistics)
     validation, test = (Part(table, rows) if len(rows) else None for rows in (parts.validation, parts.test))
     return Dataset(Part(table, parts.train), validation, test)
 
@@ -181,8 +183,12 @@ def _table(
         {name: spec.running_lengths for name, spec in specs.items()},
         {name: kinds[spec.type.dtype] for name, spec in specs.items()},
         lengths,
-        scale,
+        Preparation(scale),
     )
+
+
+def _standardized(table: Table, statistics: Mapping[str, Standardization]) -> Table:
+    return replace(table, preparation=replace(table.preparation, standardization=statistics))
 
 
 def _strata(settings: DataSettings, specs: Specs, arrays: Mapping[str, Array]) -> Array | None:
@@ -194,7 +200,7 @@ def _strata(settings: DataSettings, specs: Specs, arrays: Mapping[str, Array]) -
 
 def _statistics(table: Table, name: str, rows: Array) -> Standardization:
     """Over the training examples and all valid positions of the axes, for each element of the shape."""
-    values = table.arrays[name][rows].astype(np.float64) * table.scale.get(name, 1.0)
+    values = table.arrays[name][rows].astype(np.float64) * table.preparation.scale.get(name, 1.0)
     valid = inside(
         table.axes[name], {length: all_[rows] for length, all_ in table.lengths.items()}, values.shape
     )
@@ -238,7 +244,8 @@ def _from_text(
             help=f"set the dim to {len(vocabulary)}",
         )
     table = _table(settings, specs, {spec.name: codes}, {}, dtype)
-    return replace(_in_time(settings, table), vocabulary=vocabulary)
+    known = replace(table.preparation, vocabularies={spec.name: vocabulary})
+    return _in_time(settings, replace(table, preparation=known))
 
 
 def _as_stream(specs: Specs, table: Table, origin: Origin) -> Table:
@@ -266,6 +273,6 @@ def _in_time(settings: DataSettings, table: Table) -> Dataset:
     if any(end - begin == 1 for begin, end in ends):
         raise fault("E435", "a part of the sequence has one step, expected at least two", span)
     statistics = {name: _statistics(table, name, np.arange(validation)) for name in settings.standardize}
-    table = replace(table, standardization=statistics)
+    table = _standardized(table, statistics)
     held = [Stream(table, begin, end) if end > begin else None for begin, end in ends[1:]]
     return Dataset(Stream(table, 0, validation), held[0], held[1])

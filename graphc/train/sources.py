@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import math
-import os
 import tokenize
 import zipfile
 import zlib
@@ -19,25 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from graphc.diagnostics import GraphcError, Span, fault
+from graphc.diagnostics import GraphcError, fault
 from graphc.train.data import Array
+from graphc.train.origins import Origin, content, opened
 
 _DAMAGE = (
     ArithmeticError, EOFError, KeyError, NotImplementedError, OSError, RuntimeError, SyntaxError, TypeError,
     ValueError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What messages call the data, and where the spec names it."""
-
-    name: str
-    span: Span | None = None
-    is_quoted: bool = True
-
-    def __str__(self) -> str:
-        return f"`{self.name}`" if self.is_quoted else self.name
 
 
 @dataclass(frozen=True)
@@ -71,24 +59,6 @@ def named_set(origin: Origin) -> dict[str, Array]:
     return {"x": np.asarray(loaded.data), "y": np.asarray(loaded.target)}
 
 
-def memory_limit() -> int:
-    """Half of the machine's memory: data beyond it would make everything else on it crawl."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, OSError, ValueError):
-        # Not every system tells.
-        return 2**33
-
-
-def check_size(origin: Origin, size: int) -> None:
-    if size > memory_limit():
-        raise fault(
-            "E416",
-            f"{origin} holds {size / 2**30:.1f} GiB, more than half of this machine's memory",
-            origin.span,
-        )
-
-
 class Archive:
     """An `.npz` file: headers first, arrays when they are asked for."""
 
@@ -114,7 +84,7 @@ class Archive:
         return array
 
     def _open(self, path: Path) -> zipfile.ZipFile:
-        with _opened(path, self.origin) as file:
+        with opened(path, self.origin) as file:
             begin = file.read(6)
         if begin.startswith(b"\x80"):
             raise fault(
@@ -175,24 +145,15 @@ def _reason(error: BaseException) -> str:
     return text[0] if text else type(error).__name__
 
 
-def _opened(path: Path, origin: Origin) -> Any:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise fault("E418", f"{origin} cannot be read: {error.strerror}", origin.span) from None
-
-
 def read_text(path: Path, origin: Origin) -> str:
     """A text file, every character as it stands (line ends too)."""
-    with _opened(path, origin) as file:
-        check_size(origin, path.stat().st_size)
-        content: bytes = file.read()
+    found = content(path, origin)
     try:
-        text = content.decode("utf-8")
+        text = found.decode("utf-8")
     except UnicodeDecodeError as error:
         raise fault(
             "E417",
-            f"{origin} is no UTF-8 text: byte {error.start} is 0x{content[error.start]:02x}",
+            f"{origin} is no UTF-8 text: byte {error.start} is 0x{found[error.start]:02x}",
             origin.span,
         ) from None
     if not text:

@@ -9,8 +9,9 @@ import numpy as np
 
 from graphc.diagnostics import Diagnostic, GraphcError, nearest
 from graphc.train.data import Array, inside
+from graphc.train.origins import Origin
 from graphc.train.protocol import InputSpec
-from graphc.train.sources import Layout, Origin
+from graphc.train.sources import Layout
 
 Specs = Mapping[str, InputSpec]
 

@@ -7,23 +7,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Literal
 
 from graphc.diagnostics import Diagnostic, GraphcError, fault
-from graphc.train.batches import chunks, ordered_batches, shuffled_batches
-from graphc.train.data import Array, Batch, Dataset, Part, Stream
+from graphc.train.batches import judging_batches, training_batches
+from graphc.train.data import Array, Batch, Dataset, Examples
 from graphc.train.descent import Descent, runaway
 from graphc.train.fit_settings import FitSettings
 from graphc.train.protocol import Trainable
 
 Metrics = dict[str, float]
 Ending = Literal["epochs", "steps", "patience", "interrupt"]
-
-# Evaluation keeps nothing for a reverse pass, so that its batches may be larger than training's.
-_EVALUATED_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ class _Training:
             ending: Ending | None = None
             while ending is None:
                 epoch = self.history.epochs + 1
-                for batch in self._training_batches(epoch):
+                for batch in training_batches(self.dataset.train, self.settings, epoch=epoch):
                     self._step(batch, epoch)
                     if interrupt.seen or self.history.steps == self.settings.steps:
                         break
@@ -138,19 +135,6 @@ class _Training:
                     progress(record)
                 ending = "interrupt" if interrupt.seen else self._judge(record)
             return self._close(ending)
-
-    def _training_batches(self, epoch: int) -> Iterator[Batch]:
-        part, settings = self.dataset.train, self.settings
-        if isinstance(part, Stream):
-            return self._chunks(part)
-        if settings.shuffle:
-            return shuffled_batches(part, settings.batch, seed=settings.seed, epoch=epoch)
-        return ordered_batches(part, settings.batch)
-
-    def _chunks(self, part: Stream) -> Iterator[Batch]:
-        if self.settings.bptt is None:
-            raise ValueError("a stream was loaded for settings without `bptt`")
-        return chunks(part, self.settings.batch, self.settings.bptt)
 
     def _step(self, batch: Batch, epoch: int) -> None:
         if not batch.first:
@@ -175,11 +159,8 @@ class _Training:
         self.history.records.append(record)
         return record
 
-    def _report(self, part: Part | Stream) -> Metrics:
-        if isinstance(part, Stream):
-            return self.model.report(self._chunks(part))
-        size = self.settings.batch
-        return self.model.report(ordered_batches(part, size and max(size, _EVALUATED_AT_ONCE)))
+    def _report(self, part: Examples) -> Metrics:
+        return self.model.report(judging_batches(part, self.settings))
 
     def _judge(self, record: EpochRecord) -> Ending | None:
         settings = self.settings

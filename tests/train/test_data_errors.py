@@ -17,7 +17,7 @@ from graphc.diagnostics import GraphcError, Source
 from graphc.errors import catalogue
 from graphc.frontend import ast
 from graphc.frontend.parser import parse
-from graphc.train import sources
+from graphc.train import origins
 from graphc.train.data_settings import read_data
 from graphc.train.fit_settings import read_fit
 from graphc.train.initializers import draw, read_initializer
@@ -261,7 +261,7 @@ def file_forbidden(root: Path) -> object:
 @case
 def file_too_large(root: Path) -> object:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "memory_limit", lambda: 50)
+        patch.setattr(origins, "memory_limit", lambda: 50)
         return npz(root)
 
 

@@ -28,7 +28,7 @@ def test_statistics_come_from_the_training_part_alone() -> None:
     settings = DataSettings(validation=20, test=30, standardize=("x",))
     dataset = from_arrays(specs(spec("x", 3)), {"x": x}, settings=settings)
     train = rows(dataset.train)
-    statistics = dataset.standardization["x"]
+    statistics = dataset.preparation.standardization["x"]
     np.testing.assert_allclose(statistics.mean, x[train].mean(axis=0), rtol=1e-14)
     np.testing.assert_allclose(statistics.deviation, [*x[train].std(axis=0)[:2], 1], rtol=1e-14)
     # What the other parts hold has no say: change it, and nothing changes.
@@ -36,7 +36,7 @@ def test_statistics_come_from_the_training_part_alone() -> None:
     changed = x.copy()
     changed[others] = 1e6
     again = from_arrays(specs(spec("x", 3)), {"x": changed}, settings=settings)
-    assert (again.standardization["x"].mean == statistics.mean).all()
+    assert (again.preparation.standardization["x"].mean == statistics.mean).all()
     assert isinstance(dataset.test, Part)
     batch = dataset.test.table.batch(dataset.test.rows)
     np.testing.assert_allclose(batch.arrays["x"], statistics.apply(x[dataset.test.rows]), rtol=1e-14)
@@ -48,8 +48,8 @@ def test_statistics_of_ragged_inputs_see_no_padding() -> None:
     inputs = specs(spec("x", axes=(("t", "T"),)))
     settings = DataSettings(standardize=("x",))
     dataset = from_arrays(inputs, {"x": x}, {"T": np.array([2, 1])}, settings)
-    assert dataset.standardization["x"].mean == 3
-    assert dataset.standardization["x"].deviation == pytest.approx(np.std([1, 3, 5]))
+    assert dataset.preparation.standardization["x"].mean == 3
+    assert dataset.preparation.standardization["x"].deviation == pytest.approx(np.std([1, 3, 5]))
 
 
 def test_scale_comes_before_standardization() -> None:
@@ -58,7 +58,7 @@ def test_scale_comes_before_standardization() -> None:
     table = from_arrays(inputs, {"x": x}, settings=DataSettings(scale=1 / 16)).train.table
     assert table.batch(np.arange(3)).arrays["x"].tolist() == [1, 0, 0.5]
     both = from_arrays(inputs, {"x": x}, settings=DataSettings(scale={"x": 1 / 16}, standardize=("x",)))
-    assert both.standardization["x"].mean == 0.5
+    assert both.preparation.standardization["x"].mean == 0.5
 
 
 def test_without_settings_every_example_trains_in_order() -> None:
@@ -129,18 +129,18 @@ def test_regression_targets_and_scale() -> None:
     settings = DataSettings("diabetes", test=0, scale=100, standardize=("y",))
     dataset = load(settings, inputs, HERE)
     assert dataset.train.count == 442
-    assert dataset.train.table.scale == {"x": 100}
-    assert dataset.standardization["y"].mean == pytest.approx(152.133, abs=1e-3)
+    assert dataset.train.table.preparation.scale == {"x": 100}
+    assert dataset.preparation.standardization["y"].mean == pytest.approx(152.133, abs=1e-3)
 
 
 def test_text(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("ab\r\nz é a".encode())
     inputs = specs(spec("s", axes=(("t", "T"),), classes=9))
     dataset = load(DataSettings("a.txt", validation=2, test=2), inputs, tmp_path, bptt=3)
-    assert dataset.vocabulary == ("\n", "\r", " ", "a", "b", "z", "é")
+    assert dataset.preparation.vocabularies["s"] == ("\n", "\r", " ", "a", "b", "z", "é")
     assert isinstance(dataset.train, Stream)
     codes = dataset.train.table.arrays["s"]
-    assert "".join(dataset.vocabulary[code] for code in codes) == "ab\r\nz é a"
+    assert "".join(dataset.preparation.vocabularies["s"][code] for code in codes) == "ab\r\nz é a"
     parts = [
         (part.start, part.stop)
         for part in (dataset.train, dataset.validation, dataset.test)
@@ -156,7 +156,7 @@ def test_one_long_example_is_a_stream() -> None:
     dataset = from_arrays(inputs, arrays, {"T": [18]}, settings, bptt=4)
     assert isinstance(dataset.train, Stream)
     assert (dataset.train.count, dataset.validation and dataset.validation.count) == (14, 4)
-    assert dataset.standardization["x"].mean.tolist() == [13, 14]
+    assert dataset.preparation.standardization["x"].mean.tolist() == [13, 14]
 
 
 def test_links_inside_the_root_are_followed(tmp_path: Path) -> None:
