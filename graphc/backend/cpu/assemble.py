@@ -126,7 +126,7 @@ class _Function:
         helpers = {name: use for name, use in _HELPERS.items() if f"{name}(" in text}
         helpers["reals"] = f"{_MODULE}.pointers:{'real32' if self.assembler.real == 'float32' else 'real64'}"
         types = _TYPES + ("int64",) * self.scope.parameters
-        return Unit(self.name, text, types, {**helpers, **self.uses})
+        return Unit(self.name, text, types, {**helpers, **self.uses}, language="steps")
 
     def _steps(self, steps: Sequence[Step], scope: _Scope, depth: int) -> None:
         if not steps:

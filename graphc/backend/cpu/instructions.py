@@ -7,7 +7,7 @@ not know.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +41,7 @@ class Value:
     pointer so many elements further on; `p[i]` reads an element, and an assignment to it writes one.
     """
 
-    def __init__(self, emitter: Emitter, raw: ir.Value) -> None:
+    def __init__(self, emitter: Writer, raw: ir.Value) -> None:
         self.emitter = emitter
         self.raw = raw
 
@@ -103,22 +103,17 @@ class Value:
         self.emitter.builder.store(value.raw, (self + place).raw)
 
 
-class Emitter:
-    """A module for one type of reals, and the place in it where instructions are written now.
+class Writer:
+    """A module, and the place in it where instructions are written now.
 
-    `public` are the functions that other modules call, with the symbols under which they find them.
+    `public` are the functions that other modules call, with the symbols under which they find them. `kinds`
+    are the types of parameters: `i` is an int64.
     """
 
-    def __init__(self, real: str, registers: Registers, public: Mapping[str, str]) -> None:
+    def __init__(self, name: str, public: Mapping[str, str]) -> None:
         self.public = public
-        self.module = ir.Module(f"graphc_{real}")
-        self.real = real
-        self.scalar = ir.FloatType() if real == "float32" else ir.DoubleType()
-        self.pointer = self.scalar.as_pointer()
-        self.alignment = 4 if real == "float32" else 8
-        self.lanes = registers.lanes(real)
-        self.vector = ir.VectorType(self.scalar, self.lanes)
-        self.registers = registers
+        self.module = ir.Module(name)
+        self.kinds: dict[str, ir.Type] = {"i": INT}
         self.builder: Any = None
         self.functions: dict[str, ir.Function] = {}
 
@@ -128,10 +123,10 @@ class Emitter:
     def function(self, name: str, kinds: str, result: ir.Type | None = None) -> Iterator[list[Value]]:
         """A function and its parameters, to be written inside of the `with`.
 
-        `kinds`: `i` for an int64, `p` for a pointer to reals, one for each parameter. What is written through
-        one pointer must not be reached through another.
+        `kinds`: a letter for each parameter, see `kinds`. What is written through one pointer must not be
+        reached through another.
         """
-        types = [INT if kind == "i" else self.pointer for kind in kinds]
+        types = [self.kinds[kind] for kind in kinds]
         kind = ir.FunctionType(result or ir.VoidType(), types)
         function = ir.Function(self.module, kind, self.public.get(name, name))
         if name not in self.public:
@@ -142,7 +137,7 @@ class Emitter:
         for attribute in ("nounwind", "noinline", "optsize"):
             function.attributes.add(attribute)
         for argument in function.args:
-            if argument.type == self.pointer:
+            if isinstance(argument.type, ir.PointerType):
                 argument.add_attribute("noalias")
         outside, self.builder = self.builder, ir.IRBuilder(function.append_basic_block("entry"))
         yield [Value(self, argument) for argument in function.args]
@@ -155,8 +150,17 @@ class Emitter:
         raw = self.builder.call(self.functions[name], [self.raw(argument) for argument in arguments])
         return Value(self, raw)
 
-    def returns(self, value: Value) -> None:
-        self.builder.ret(value.raw)
+    def outside(self, name: str, result: ir.Type, *arguments: ir.Value) -> ir.Value:
+        """Call a function of another module or of LLVM."""
+        kind = ir.FunctionType(result, [argument.type for argument in arguments])
+        function = self.module.globals.get(name) or ir.Function(self.module, kind, name)
+        return self.builder.call(function, arguments)
+
+    def returns(self, value: Value | None = None) -> None:
+        if value is None:
+            self.builder.ret_void()
+        else:
+            self.builder.ret(value.raw)
 
     # -------------------------------------------------------------------------------- control
 
@@ -176,6 +180,33 @@ class Emitter:
         builder.branch(head)
         builder.position_at_end(done)
 
+    @contextmanager
+    def until(self, done: Callable[[Value], Value]) -> Iterator[Value]:
+        """Again and again until `done(turns)` holds, of which `turns` says how many there were; the same."""
+        builder, before = self.builder, self.builder.block
+        head, body, after = (builder.append_basic_block(name) for name in ("until", "body", "done"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        counter = builder.phi(INT)
+        counter.add_incoming(INT(0), before)
+        builder.cbranch(done(Value(self, counter)).raw, after, body)
+        builder.position_at_end(body)
+        yield Value(self, counter)
+        counter.add_incoming(builder.add(counter, INT(1)), builder.block)
+        builder.branch(head)
+        builder.position_at_end(after)
+
+    @contextmanager
+    def forever(self) -> Iterator[None]:
+        """Again and again: what is inside returns from the function."""
+        again = self.builder.append_basic_block("again")
+        self.builder.branch(again)
+        self.builder.position_at_end(again)
+        yield
+        self.builder.branch(again)
+        self.builder.position_at_end(self.builder.append_basic_block("never"))
+        self.builder.unreachable()
+
     def when(self, condition: Value) -> AbstractContextManager[Any]:
         """`if condition:`"""
         context: AbstractContextManager[Any] = self.builder.if_then(condition.raw)
@@ -192,13 +223,27 @@ class Emitter:
     def smaller(self, a: Value | int, b: Value) -> Value:
         return self.select(b < a, b, a)
 
-    # ------------------------------------------------------------------- values and vectors
+    # ---------------------------------------------------------------------------------- values
 
     def raw(self, value: Value | int) -> ir.Value:
         return value.raw if isinstance(value, Value) else INT(value)
 
     def integer(self, value: int) -> Value:
         return Value(self, INT(value))
+
+
+class Emitter(Writer):
+    """A module for one type of reals and the vectors of a machine. Of `kinds`, `p` is a pointer to reals."""
+
+    def __init__(self, real: str, registers: Registers, public: Mapping[str, str]) -> None:
+        super().__init__(f"graphc_{real}", public)
+        self.real = real
+        self.scalar = ir.FloatType() if real == "float32" else ir.DoubleType()
+        self.pointer = self.kinds["p"] = self.scalar.as_pointer()
+        self.alignment = 4 if real == "float32" else 8
+        self.lanes = registers.lanes(real)
+        self.vector = ir.VectorType(self.scalar, self.lanes)
+        self.registers = registers
 
     def zero(self) -> Value:
         return Value(self, ir.Constant(self.scalar, 0.0))

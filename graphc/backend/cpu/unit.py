@@ -28,7 +28,7 @@ class Unit:
     importing Numba takes longer than loading a program.
 
     `language` says what the source is written in. `numba`: a kernel, anything that Numba compiles, which uses
-    no other unit. `steps`: the schedule of a program, integers and loops and calls of other units, see `steps`.
+    no other unit. `steps`: a schedule, integers and loops and calls of other units, see `steps`.
     """
 
     name: str
