@@ -1,54 +1,196 @@
-"""Numba as units need it: fewer passes over the source, and each call of a function typed once.
+"""Numba as kernels need it: its compiler from bytecode to LLVM's IR, with the language of kernels.
 
-Generated sources hold numbers, pointers and tuples; they have no closures, no arrays, nothing that counts
-references and nothing that is inlined before there is LLVM code. What Numba does for those takes half of its
-time.
+Kernels hold numbers, pointers and ranges; they have no closures, no arrays, nothing that counts references and
+nothing that is inlined before there is LLVM code. The contexts are this compiler's own: what a program does
+with Numba besides neither sees them nor changes them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, partial
+from types import FunctionType
 from typing import Any
 
-from numba.core import compiler, typed_passes, untyped_passes
-from numba.core.compiler_machinery import PassManager
-from numba.core.typing.context import Context
+from llvmlite import binding, ir
+from numba.core import bytecode, callconv, compiler, funcdesc, interpreter, lowering, postproc, types
+from numba.core import ir as numba_ir
+from numba.core.base import BaseContext
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.extending import _Intrinsic
+from numba.core.targetconfig import ConfigStack
+from numba.core.typed_passes import type_inference_stage
+from numba.core.typing.context import BaseContext as TypingContext
 
-_PASSES = (
-    untyped_passes.TranslateByteCode,
-    untyped_passes.FixupArgs,
-    untyped_passes.IRProcessing,
-    untyped_passes.GenericRewrites,
-    typed_passes.NopythonTypeInference,
-    typed_passes.NativeLowering,
-    typed_passes.NoPythonBackend,
-)
+from graphc.backend.cpu.language import LANGUAGE, Function, FunctionType as Called
 
-
-class Pipeline(compiler.CompilerBase):
-    """From bytecode to types to LLVM code.
-
-    Not among the passes is the one that gives each assignment a variable of its own: a name of a source has
-    one type in the whole function, and LLVM finds registers for variables by itself.
-    """
-
-    def define_pipelines(self) -> list[PassManager]:
-        manager = PassManager("unit")
-        for each in _PASSES:
-            manager.add_pass(each, each.name())
-        manager.finalize()
-        return [manager]
+_NUMBERS: dict[type, Any] = {bool: types.boolean, int: types.int64, float: types.float64}
 
 
-class Typing(Context):
-    """The types of calls, each resolved once: Numba tries all rules that it has, those for arrays first."""
+class _Typing(TypingContext):  # type: ignore[misc]
+    """The types of what stands in a kernel."""
 
-    def __init__(self) -> None:
-        self._resolved: dict[tuple[Any, ...], Any] = {}
-        super().__init__()
+    def _load_builtins(self) -> None:
+        """None of Numba's."""
+
+    def resolve_value_type(self, val: Any) -> Any:
+        """The type of a constant or of what a global name stands for. ValueError: it is none of the language."""
+        if val is None:
+            return types.none
+        if type(val) in _NUMBERS:
+            return _NUMBERS[type(val)]
+        if isinstance(val, _Intrinsic):
+            return _adapted(val).type
+        function = val if isinstance(val, Function) else LANGUAGE.get(val)
+        if function is None:
+            raise ValueError(f"{val!r} is not in the language of kernels")
+        return function.type
+
+    resolve_value_type_prefer_literal = resolve_value_type
 
     def resolve_function_type(self, func: Any, args: Any, kws: Any) -> Any:
-        """The signature of a call with arguments of these types, or None where there is none."""
-        call = func, tuple(args), tuple(sorted(dict(kws).items()))
-        if call not in self._resolved:
-            self._resolved[call] = super().resolve_function_type(func, args, kws)
-        return self._resolved[call]
+        """The signature of a call with operands of these types, or None where there is none."""
+        function = func.function if isinstance(func, Called) else LANGUAGE[func]
+        return None if kws else function.signature(args)
+
+    def resolve_setitem(self, target: Any, index: Any, value: Any) -> Any:
+        import operator
+
+        return LANGUAGE[operator.setitem].signature((target, index, value))
+
+
+class _Target(BaseContext):  # type: ignore[misc]
+    """Functions become text: this target has no code generator, and nothing runs on it."""
+
+    def __init__(self, typing: _Typing) -> None:
+        super().__init__(typing, "cpu")
+        self.error_model = callconv.create_error_model("numpy", self)
+
+    @property
+    def call_conv(self) -> Any:
+        return callconv.CPUCallConv(self)
+
+    def codegen(self) -> None:
+        return None
+
+    def mangler(self, name: str, types: Any, *, abi_tags: Any = (), uid: Any = None) -> str:
+        """The name alone: it holds a hash of what the function says, so no other function has it."""
+        return name.rpartition(".")[2]
+
+    def get_function(self, fn: Any, sig: Any, _firstcall: bool = True) -> Callable[..., ir.Value]:
+        function = fn.function if isinstance(fn, Called) else LANGUAGE[fn]
+
+        def emit(builder: ir.IRBuilder, operands: Any, loc: Any = None) -> ir.Value:
+            return function.emit(builder, *operands)
+
+        return emit
+
+    def get_constant_generic(self, builder: ir.IRBuilder, ty: Any, val: Any) -> ir.Value:
+        number = isinstance(ty, types.Number | types.Boolean)
+        return ir.Constant(self.get_value_type(ty), val) if number else self.get_dummy_value()
+
+    def pair_first(self, builder: ir.IRBuilder, val: ir.Value, ty: Any) -> ir.Value:
+        return builder.extract_value(val, 0)
+
+    def pair_second(self, builder: ir.IRBuilder, val: ir.Value, ty: Any) -> ir.Value:
+        return builder.extract_value(val, 1)
+
+    def post_lowering(self, mod: ir.Module, library: Any) -> None:
+        """No counts of references, so no library for them."""
+
+    def get_abi_sizeof(self, ty: ir.Type) -> int:
+        """Only debug information says how large a variable is, and there is none."""
+        return 0
+
+
+class _Library:
+    """What Numba takes for a library: it holds one module."""
+
+    def create_ir_module(self, name: str) -> ir.Module:
+        module = ir.Module(name)
+        module.triple = _triple()
+        return module
+
+    def add_ir_module(self, module: ir.Module) -> None:
+        self.module = module
+
+
+class _Lower(lowering.Lower):  # type: ignore[misc]
+    def emit_environment_object(self) -> None:
+        """None: kernels reach no Python object."""
+
+    def delvar(self, name: str) -> None:
+        """Nothing to give back."""
+
+    def pre_block(self, block: Any) -> None:
+        """No exceptions to prepare for."""
+
+    def debug_print(self, msg: str) -> None:
+        pass
+
+
+@cache
+def _adapted(intrinsic: Any) -> Function:
+    made: dict[Any, Any] = {}
+
+    def result(*operands: Any) -> Any:
+        found = intrinsic._defn(None, *operands)
+        return None if found is None else found[0].return_type
+
+    def emit(builder: ir.IRBuilder, *operands: ir.Value) -> ir.Value:
+        kinds = {"i1": types.boolean, "i64": types.int64, "float": types.float32, "double": types.float64}
+        sig, implementation = intrinsic._defn(None, *(kinds[str(o.type)] for o in operands))
+        return implementation(_contexts()[1], builder, sig, operands)
+
+    return Function(intrinsic._name, result, emit)
+
+
+@cache
+def _triple() -> str:
+    triple: str = binding.get_process_triple()
+    return triple
+
+
+@cache
+def _contexts() -> tuple[_Typing, _Target]:
+    typing = _Typing()
+    return typing, _Target(typing)
+
+
+@cache
+def _flags() -> Any:
+    flags: Any = compiler.Flags()
+    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
+    flags.enable_looplift = False
+    flags.noalias = True
+    # And no `fastmath`: LLVM would use what it allows in the vectors of a loop, and not in the elements left
+    # over behind them. Which elements these are depends on how the loop is shared out, so the bits would too.
+    flags.release_gil = True
+    flags.error_model = "numpy"
+    return flags
+
+
+@global_compiler_lock
+def lowered(function: FunctionType, arguments: tuple[Any, ...], result: Any) -> ir.Module:
+    """The function of these types in LLVM's IR, under its own name.
+
+    Raises what Numba raises where it cannot compile the function.
+    """
+    typing, target = _contexts()
+    identity = bytecode.FunctionIdentity.from_function(function)
+    code = interpreter.Interpreter(identity).interpret(bytecode.ByteCode(identity))
+    for block in code.blocks.values():
+        for assignment in block.find_insts(numba_ir.Assign):
+            if isinstance(assignment.value, numba_ir.Const):
+                assignment.value.use_literal_type = False  # every number would have a type of its own
+    # No variable for each assignment: a name of a source has one type in the whole function, and LLVM finds
+    # registers for variables by itself.
+    postproc.PostProcessor(code).run()
+    with ConfigStack().enter(_flags()):
+        typed = type_inference_stage(typing, target, code, arguments, result)
+        described = funcdesc.PythonFunctionDescriptor.from_specialized_function(
+            code, typed.typemap, typed.return_type, typed.calltypes, target.mangler, False, True, ()
+        )
+        library = _Library()
+        _Lower(target, library, described, code).lower()
+    return library.module

@@ -38,18 +38,21 @@ def _intrinsic(name: str, reals: Emit | None, integers: IntegerEmit | None, oper
         return reals(*(Scalar(builder, argument) for argument in arguments)).value
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        return builder.call(_defined(builder.module, name, arguments, body), arguments)
+        result = arguments[0].type
+        return builder.call(defined(builder.module, name, result, arguments, body), arguments)
 
     return kind(*operands), emit
 
 
-def _defined(module: ir.Module, name: str, arguments: Sequence[ir.Value], body: Body) -> ir.Function:
+def defined(
+    module: ir.Module, name: str, result: ir.Type, arguments: Sequence[ir.Value], body: Body
+) -> ir.Function:
     """The module's function of this name: emitted once however often it is called, and inlined by LLVM."""
-    kind = arguments[0].type
-    full = f"graphc.{name}.{kind}"
+    full = f"graphc.{name}.{arguments[0].type}"
     if full in module.globals:
         return module.globals[full]
-    function = ir.Function(module, ir.FunctionType(kind, [kind] * len(arguments)), full)
+    kinds = [argument.type for argument in arguments]
+    function = ir.Function(module, ir.FunctionType(result, kinds), full)
     function.linkage = "linkonce_odr"
     function.attributes.add("alwaysinline")
     builder = ir.IRBuilder(function.append_basic_block())

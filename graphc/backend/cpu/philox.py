@@ -1,7 +1,7 @@
 """Random numbers by counter in compiled code: the words of `graphc.ops.philox`, bit for bit.
 
-A point is three words, and one draw fills the point's elements, which lie side by side. Of a point with more
-words the first four go through `philox`: its results are the new key and two words to go on with.
+One number at a time, as kernels call it: see `graphc.ops.philox.SCALARS`. Of a point with more words than a
+counter has, the first four go through `philox`: its results are the new key and two words to go on with.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, register_jitable
+from numba.extending import intrinsic
 
-from graphc.backend.cpu.functions import FUNCTIONS
-from graphc.backend.cpu.operators import select
-from graphc.backend.cpu.trigonometric import cosine_and_sine
+from graphc.backend.cpu import logarithmic
+from graphc.backend.cpu.functions import defined
+from graphc.backend.cpu.scalars import BINARY32, BINARY64, Format, Scalar, where
+from graphc.backend.cpu.trigonometric import circle_point
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -24,15 +25,6 @@ _ROUNDS = 10
 
 _WORD = ir.IntType(32)
 _WIDE = ir.IntType(64)
-
-_compiled = register_jitable(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_inlined = register_jitable(
-    error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True
-)
-"""LLVM would leave what is called twice outside of the loop, which then is not vectorized."""
-
-_log, _sqrt = FUNCTIONS["log"], FUNCTIONS["sqrt"]
-_select: Any = select  # compiled code calls with fewer arguments than are written down
 
 
 def _philox(typing: Any, a: Any, b: Any, c: Any, d: Any, k: Any, m: Any) -> Any:
@@ -49,7 +41,7 @@ def _philox(typing: Any, a: Any, b: Any, c: Any, d: Any, k: Any, m: Any) -> Any:
             context.cast(builder, argument, kind, types.uint32)
             for argument, kind in zip(arguments, signature.args, strict=True)
         ]
-        return cgutils.pack_array(builder, _rounds(builder, words[:4], words[4:]))
+        return cgutils.pack_array(builder, _rounds(builder, words))
 
     return types.UniTuple(types.uint32, 4)(*operands), emit
 
@@ -57,9 +49,8 @@ def _philox(typing: Any, a: Any, b: Any, c: Any, d: Any, k: Any, m: Any) -> Any:
 philox: Any = intrinsic(_philox)
 
 
-def _rounds(builder: ir.IRBuilder, counter: list[ir.Value], key: list[ir.Value]) -> list[ir.Value]:
-    a, b, c, d = counter
-    k, m = key
+def _rounds(builder: ir.IRBuilder, words: list[ir.Value]) -> list[ir.Value]:
+    a, b, c, d, k, m = words
     for _ in range(_ROUNDS):
         left_high, left_low = _product(builder, a, _MULTIPLIERS[0])
         right_high, right_low = _product(builder, c, _MULTIPLIERS[1])
@@ -76,76 +67,61 @@ def _product(builder: ir.IRBuilder, word: ir.Value, multiplier: int) -> tuple[ir
     return builder.trunc(builder.lshr(wide, _WIDE(32)), _WORD), builder.trunc(wide, _WORD)
 
 
-@_inlined
-def uniform(word: Any) -> Any:
-    """A float64 in the open interval (0, 1) from 23 bits of a word; exact in float32 too."""
-    return (types.float64(word >> types.uint32(9)) + 0.5) * 2.0**-23
+@intrinsic
+def philox_word(typing: Any, word: Any, a: Any, b: Any, c: Any, d: Any, k: Any, m: Any) -> Any:
+    """The word of this number (0 to 3) of those that `philox` gives, as an int64."""
+    operands = (word, a, b, c, d, k, m)
+    if any(operand != types.int64 for operand in operands):
+        return None
+
+    def body(builder: ir.IRBuilder, arguments: Any) -> ir.Value:
+        number, *words = arguments
+        made = _rounds(builder, [builder.trunc(word, _WORD) for word in words])
+        chosen = made[-1]
+        for place in (2, 1, 0):
+            chosen = builder.select(
+                builder.icmp_signed("==", number, number.type(place)), made[place], chosen
+            )
+        return builder.zext(chosen, _WIDE)
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        return builder.call(defined(builder.module, "philox", _WIDE, arguments, body), arguments)
+
+    return types.int64(*operands), emit
 
 
-@_inlined
-def normals(first: Any, second: Any) -> Any:
+def _normals(builder: ir.IRBuilder, first: ir.Value, second: ir.Value) -> tuple[Scalar, Scalar]:
     """Two standard normal numbers, float64, from two words (Box and Muller)."""
-    radius = _sqrt(-2.0 * _log((types.float64(first) + 0.5) * 2.0**-32))
-    cosine, sine = cosine_and_sine(2.0 * math.pi * ((types.float64(second) + 0.5) * 2.0**-32))
+    u, v = ((_number(builder, word) + 0.5) * 2.0**-32 for word in (first, second))
+    radius = (logarithmic.log(u) * -2.0).call("sqrt")
+    cosine, sine = circle_point(v * (2.0 * math.pi))
     return radius * cosine, radius * sine
 
 
-@_inlined
-def _four_uniform(words: Any) -> Any:
-    return uniform(words[0]), uniform(words[1]), uniform(words[2]), uniform(words[3])
+def _number(builder: ir.IRBuilder, word: ir.Value) -> Scalar:
+    return Scalar(builder, builder.uitofp(builder.trunc(word, _WORD), ir.DoubleType()))
 
 
-@_inlined
-def _four_normal(words: Any) -> Any:
-    return (*normals(words[0], words[1]), *normals(words[2], words[3]))
+def _box_muller(real: types.Float, format: Format) -> Any:
+    def typed(typing: Any, first: Any, second: Any, odd: Any) -> Any:
+        """The standard normal number of a pair of words (int64): the first of the two, or with odd = 1 the other."""
+        operands = (first, second, odd)
+        if any(operand != types.int64 for operand in operands):
+            return None
+
+        def body(builder: ir.IRBuilder, arguments: Any) -> ir.Value:
+            even, other = _normals(builder, *arguments[:2])
+            number = where(builder.icmp_signed("==", arguments[2], _WIDE(0)), even, other)
+            return (number if format is BINARY64 else number.to(format)).value
+
+        def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+            name = f"box_muller.{format.type}"
+            return builder.call(defined(builder.module, name, format.type, arguments, body), arguments)
+
+        return real(*operands), emit
+
+    return intrinsic(typed)
 
 
-def _filler(four: Any) -> Any:
-    @_compiled
-    def fill(out: Any, count: Any, a: Any, b: Any, c: Any, k: Any, m: Any) -> None:
-        full = count // 4
-        for block in range(full):
-            numbers = four(philox(block, a, b, c, k, m))
-            # One by one: an index that is not a literal would keep LLVM from vectorizing over the blocks.
-            out[4 * block] = numbers[0]
-            out[4 * block + 1] = numbers[1]
-            out[4 * block + 2] = numbers[2]
-            out[4 * block + 3] = numbers[3]
-        numbers = four(philox(full, a, b, c, k, m))
-        for lane in range(count - 4 * full):
-            out[4 * full + lane] = numbers[lane]
-
-    return fill
-
-
-fill_uniform = _filler(_four_uniform)
-"""Uniform numbers at out[0] to out[count - 1], for the point (a, b, c) and the key (k, m).
-
-`out` is a pointer to reals or an array of them; the other operands are integers.
-"""
-fill_normal = _filler(_four_normal)
-"""The same as `fill_uniform`, with standard normal numbers."""
-
-
-# One number at a time, as kernels call it: see `graphc.ops.philox.SCALARS`.
-
-
-@_inlined
-def philox_word(word: Any, a: Any, b: Any, c: Any, d: Any, k: Any, m: Any) -> Any:
-    words = philox(a, b, c, d, k, m)
-    low = _select(word == 0, words[0], words[1])
-    high = _select(word == 2, words[2], words[3])
-    return types.int64(_select(word < 2, low, high))
-
-
-def _box_muller(real: Any) -> Any:
-    @_inlined
-    def number(first: Any, second: Any, odd: Any) -> Any:
-        even, other = normals(types.uint32(first), types.uint32(second))
-        return real(_select(odd == 0, even, other))
-
-    return number
-
-
-box_muller_float32 = _box_muller(types.float32)
-box_muller_float64 = _box_muller(types.float64)
+box_muller_float32 = _box_muller(types.float32, BINARY32)
+box_muller_float64 = _box_muller(types.float64, BINARY64)

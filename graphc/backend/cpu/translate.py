@@ -15,15 +15,31 @@ from types import FunctionType
 from typing import Any
 
 from llvmlite import binding
-from numba.core import compiler, funcdesc, sigutils
+from numba.core import cgutils, compiler, funcdesc, sigutils
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.core.typing.templates import make_concrete_template, signature
 
+from graphc.backend.cpu import frontend
 from graphc.backend.cpu.cache import Code
-from graphc.backend.cpu.frontend import Pipeline, Typing
+from graphc.backend.cpu.pipeline import Pipeline, Typing
 from graphc.backend.cpu.unit import Unit
+
+
+def lowered(unit: Unit) -> str:
+    """A kernel as LLVM's IR, its function named `unit.symbol`. LLVM itself has no part in it.
+
+    The function has Numba's calling convention: it returns an i32, and the first two parameters are where a
+    result and an exception would go. Raises what Numba raises where the source is none that it can compile:
+    a mistake of the generator.
+    """
+    assert not any(isinstance(use, Unit) for use in unit.uses.values()), f"`{unit.name}` calls other units"
+    names = dict(_imported(unit.names)) if unit.names else {}
+    names |= {name: _imported(use) for name, use in unit.uses.items() if isinstance(use, str)}
+    module = frontend.lowered(_function(unit, names), *_signature(unit))
+    text: str = cgutils.normalize_ir_text(str(module))
+    return text
 
 
 class _Library(JITCodeLibrary):
@@ -102,6 +118,9 @@ def _lowered(unit: Unit, callees: Mapping[str, Code]) -> Any:
     context.refresh()
     types.refresh()
     library = _Library(context.codegen(), unit.symbol)
+    if not any(isinstance(use, Unit) or "atomics" in use or "calls" in use for use in unit.uses.values()):
+        library.add_llvm_module(binding.parse_assembly(lowered(unit)))
+        return library
     names = dict(_imported(unit.names)) if unit.names else {}
     for name, use in unit.uses.items():
         names[name] = _callee(use, callees[use.key]) if isinstance(use, Unit) else _imported(use)

@@ -1,0 +1,204 @@
+"""What sources of kernels may say: each operator and function with its types and its instructions.
+
+Numba knows some ten thousand of these, for types from arrays to strings, and needs most of a second to collect
+them. Kernels get along with a page: numbers, truth values, pointers and ranges. Nothing here mixes types, so
+in which format something is computed is said in the source.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.datamodel import models, register_default
+from numba.core.typing.templates import signature
+
+Emit = Callable[..., ir.Value]
+"""From a builder and the operands to the result."""
+
+INT, BOOL, BYTE = types.int64, types.boolean, types.uint8
+REALS = (types.float32, types.float64)
+_RANGE = types.UniTuple(INT, 2)
+_ITERATOR = types.Tuple((types.CPointer(INT), INT))
+"""Where the next number is kept, and the first one that is too large."""
+_WORD = ir.IntType(64)
+
+
+class Function:
+    """Something that kernels call: a function or an operator.
+
+    `result` is given the types of the operands, and returns that of the result, or None where it has no such
+    form. `emit` is given a builder and the operands, and returns the result.
+    """
+
+    def __init__(self, name: str, result: Callable[..., Any], emit: Emit) -> None:
+        self.name = name
+        self.result = result
+        self.emit = emit
+        self.type = FunctionType(self)
+
+    def signature(self, operands: Sequence[Any]) -> Any:
+        """Numba's description of a call with operands of these types, or None."""
+        try:
+            result = self.result(*operands)
+        except TypeError:  # there are too many or too few
+            return None
+        return None if result is None else signature(result, *operands)
+
+
+class FunctionType(types.Callable, types.Opaque):  # type: ignore[misc]
+    """The type of one function: in Numba every function has a type of its own."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        super().__init__(f"function {function.name}")
+
+    @property
+    def key(self) -> Function:
+        return self.function
+
+    def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
+        return None if kws else self.function.signature(args)
+
+    def get_call_signatures(self) -> Any:
+        return [], False
+
+    def get_impl_key(self, sig: Any) -> Function:
+        return self.function
+
+
+register_default(FunctionType)(models.OpaqueModel)
+
+
+def same(*kinds: Any) -> Callable[..., Any]:
+    """Operands of one type, which is one of these and also that of the result."""
+    return lambda first, *others: first if first in kinds and all(x == first for x in others) else None
+
+
+# --------------------------------------------------------------------------------- arithmetic
+
+
+def _arithmetic(symbol: str, reals: str, integers: str) -> Function:
+    def emit(builder: ir.IRBuilder, *operands: ir.Value) -> ir.Value:
+        whole = isinstance(operands[0].type, ir.IntType)
+        return getattr(builder, integers if whole else reals)(*operands)
+
+    return Function(symbol, same(*(REALS if not integers else (INT, *REALS))), emit)
+
+
+def _logic(symbol: str, operation: str) -> Function:
+    return Function(symbol, same(BOOL), lambda builder, *operands: getattr(builder, operation)(*operands))
+
+
+def _comparison(symbol: str) -> Function:
+    def result(a: Any, b: Any) -> Any:
+        comparable = (a == b and a in (INT, BOOL, *REALS)) or (a, b) == (BYTE, INT)
+        return BOOL if comparable else None
+
+    def emit(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+        if not isinstance(a.type, ir.IntType):
+            # A NaN is in no relation but "!=".
+            return (builder.fcmp_unordered if symbol == "!=" else builder.fcmp_ordered)(symbol, a, b)
+        return builder.icmp_signed(symbol, _widened(builder, a, b.type), b)
+
+    return Function(symbol, result, emit)
+
+
+def _widened(builder: ir.IRBuilder, a: ir.Value, kind: ir.IntType) -> ir.Value:
+    """An integer or, from what has fewer bits, a number that has no sign."""
+    return a if a.type == kind else builder.zext(a, kind)
+
+
+def _cast(kind: Any) -> Function:
+    """int64(x), float32(x), ...: from any number or truth value, toward zero where digits are lost."""
+    width = {INT: _WORD, BYTE: ir.IntType(8), REALS[0]: ir.FloatType(), REALS[1]: ir.DoubleType()}[kind]
+
+    def emit(builder: ir.IRBuilder, a: ir.Value) -> ir.Value:
+        if a.type == width:
+            return a
+        if isinstance(a.type, ir.IntType):
+            if isinstance(width, ir.IntType):
+                return (builder.zext if a.type.width < width.width else builder.trunc)(a, width)
+            return (builder.sitofp if a.type == _WORD else builder.uitofp)(a, width)
+        if isinstance(width, ir.IntType):
+            return (builder.fptosi if kind == INT else builder.fptoui)(a, width)
+        return (builder.fptrunc if kind == REALS[0] else builder.fpext)(a, width)
+
+    return Function(str(kind), lambda a: kind if a in (INT, BOOL, BYTE, *REALS) else None, emit)
+
+
+# ------------------------------------------------------------------------------------- memory
+
+
+def _element(pointer: Any, index: Any) -> Any:
+    return pointer.dtype if isinstance(pointer, types.CPointer) and index == INT else None
+
+
+def _load(builder: ir.IRBuilder, pointer: ir.Value, index: ir.Value) -> ir.Value:
+    return builder.load(builder.gep(pointer, [index]))
+
+
+def _store(builder: ir.IRBuilder, pointer: ir.Value, index: ir.Value, value: ir.Value) -> None:
+    builder.store(value, builder.gep(pointer, [index]))
+
+
+_GET = Function("[]", _element, _load)
+_SET = Function("[]=", lambda p, i, x: types.none if x == _element(p, i) else None, _store)
+
+
+# -------------------------------------------------------------------------------------- loops
+
+
+def _range(*extent: Any) -> Any:
+    return _RANGE if extent in ((INT,), (INT, INT)) else None
+
+
+def _emit_range(builder: ir.IRBuilder, *extent: ir.Value) -> ir.Value:
+    return cgutils.pack_array(builder, extent if len(extent) == 2 else (_WORD(0), *extent))
+
+
+def _begin(builder: ir.IRBuilder, extent: ir.Value) -> ir.Value:
+    counter = cgutils.alloca_once(builder, _WORD)
+    builder.store(builder.extract_value(extent, 0), counter)
+    return cgutils.pack_struct(builder, (counter, builder.extract_value(extent, 1)))
+
+
+def _next(builder: ir.IRBuilder, iterator: ir.Value) -> ir.Value:
+    """(the next number, whether there is one)"""
+    counter, end = (builder.extract_value(iterator, place) for place in (0, 1))
+    number = builder.load(counter)
+    builder.store(builder.add(number, _WORD(1), flags=("nsw",)), counter)
+    return cgutils.pack_struct(builder, (number, builder.icmp_signed("<", number, end)))
+
+
+_ADD, _SUBTRACT = _arithmetic("+", "fadd", "add"), _arithmetic("-", "fsub", "sub")
+_MULTIPLY, _DIVIDE = _arithmetic("*", "fmul", "mul"), _arithmetic("/", "fdiv", "")
+
+LANGUAGE: Mapping[Any, Function] = {
+    operator.add: _ADD,
+    operator.sub: _SUBTRACT,
+    operator.mul: _MULTIPLY,
+    operator.truediv: _DIVIDE,
+    operator.iadd: _ADD,
+    operator.neg: Function("-", same(INT, *REALS), _arithmetic("-", "fneg", "neg").emit),
+    operator.and_: _logic("&", "and_"),
+    operator.or_: _logic("|", "or_"),
+    operator.not_: _logic("not", "not_"),
+    bool: Function("bool", same(BOOL), lambda builder, a: a),
+    operator.eq: _comparison("=="),
+    operator.ne: _comparison("!="),
+    operator.lt: _comparison("<"),
+    operator.le: _comparison("<="),
+    operator.gt: _comparison(">"),
+    operator.ge: _comparison(">="),
+    **{kind: _cast(kind) for kind in (INT, BYTE, *REALS)},
+    operator.getitem: _GET,
+    operator.setitem: _SET,
+    range: Function("range", _range, _emit_range),
+    "getiter": Function("iter", lambda extent: _ITERATOR if extent == _RANGE else None, _begin),
+    "iternext": Function("next", lambda a: types.Pair(INT, BOOL) if a == _ITERATOR else None, _next),
+}
+"""By what Numba calls it."""
