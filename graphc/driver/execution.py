@@ -71,8 +71,11 @@ class Execution:
         run: Run,
         chunk: Chunk | None = None,
         out: Mapping[str, Array] | None = None,
+        more: Mapping[str, Array] | None = None,
     ) -> dict[str, Array]:
         """Run a graph on inputs and the program's state; `out` as for an executable.
+
+        `more` are inputs of the graph that are none of the spec.
 
         Raises E446 for a length that nothing gives, E521 for a statistic that has no average yet.
         """
@@ -84,7 +87,7 @@ class Execution:
         for state in needs.averages:
             self._check_average(state)
         carried = chunk.carried if chunk is not None else {}
-        return executable.run({**self.params.leaves(), **carried, **fed.arrays}, run, out)
+        return executable.run({**self.params.leaves(), **carried, **fed.arrays, **(more or {})}, run, out)
 
     def values(
         self, mode: Mode, names: Sequence[str], fed: Feed, run: Run, chunk: Chunk | None = None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphc.backend import Executable
+from graphc.backend import Executable, Run
+from graphc.driver.accumulation import Piece, Totals, add, pieces
 from graphc.driver.arrays import Feed, feed_spec
 from graphc.driver.execution import Chunk, check_batch
 from graphc.driver.feeding import Feeder
@@ -18,6 +19,7 @@ from graphc.driver.reports import report
 from graphc.driver.streams import Carry
 from graphc.ir.graph import Graph
 from graphc.ir.op import Array
+from graphc.passes.additive import ONCE
 from graphc.train.data import Batch
 from graphc.train.protocol import StepResult
 from graphc.train.state import Vector
@@ -29,6 +31,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class _Divided:
+    """What a loss needs besides, whose batches are computed in pieces: a piece's results, and their sums."""
+
+    totals: Totals
+    gradients: Vector
+    statistics: tuple[tuple[Array, Array, bool], ...]
+    """A piece's running statistics, those of the whole batch, and whether they are its sums."""
+    once: Array
+    """1 for the first piece, 0 for the others."""
+
+
+@dataclass(frozen=True)
 class _Ready:
     """A loss's executables, each with the arrays that its outputs go to."""
 
@@ -37,6 +51,7 @@ class _Ready:
     gradients: Vector
     idle: tuple[str, ...]
     """Parameters that this graph does not read, though the same loss's other graphs may."""
+    divided: _Divided | None
 
 
 class Losses:
@@ -50,7 +65,7 @@ class Losses:
         self.inputs = program.inputs
         self.objectives = max(1, len(spec.objectives))
         self._feeder = Feeder(spec.inputs, lambda a, lengths: feed_spec(spec, a, lengths, program.real))
-        self._ready: dict[tuple[int, bool, bool, bool, Keeping], _Ready] = {}
+        self._ready: dict[tuple[int, bool, bool, bool, bool, Keeping], _Ready] = {}
         self._gradients = [Vector(self.weights.layout, program.real) for _ in range(self.objectives)]
         self._statistics = Vector(self.params.averages.layout, program.real)
         """What each running statistic was in the first loss's last batch."""
@@ -58,19 +73,28 @@ class Losses:
         """Whether batches are chunks of longer sequences, whose states are asked for."""
         self.memory: Keeping = "normal"
         """What is kept for the gradients of a batch."""
+        self.accumulate = 1
+        """In how many pieces a batch is computed, one after another."""
         self._carry = Carry(spec.system, program.real)
+        self._states = {item.leaf: spec.system.type(item.boundary) for item in self._carry.items}
         self._chunk: Feed | None = None
         """The first loss's last batch, if it was a chunk of a longer sequence."""
 
     @contextmanager
     def fitting(self, settings: FitSettings) -> Iterator[None]:
-        """Inside, the options of a fit hold: see `_chunks` and `memory`."""
-        before = self.memory
-        self._chunks, self.memory = settings.bptt is not None, settings.memory
+        """Inside, the options of a fit hold: see `_chunks`, `memory` and `accumulate`."""
+        before = self.memory, self.accumulate
+        self._chunks = settings.bptt is not None
+        self.adopt(settings)
         try:
             yield
         finally:
-            self._chunks, self.memory = False, before
+            self._chunks = False
+            self.memory, self.accumulate = before
+
+    def adopt(self, settings: FitSettings) -> None:
+        """How a batch is computed from now on."""
+        self.memory, self.accumulate = settings.memory, settings.accumulate
 
     def moves(self, objective: int) -> list[str]:
         """See `Trainable.moves`."""
@@ -82,8 +106,11 @@ class Losses:
         return self._program.pipeline.prepare(graph)
 
     def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
-        """See `Trainable.gradients`; the first loss also gives what `keep` takes over."""
-        execution, continued = self._program.execution, bool(batch.carried)
+        """See `Trainable.gradients`; the first loss also gives what `keep` takes over.
+
+        Raises E530 if the batch is to be computed in pieces whose gradients do not add up.
+        """
+        continued = bool(batch.carried)
         fed = self._feeder(batch.arrays, batch.lengths)
         check_batch(fed)
         chunked = self._chunks or continued
@@ -93,13 +120,65 @@ class Losses:
             self._chunk = fed if chunked else None
             extra = self._carry.outputs(fed) if chunked else {}
         chunk = Chunk(batch.carried) if continued else None
-        run = execution.run(fed, None, step, batch.example_ids)
-        for executable, out in ready.parts:
-            execution.call(executable, fed, run, chunk, {**out, **extra} if extra else out)
-            extra = {}
+        run = self._program.execution.run(fed, None, step, batch.example_ids)
         for name in ready.idle:
             ready.gradients.parts[name].fill(0.0)
+        if ready.divided is not None:
+            return StepResult(self._added(ready, ready.divided, fed, run, chunk, extra), ready.gradients)
+        self._run(ready, fed, run, chunk, extra)
         return StepResult(float(ready.loss), ready.gradients)
+
+    def _run(
+        self,
+        ready: _Ready,
+        fed: Feed,
+        run: Run,
+        chunk: Chunk | None,
+        extra: Mapping[str, Array],
+        more: Mapping[str, Array] | None = None,
+    ) -> None:
+        """Run all graphs of a loss; the first one also writes the outputs `extra`."""
+        for executable, out in ready.parts:
+            written = {**out, **extra} if extra else out
+            self._program.execution.call(executable, fed, run, chunk, written, more)
+            extra = {}
+
+    def _added(
+        self,
+        ready: _Ready,
+        divided: _Divided,
+        fed: Feed,
+        run: Run,
+        chunk: Chunk | None,
+        extra: Mapping[str, Array],
+    ) -> float:
+        """A batch in pieces: the sum of their losses; gradients and statistics are added up in place."""
+        system, execution = self._spec.system, self._program.execution
+        ids = np.arange(fed.batch, dtype=np.uint64) if run.example_ids is None else run.example_ids
+        parts = list(pieces(fed, self.accumulate, system))
+
+        def of(piece: Piece) -> tuple[Run, Chunk | None]:
+            own = replace(
+                run, batch=piece.fed.batch, lengths=piece.fed.lengths, example_ids=ids[piece.examples]
+            )
+            if chunk is None:
+                return own, None
+            return own, Chunk({n: piece.of(a, self._states[n]) for n, a in chunk.carried.items()})
+
+        divided.totals.add_up(
+            fed, parts, lambda graph, piece, more: execution.call(graph, piece.fed, *of(piece), more=more)
+        )
+        loss = 0.0
+        for number, piece in enumerate(parts):
+            divided.once.fill(number == 0)
+            more = {**divided.totals.of(piece), ONCE: divided.once}
+            sequences = {name: piece.of(array, system.type(name)) for name, array in extra.items()}
+            self._run(ready, piece.fed, *of(piece), sequences, more)
+            loss += float(ready.loss)
+            add(ready.gradients.flat, divided.gradients.flat, first=number == 0)
+            for found, whole, adds in divided.statistics:
+                add(whole, found, first=number == 0 or not adds)
+        return loss
 
     def keep(self) -> Mapping[str, Array]:
         """See `Trainable.keep`."""
@@ -116,15 +195,22 @@ class Losses:
 
         `chunked` says that the batch is a chunk of a longer sequence, `continued` that it is a later one.
         """
-        key = (objective, dense, chunked, continued, self.memory)
+        key = (objective, dense, chunked, continued, self.accumulate > 1, self.memory)
         found = self._ready.get(key)
         if found is None:
             found = self._ready[key] = self._made(*key)
         return found
 
-    def _made(self, objective: int, dense: bool, chunked: bool, continued: bool, memory: Keeping) -> _Ready:
-        program = self._program
-        wrt = self.moves(objective)
+    def _made(
+        self,
+        objective: int,
+        dense: bool,
+        chunked: bool,
+        continued: bool,
+        divided: bool,
+        memory: Keeping,
+    ) -> _Ready:
+        program, wrt = self._program, self.moves(objective)
         units = self._spec.updates if objective == 0 else {}
         sources = self._carry.sources if chunked and objective == 0 else []
         made = program.pipeline.gradients(
@@ -135,14 +221,21 @@ class Losses:
             objective=objective,
             continued=continued,
             memory=memory,
+            divided=divided,
         )
-        vector = self._gradients[objective]
+        total, statistics = self._gradients[objective], self._statistics.parts
+        found, parts_of = total, statistics
+        if divided:
+            found = Vector(total.layout, program.real)
+            parts_of = Vector(self._statistics.layout, program.real).parts
         loss = np.zeros((), program.real)
-        first = {LOSS: loss, **{unit: self._statistics.parts[name] for name, unit in units.items()}}
+        first = {LOSS: loss, **{unit: parts_of[name] for name, unit in units.items()}}
         parts = []
-        for number, (executable, found) in enumerate(made.parts):
-            out = {output: vector.parts[name] for name, output in found.names.items()}
+        for number, (executable, gradients) in enumerate(made.parts):
+            out = {output: found.parts[name] for name, output in gradients.names.items()}
             parts.append((executable, out if number else {**first, **out}))
-        read = {name for _, found in made.parts for name in found.names}
+        read = {name for _, gradients in made.parts for name in gradients.names}
         idle = tuple(name for name in wrt if name not in read)
-        return _Ready(tuple(parts), loss, vector, idle)
+        pairs = tuple((parts_of[n], statistics[n], unit in made.shares) for n, unit in units.items())
+        small = _Divided(Totals(made.rounds, program.real), found, pairs, np.zeros((), program.real))
+        return _Ready(tuple(parts), loss, total, idle, small if divided else None)

@@ -20,7 +20,17 @@ from graphc.analysis.liveness import live_nodes
 from graphc.diagnostics import GraphcError, fault
 from graphc.ir.builder import Builder
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Node, Value
-from graphc.ops import contraction, convolution, elementwise, indexing, leaf, movement, pooling, summing, windows
+from graphc.ops import (
+    contraction,
+    convolution,
+    elementwise,
+    indexing,
+    leaf,
+    movement,
+    pooling,
+    summing,
+    windows,
+)
 from graphc.passes.hoist import Hoist
 from graphc.passes.sink import Sink
 from graphc.types import BATCH, BATCH_NAME, TensorType
@@ -43,9 +53,7 @@ _IN_FIRST = frozenset(
 _IN_EACH = frozenset({elementwise.MUL, contraction.CONTRACT, convolution.CONV})
 """Linear in either operand while the other one stays."""
 
-_TOGETHER = frozenset(
-    {elementwise.ADD, elementwise.SUB, elementwise.SELECT, movement.CONCAT, movement.STACK}
-)
+_TOGETHER = frozenset({elementwise.ADD, elementwise.SUB, elementwise.SELECT, movement.CONCAT, movement.STACK})
 """Linear in all operands of reals together."""
 
 _SUMS = frozenset({summing.REDUCE_SUM, contraction.CONTRACT, indexing.SCATTER, indexing.SCATTER_ADD})

@@ -44,10 +44,24 @@ class FitSettings:
     shuffle: bool = True
     bptt: int | None = None
     memory: Keeping = "normal"
+    accumulate: int = 1
+    """How many batches' gradients are added up before a step: the trainer hands them over as one batch."""
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
 
 
-FIT_OPTIONS = ("optimizer", "batch", "epochs", "steps", "clip", "stop", "seed", "shuffle", "bptt", "memory")
+FIT_OPTIONS = (
+    "optimizer",
+    "batch",
+    "epochs",
+    "steps",
+    "clip",
+    "stop",
+    "seed",
+    "shuffle",
+    "bptt",
+    "memory",
+    "accumulate",
+)
 
 
 def read_fit(
@@ -67,6 +81,7 @@ def read_fit(
         shuffle=block.flag("shuffle", True),
         bptt=block.whole("bptt", None),
         memory=block.read("memory", default.memory, _memory),
+        accumulate=block.whole("accumulate", default.accumulate),
         spans=block.spans,
     )
     block.finish()
