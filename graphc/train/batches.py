@@ -22,8 +22,8 @@ def training_batches(part: Examples, settings: FitSettings, *, epoch: int, start
     if isinstance(part, Stream):
         return _chunks(part, settings, start)
     if settings.shuffle:
-        return shuffled_batches(part, settings.batch, seed=settings.seed, epoch=epoch, start=start)
-    return ordered_batches(part, settings.batch, start=start)
+        return shuffled_batches(part, settings.per_step, seed=settings.seed, epoch=epoch, start=start)
+    return ordered_batches(part, settings.per_step, start=start)
 
 
 def judging_batches(part: Examples, settings: FitSettings) -> Iterator[Batch]:
@@ -40,13 +40,13 @@ def batches_in_epoch(part: Examples, settings: FitSettings) -> int | None:
     if isinstance(part, Flow):
         return part.count
     if isinstance(part, Stream):
-        reach = (part.count - 1) // _width(part, settings.batch)
+        reach = (part.count - 1) // _width(part, settings.per_step)
         return -(-reach // _steps(settings))
-    return -(-part.count // (settings.batch or max(1, part.count)))
+    return -(-part.count // (settings.per_step or max(1, part.count)))
 
 
 def _chunks(part: Stream, settings: FitSettings, start: int) -> Iterator[Batch]:
-    return chunks(part, settings.batch, _steps(settings), start=start)
+    return chunks(part, settings.per_step, _steps(settings), start=start)
 
 
 def _steps(settings: FitSettings) -> int:

@@ -48,6 +48,11 @@ class FitSettings:
     """How many batches' gradients are added up before a step: the trainer hands them over as one batch."""
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def per_step(self) -> int | None:
+        """How many examples (or parallel sequences) a step takes; None for all."""
+        return None if self.batch is None else self.batch * self.accumulate
+
 
 FIT_OPTIONS = (
     "optimizer",
