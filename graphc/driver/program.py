@@ -26,6 +26,7 @@ from graphc.frontend.spec import OUTPUT, InputInfo
 from graphc.ir.op import Array
 from graphc.train.data import Batch, Dataset
 from graphc.train.descent import Descent
+from graphc.train.preparation import Preparation
 from graphc.train.protocol import InputSpec
 from graphc.train.trainer import epoch_line
 from graphc.train.trainer import fit as train
@@ -80,6 +81,8 @@ class Program:
         self.compile_seconds = 0.0
         self.params = Parameters(self.spec, settings.seed, self.real)
         self.execution = Execution(pipeline, self.params, self.real, settings.seed)
+        self.preparation = Preparation()
+        """What happened to the data of the last `fit`, and has to happen to data of the same kind."""
         self._losses: Losses | None = None
         self._descent: Descent | None = None
         self._advice: list[Diagnostic] | None = None
@@ -280,6 +283,7 @@ class Program:
         if settings.bptt is not None:
             streams.check(self.spec.system, [o.unit for o in self.spec.objectives], settings.bptt)
         found = self.dataset(data, lengths=lengths, bptt=settings.bptt)
+        self.preparation = found.preparation
         started = time.perf_counter()
         shown = None if progress is None else lambda record: progress(epoch_line(record))
         with self.losses.fitting(settings):
@@ -300,7 +304,7 @@ class Program:
         if self._descent is None:
             settings = training.fit_settings(self, {})
             self._descent = Descent(self.losses, settings)
-            self.losses.memory = settings.memory
+            self.losses.adopt(settings)
         return self._descent.step(Batch(given, own))
 
     def warm(self) -> None:
@@ -341,6 +345,63 @@ class Program:
         from graphc.driver.storage import save
 
         save(self, Path(path))
+
+    def weights(self) -> dict[str, Array]:
+        """Copies of all parameters and of the running statistics that have an average, by name."""
+        from graphc.driver import weights
+
+        return weights.weights(self)
+
+    def load_weights(
+        self,
+        source: Mapping[str, Any] | str | Path,
+        *,
+        strict: bool = True,
+        prefix: str = "",
+        names: Mapping[str, str] | None = None,
+    ) -> list[str]:
+        """Take weights from arrays by name, or from a `.npz` or `.safetensors` file; the names that were set.
+
+        `W` is looked up as `prefix + names.get("W", "W")`. What begins with `prefix` must have a place here,
+        and everything that `weights()` holds must be there, unless `strict` is false. Arrays are converted to
+        the program's precision. Nothing is set if anything is at fault.
+
+        Raises E620 for what is missing, has no place, or is of the wrong shape or kind, E621 for a file of
+        another format, E602 and E414 to E418 for one that cannot be read.
+        """
+        from graphc.driver import weights
+
+        return weights.assign(self, source, strict=strict, prefix=prefix, names=names)
+
+    def load_pytorch(
+        self,
+        state_dict: Mapping[str, Any] | str | Path,
+        layer: str,
+        *,
+        prefix: str = "",
+        layer_number: int = 0,
+        reverse: bool = False,
+    ) -> list[str]:
+        """Take the weights of a PyTorch module for one layer of the spec; the names that were set.
+
+        `prefix` is the module's name in the state dict: `rnn` for `rnn.weight_ih_l0`. Of a module with
+        several layers `layer_number` is taken, from 0 (a family takes as many as it has), and with `reverse`
+        the direction against time. `Bidirectional` takes both.
+
+        Raises E620 for entries that are missing, too many, or of the wrong shape, E622 for a layer that
+        does not exist or has no counterpart in PyTorch.
+        """
+        from graphc.driver import pytorch
+
+        return pytorch.assign(
+            self, state_dict, layer, prefix=prefix, layer_number=layer_number, reverse=reverse
+        )
+
+    def save_weights(self, path: str | Path) -> None:
+        """Write `weights()` alone as `.npz` or `.safetensors`, whole or not at all. Raises E601, E621."""
+        from graphc.driver import weights
+
+        weights.save(self, Path(path))
 
     def trace(self, inputs: Mapping[str, Any] | None = None) -> Trace:
         """Every name with its value and its cotangent, and the summands where several meet."""
