@@ -22,6 +22,7 @@ from graphc.frontend.library import with_imports
 from graphc.frontend.parser import parse as parse_source
 from graphc.frontend.source import read_source
 from graphc.passes import NAMES as PASS_NAMES
+from graphc.train.checkpoint import foreign
 from graphc.train.paths import resolve
 
 BACKEND_NAMES = ("auto", *BACKENDS)
@@ -166,25 +167,38 @@ def check(text: str) -> list[Diagnostic]:
 
 
 def load(path: str | Path) -> Program:
-    """A program that `Program.save` wrote; no spec is needed beside it.
+    """A program that `Program.save` or a training run wrote; no spec is needed beside it.
 
-    Raises E602 to E604 for a file that is missing, damaged, or does not fit.
+    `path` is a file or the folder of a run. Raises E602 to E605 for a file that is missing, damaged, altered,
+    or does not fit, E608 for a folder that is no run's.
     """
-    started = time.perf_counter()
     if not isinstance(path, str | Path):
         raise fault("E525", f"a saved program is given by its path; found {arguments.found(path)}")
-    file = Path(path)
-    saved = storage.read(file)
-    if saved.dtype not in DTYPES:
-        raise storage.foreign(file, f"`{saved.dtype}` is not a dtype")
+    stored = storage.read(Path(path))
+    program = compile_stored(stored)
+    storage.restore(program, stored)
+    return program
+
+
+def compile_stored(
+    stored: storage.Stored,
+    *,
+    backend: str = "auto",
+    root: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Program:
+    """The program that was stored, with the weights of its seed; `settings` win over those that it had."""
+    started = time.perf_counter()
+    source = stored.source
 
     def read(name: ast.String) -> Source:
-        if name.value not in saved.imports:
-            raise storage.foreign(file, f"`{name.value}`, which its spec imports, is not in it")
-        return Source(name.value, saved.imports[name.value])
+        if name.value not in source.imports:
+            raise foreign(stored.path, f"`{name.value}`, which its spec imports, is not in it")
+        return Source(name.value, source.imports[name.value])
 
-    tree = parse_source(Source(saved.name, saved.spec))
-    pipeline = Pipeline(tree, with_imports(tree, read), saved.dims)
-    program = _program(pipeline, saved.dtype, saved.seed, file.parent, {}, saved.imports, started)
-    storage.restore(program, file, saved)
-    return program
+    tree = parse_source(Source(source.name, source.spec))
+    pipeline = Pipeline(tree, with_imports(tree, read), source.dims, source.disabled, backend=choose(backend))
+    options = {**source.options, **(settings or {})}
+    return _program(
+        pipeline, source.dtype, source.seed, root or stored.root, options, source.imports, started
+    )

@@ -83,6 +83,26 @@ class Parameters(MutableMapping[str, Array]):
     def __len__(self) -> int:
         return len(self._orders)
 
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of everything that `state` can hold, by the names that it has there."""
+        return {self._kind(name): self._declared(name).shape for name in self._orders}
+
+    def state(self) -> dict[str, Array]:
+        """Copies of all of it by kind and name: `param/W`, and `running/m` if that has an average."""
+        return {self._kind(name): self[name] for name in self._orders if self.updates.get(name, 1)}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """What `state` gave, again. A statistic that is not named has no average then."""
+        for name in self._orders:
+            if (kept := state.get(self._kind(name))) is not None:
+                self._put(name, kept)
+            if name in self.updates:
+                self.updates[name] = int(kept is not None)
+
+    def _kind(self, name: str) -> str:
+        return f"{'running' if name in self.updates else 'param'}/{name}"
+
     def leaves(self) -> dict[str, Array]:
         """What a graph's leaves stand for, by their names, in the layout of their types: views."""
         return {**self._still, **self.weights.now.parts}

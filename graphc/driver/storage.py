@@ -1,137 +1,178 @@
-"""A program in one safetensors file: parameters as tensors, the spec and its settings as metadata."""
+"""Programs in checkpoints: the spec, and how it was compiled, lie beside the weights."""
 
 from __future__ import annotations
 
-import json
-import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphc.diagnostics import GraphcError, fault
+from graphc.diagnostics import fault
 from graphc.driver import arguments
+from graphc.ir.op import Array
+from graphc.train import checkpoint, runs
+from graphc.train.checkpoint import Checkpoint, foreign, under
+from graphc.train.preparation import Preparation
 
 if TYPE_CHECKING:
     from graphc.driver.program import Program
 
-FORMAT = "1"
-
-
-def save(program: Program, path: Path) -> None:
-    """Write to a temporary name, sync, rename: the file is whole or as it was before.
-
-    Raises E601 if it cannot be written.
-    """
-    from safetensors.numpy import save as encode
-
-    metadata = {
-        "graphc": FORMAT,
-        "name": program.pipeline.file.span.source.name,
-        "spec": program.pipeline.file.span.source.text,
-        "imports": json.dumps(program.imports),
-        "dims": json.dumps(dict(program.pipeline.given)),
-        "settings": json.dumps({"dtype": program.settings.dtype, "seed": program.settings.seed}),
-        "updates": json.dumps(program.params.updates),
-    }
-    data = encode({name: program.params[name] for name in program.params}, metadata)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        reason = (error.strerror or str(error)).lower()
-        raise fault("E601", f"cannot write `{path}`: {reason}") from None
+DTYPES = ("float32", "float64")
 
 
 @dataclass(frozen=True)
-class Saved:
-    """What a file holds."""
+class Source:
+    """What a program was compiled from, and how; together with `--root` all of what `compile` takes."""
 
     name: str
     spec: str
-    imports: dict[str, str]
-    dims: dict[str, int]
+    imports: Mapping[str, str]
+    dims: Mapping[str, int]
+    options: Mapping[str, str]
+    disabled: tuple[str, ...]
     dtype: str
     seed: int
-    updates: dict[str, int]
-    tensors: dict[str, Any]
+    backend: str
+
+    @classmethod
+    def of(cls, program: Program) -> Source:
+        """That of a program."""
+        file, settings = program.pipeline.file.span.source, program.settings
+        return cls(
+            file.name,
+            file.text,
+            program.imports,
+            dict(program.pipeline.given),
+            dict(settings.options),
+            tuple(sorted(program.pipeline.disabled)),
+            settings.dtype,
+            settings.seed,
+            settings.backend,
+        )
+
+    def table(self) -> dict[str, Any]:
+        """As JSON knows it."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
 
-def foreign(path: Path, why: str) -> GraphcError:
-    """The fault of a file in the right format that does not hold what `save` writes."""
-    return fault("E603", f"`{path}` was not saved by this version of graphc: {why}")
+@dataclass(frozen=True)
+class Stored:
+    """A program that was saved, alone or by a training run; its tensors are those of `checkpoint`.
 
-
-def read(path: Path) -> Saved:
-    """A saved program, checked as far as its spec does not matter.
-
-    Raises E602 for a file that cannot be read, E603 for one that no program was saved in.
+    `root` is the folder that its spec may read data from. `run` is the folder of the run, if it is one's.
     """
-    from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
-        raise fault("E602", f"there is no file `{path}`")
+    path: Path
+    source: Source
+    preparation: Preparation
+    checkpoint: Checkpoint
+    root: Path
+    run: Path | None = None
+
+    def of_kind(self, kind: str) -> dict[str, Array]:
+        """The tensors of one kind, by their whole names: `param/W` for "param"."""
+        return under(kind, self.checkpoint.kind(kind))
+
+
+def save(program: Program, path: Path) -> None:
+    """Write it whole, or leave the file as it was. Raises E601 if it cannot be written."""
+    checkpoint.write(path, Checkpoint(tensors(program), about(program)))
+
+
+def tensors(program: Program) -> dict[str, Array]:
+    """Weights, running statistics and the statistics of the data, by their names in a checkpoint."""
+    return {**program.params.state(), **under("standardization", program.preparation.state())}
+
+
+def about(program: Program) -> dict[str, Any]:
+    """The rest of what makes a program again."""
+    return {"program": Source.of(program).table(), "data": program.preparation.settings()}
+
+
+def read(path: Path) -> Stored:
+    """A program from a file, or from the folder of a run: the weights that the run has come to.
+
+    Raises E602, E603 or E605 for a file that cannot be used, E608 for a folder that is no run's.
+    """
+    if not path.is_dir():
+        return _stored(path, path.parent, None)
+    folder = runs.RunFolder(path)
+    return _stored(folder.result, folder.root, path)
+
+
+def read_last(folder: runs.RunFolder) -> Stored:
+    """The state that a run's training goes on from. Raises as `read` does."""
+    return _stored(folder.last, folder.root, folder.path)
+
+
+def _stored(path: Path, root: Path, run: Path | None) -> Stored:
+    found = checkpoint.read(path)
+    source = _source(path, _table(path, found.about, "program"))
     try:
-        with safe_open(path, "np") as file:
-            metadata = file.metadata() or {}
-            names = list(file.keys())
-            tensors = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
-        reason = str(error).removeprefix("Error while deserializing header: ")
-        raise fault("E602", f"`{path}` is damaged or no safetensors file: {reason}") from None
-    if metadata.get("graphc") != FORMAT:
-        found = f"its format is {metadata['graphc']!r}" if "graphc" in metadata else "it holds no spec"
-        raise foreign(path, found)
-    for key in ("name", "spec"):
-        if key not in metadata:
-            raise foreign(path, f"its `{key}` is missing")
-    settings = _table(path, metadata, "settings")
-    dtype, seed = settings.get("dtype"), arguments.whole(settings.get("seed"))
-    if not isinstance(dtype, str) or seed is None or not 0 <= seed < 2**64:
-        raise foreign(path, "its `settings` are damaged")
-    dims = _table(path, metadata, "dims", int)
+        prepared = Preparation.restored(found.kind("standardization"), _table(path, found.about, "data"))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise foreign(path, "its `data` is damaged") from None
+    return Stored(path, source, prepared, found, root, run)
+
+
+def _source(path: Path, table: Mapping[str, Any]) -> Source:
+    texts = {key: table.get(key) for key in ("name", "spec", "dtype", "backend")}
+    for key, text in texts.items():
+        if not isinstance(text, str):
+            raise foreign(path, f"its `{key}` is {'damaged' if key in table else 'missing'}")
+    if texts["dtype"] not in DTYPES:
+        raise foreign(path, f"`{texts['dtype']}` is not a dtype")
+    seed = arguments.whole(table.get("seed"))
+    if seed is None or not 0 <= seed < 2**64:
+        raise foreign(path, "its `seed` is damaged")
+    dims = _table(path, table, "dims", int)
     if any(not 0 < size < 2**31 for size in dims.values()):
-        raise foreign(path, "its `dims` are damaged")
-    imports, updates = _table(path, metadata, "imports", str), _table(path, metadata, "updates", int)
-    return Saved(metadata["name"], metadata["spec"], imports, dims, dtype, seed, updates, tensors)
-
-
-def _table(path: Path, metadata: dict[str, str], key: str, kind: type = object) -> dict[str, Any]:
-    """An entry of the metadata that is a table in JSON."""
-    if key not in metadata:
-        raise foreign(path, f"its `{key}` is missing")
-    try:
-        table = json.loads(metadata[key])
-    except (ValueError, RecursionError):
-        table = None
-    sound = isinstance(table, dict) and all(
-        isinstance(item, kind) and not (kind is int and isinstance(item, bool)) for item in table.values()
+        raise foreign(path, "its `dims` is damaged")
+    disabled = table.get("disabled")
+    if not isinstance(disabled, list) or not all(isinstance(name, str) for name in disabled):
+        raise foreign(path, "its `disabled` is damaged")
+    imports, options = _table(path, table, "imports", str), _table(path, table, "options", str)
+    return Source(
+        imports=imports,
+        dims=dims,
+        options=options,
+        disabled=tuple(disabled),
+        seed=seed,
+        **texts,  # type: ignore[arg-type]
     )
-    if not sound:
-        raise foreign(path, f"its `{key}` are damaged")
-    result: dict[str, Any] = table
-    return result
 
 
-def restore(program: Program, path: Path, saved: Saved) -> None:
-    """Put the tensors into the program. Raises E604 if they are not those of its spec."""
-    missing = [name for name in program.params if name not in saved.tensors]
-    surplus = [name for name in saved.tensors if name not in program.params]
+def _table(path: Path, about: Mapping[str, Any], key: str, kind: type = object) -> dict[str, Any]:
+    """An entry that is a table, of items of one kind."""
+    table = about.get(key)
+    if isinstance(table, dict) and all(
+        isinstance(item, kind) and not (kind is int and isinstance(item, bool)) for item in table.values()
+    ):
+        return table
+    raise foreign(path, f"its `{key}` is {'damaged' if key in about else 'missing'}")
+
+
+def restore(program: Program, stored: Stored) -> None:
+    """Put weights and statistics into the program. Raises E604 if they are not those of its spec."""
+    held = {name: array for kind in ("param", "running") for name, array in stored.of_kind(kind).items()}
+    expected = program.params.shapes
+    path = stored.path
+    missing = [name for name in expected if name.startswith("param/") and name not in held]
+    surplus = [name for name in held if name not in expected]
     if missing or surplus:
-        what = f"`{missing[0]}` is missing" if missing else f"`{surplus[0]}` is not in the spec"
+        what = f"`{_own(missing[0])}` is missing" if missing else f"`{_own(surplus[0])}` is not in the spec"
         raise fault("E604", f"`{path}` does not fit its spec: {what}")
-    for name, array in saved.tensors.items():
-        if array.shape != program.params[name].shape:
+    for name, array in held.items():
+        if array.shape != expected[name]:
             raise fault(
                 "E604",
-                f"`{path}` does not fit its spec: `{name}` is {list(array.shape)}, "
-                f"expected {list(program.params[name].shape)}",
+                f"`{path}` does not fit its spec: `{_own(name)}` is {list(array.shape)}, "
+                f"expected {list(expected[name])}",
             )
-        program.params[name] = array
-    if set(saved.updates) != set(program.params.updates):
-        raise foreign(path, "its `updates` are not those of its running statistics")
-    program.params.updates |= saved.updates
+    program.params.restore(held)
+    program.preparation = stored.preparation
+
+
+def _own(name: str) -> str:
+    """A tensor's name without its kind."""
+    return name.partition("/")[2]

@@ -15,6 +15,7 @@ import pytest
 import graphc
 from graphc.diagnostics import GraphcError
 from graphc.errors import catalogue
+from graphc.train import checkpoint
 from tests.golden import FOLDER, check_golden
 
 API = FOLDER / "errors" / "api"
@@ -147,17 +148,22 @@ def load_foreign() -> None:
 
 
 def load_altered(**tensors: Any) -> Callable[[], None]:
-    def run() -> None:
-        from safetensors import safe_open
-        from safetensors.numpy import save_file
+    """Other tensors than those of the spec, with a digest that is right."""
 
+    def run() -> None:
         saved()
-        with safe_open("a.safetensors", "np") as file:
-            metadata = file.metadata()
-        save_file(tensors, "b.safetensors", metadata)
+        about = checkpoint.read(Path("a.safetensors")).about
+        checkpoint.write(Path("b.safetensors"), checkpoint.Checkpoint(tensors, about))
         graphc.load("b.safetensors")
 
     return run
+
+
+def load_damaged() -> None:
+    content = bytearray(saved())
+    content[-1] ^= 1
+    Path("a.safetensors").write_bytes(content)
+    graphc.load("a.safetensors")
 
 
 CASES |= {
@@ -167,9 +173,10 @@ CASES |= {
     "load_something_else": load_something_else,
     "load_empty": load_empty,
     "load_foreign": load_foreign,
-    "load_tensor_missing": load_altered(V=np.zeros(2)),
-    "load_tensor_surplus": load_altered(W=np.zeros((2, 3)), V=np.zeros(2)),
-    "load_tensor_shape": load_altered(W=np.zeros((3, 2))),
+    "load_tensor_missing": load_altered(**{"param/V": np.zeros(2)}),
+    "load_tensor_surplus": load_altered(**{"param/W": np.zeros((2, 3)), "param/V": np.zeros(2)}),
+    "load_tensor_shape": load_altered(**{"param/W": np.zeros((3, 2))}),
+    "load_damaged": load_damaged,
 }
 
 

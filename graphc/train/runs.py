@@ -1,0 +1,158 @@
+"""A run's folder: what was trained, how, what came of it, and the state to go on from.
+
+spec.nn, imports/      what was compiled
+config.json            how it was compiled and trained, of what data, with which versions
+metrics.jsonl          what was measured after each epoch
+checkpoints/           last.safetensors to go on from; best.safetensors, if a validation part chooses
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from graphc.diagnostics import GraphcError, fault
+from graphc.train.durable import remove_unfinished, replace_file, sync_folder, unwritable
+
+FOLDER = Path("runs")
+"""Where runs are kept that nobody gave a folder for."""
+
+
+def new_path(name: str) -> Path:
+    """A folder for a run of the spec `name` that does not exist yet: `runs/digits_mlp-20250131-235959`."""
+    stem = Path(name).stem.strip("<>") or "spec"
+    path = FOLDER / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    found, number = path, 2
+    while found.exists():
+        found, number = path.with_name(f"{path.name}-{number}"), number + 1
+    return found
+
+
+class RunFolder:
+    """The files of a run by what they are. Nothing is read or written before it is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.last = path / "checkpoints" / "last.safetensors"
+        self.best = path / "checkpoints" / "best.safetensors"
+        self.metrics = path / "metrics.jsonl"
+        self.lock = path / ".lock"
+        self._config = path / "config.json"
+
+    def create(self, spec: str, imports: Mapping[str, str], config: Mapping[str, Any]) -> None:
+        """Make the folder and write what is known before training. Raises E601, or E609 if it is in use."""
+        try:
+            self.last.parent.mkdir(parents=True, exist_ok=True)
+            for name, text in {"spec.nn": spec, **{f"imports/{n}": t for n, t in imports.items()}}.items():
+                file = self.path / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(file, text.encode())
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+        self.configure(config)
+
+    def check_free(self) -> None:
+        """Raises E609 if there is something in the folder already."""
+        taken = [entry.name for entry in self.path.iterdir()] if self.path.is_dir() else []
+        if self._config.is_file():
+            raise fault(
+                "E609",
+                f"`{self.path}` holds a run already",
+                help="`--resume` goes on with it; otherwise name another folder",
+            )
+        if set(taken) - {self.lock.name}:
+            raise fault("E609", f"`{self.path}` is not empty, and what is in it is no run's")
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Write `config.json`. Raises E601."""
+        text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        replace_file(self._config, text.encode())
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What `config.json` holds. Raises E608 if the folder is no run's."""
+        try:
+            found = json.loads(self._config.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            why = "it has no `config.json`" if self.path.is_dir() else "there is no such folder"
+            raise self._no_run(why) from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise self._no_run(f"its `config.json` cannot be read: {error}") from None
+        if not isinstance(found, dict):
+            raise self._no_run("its `config.json` is damaged")
+        return found
+
+    @property
+    def root(self) -> Path:
+        """The folder that the spec may read data from."""
+        root = self.config.get("root")
+        return Path(root) if isinstance(root, str) else self.path
+
+    @property
+    def result(self) -> Path:
+        """The checkpoint of the weights that training came to: the best ones if it stops by patience."""
+        fit = self.config.get("fit")
+        chosen = isinstance(fit, dict) and fit.get("patience") is not None and self.best.is_file()
+        found = self.best if chosen else self.last
+        if not found.is_file():
+            raise self._no_run("it has no checkpoint: the run ended before there was one")
+        return found
+
+    def _no_run(self, why: str) -> GraphcError:
+        return fault("E608", f"`{self.path}` is not the folder of a run: {why}")
+
+
+class Lock:
+    """Keeps other processes from training in the same folder. The system frees it when the process ends."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._number = -1
+
+    def __enter__(self) -> Lock:
+        """Raises E607 if another process holds it, E601 if the folder cannot be written."""
+        folder = self._folder
+        try:
+            folder.path.mkdir(parents=True, exist_ok=True)
+            self._number = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o644)
+            self._acquire()
+            os.ftruncate(self._number, 0)
+            os.pwrite(self._number, f"{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        except OSError as error:
+            self._close()
+            raise unwritable(folder.path, error) from None
+        except GraphcError:
+            self._close()
+            raise
+        remove_unfinished(folder.path)
+        remove_unfinished(folder.last.parent)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with suppress(OSError):
+            os.ftruncate(self._number, 0)
+        self._close()
+
+    def _acquire(self) -> None:
+        try:
+            fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._number, 200, 0).decode(errors="replace").strip()
+            raise fault(
+                "E607",
+                f"another process trains in `{self._folder.path}`: {holder or 'it does not say which'}",
+                help="wait for its end, or name another folder",
+            ) from None
+
+    def _close(self) -> None:
+        if self._number >= 0:
+            os.close(self._number)
+            self._number = -1
