@@ -52,7 +52,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     """Write it whole or leave what was there. Raises E601."""
     from safetensors.numpy import save
 
-    tensors = {name: np.ascontiguousarray(array) for name, array in checkpoint.tensors.items()}
+    tensors = {name: np.asarray(array, order="C") for name, array in checkpoint.tensors.items()}
     table = json.dumps({"format": FORMAT, **checkpoint.about}, allow_nan=False, ensure_ascii=False)
     replace_file(path, save(tensors, {_TABLE: table, _DIGEST: digest(table, tensors)}))
 
