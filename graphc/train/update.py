@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -30,7 +31,6 @@ class Update:
             executable = model.prepare(update_graph(rule, layout.size, masked=masked))
             self._calls.append((executable, {"moves": moves} if masked else {}))
 
-    @property
     def state(self) -> dict[str, Array]:
         """The rule's state by name (`m/enc.Wf`), as views that hold until the next move."""
         return {
@@ -38,6 +38,12 @@ class Update:
             for slot, vectors in self.slots.items()
             for name, part in vectors.now.parts.items()
         }
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """What `state` gave, again. Raises KeyError if a part of it is missing."""
+        for slot, vectors in self.slots.items():
+            for name in vectors.layout.shapes:
+                vectors.assign(name, state[f"{slot}/{name}"])
 
     def __call__(self, gradients: Vector, step: int, objective: int = 0, scale: float = 1.0) -> None:
         """Move the weights that an objective moves, along gradients that are multiplied by `scale` first."""

@@ -89,19 +89,19 @@ def published(low: float, high: float) -> np.ndarray:
 def test_adam_as_published_by_cs231n() -> None:
     params = model(w=published(-0.4, 0.6))
     update = Update(Adam(lr=1e-2), params)
-    update.state["m/w"][:], update.state["v/w"][:] = published(0.6, 0.9), published(0.7, 0.5)
+    update.state()["m/w"][:], update.state()["v/w"][:] = published(0.6, 0.9), published(0.7, 0.5)
     params.gradient.parts["w"][:] = published(-0.6, 0.4)
     update(params.gradient, step=6)
     first_row = [-0.40094747, -0.34836187, -0.29577703, -0.24319299, -0.19060977]
     np.testing.assert_allclose(params.weights.now.parts["w"][0], first_row, atol=5e-9)
-    np.testing.assert_allclose(update.state["v/w"][0, :2], [0.69966, 0.68908382], atol=5e-9)
-    np.testing.assert_allclose(update.state["m/w"][0, :2], [0.48, 0.49947368], atol=5e-9)
+    np.testing.assert_allclose(update.state()["v/w"][0, :2], [0.69966, 0.68908382], atol=5e-9)
+    np.testing.assert_allclose(update.state()["m/w"][0, :2], [0.48, 0.49947368], atol=5e-9)
 
 
 def test_momentum_as_published_by_cs231n() -> None:
     params = model(w=published(-0.4, 0.6))
     update = Update(Momentum(lr=1e-3), params)
-    update.state["v/w"][:] = -published(0.6, 0.9) / 1e-3
+    update.state()["v/w"][:] = -published(0.6, 0.9) / 1e-3
     params.gradient.parts["w"][:] = published(-0.6, 0.4)
     update(params.gradient, step=1)
     np.testing.assert_allclose(
@@ -125,10 +125,10 @@ def test_what_a_loss_does_not_move_stays_with_its_state(rule: Rule) -> None:
     params.gradient.flat[:] = 0.5
     update(params.gradient, 1, 0)
     update(params.gradient, 1, 1)
-    first = {**params.weights.now.parts, **update.state}
+    first = {**params.weights.now.parts, **update.state()}
     kept = {name: value.copy() for name, value in first.items()}
     update(params.gradient, 2, 0)
-    for name, value in {**params.weights.now.parts, **update.state}.items():
+    for name, value in {**params.weights.now.parts, **update.state()}.items():
         assert (value == kept[name]).all() == (name.split("/")[-1] != "a"), name
 
 
@@ -138,7 +138,7 @@ def test_a_move_keeps_the_dtype_and_can_be_undone(rule: Rule) -> None:
     update = Update(rule, params)
     params.gradient.flat[:] = 0.5
     update(params.gradient, 1)
-    before = {**params.weights.now.parts, **update.state}
+    before = {**params.weights.now.parts, **update.state()}
     kept = {name: value.copy() for name, value in before.items()}
     update(params.gradient, 2)
     moved = params.weights.now.flat.copy()
@@ -146,7 +146,7 @@ def test_a_move_keeps_the_dtype_and_can_be_undone(rule: Rule) -> None:
     assert (moved != kept["w"].ravel()).all()
     for _ in range(2):
         update.undo()
-        for name, value in {**params.weights.now.parts, **update.state}.items():
+        for name, value in {**params.weights.now.parts, **update.state()}.items():
             np.testing.assert_array_equal(value, kept[name])
     update(params.gradient, 2)
     np.testing.assert_array_equal(params.weights.now.flat, moved)
