@@ -1,20 +1,21 @@
-"""Numba as kernels need it: its compiler from bytecode to LLVM's IR, with the language of kernels.
+"""Numba as kernels need it: its compiler from its IR to that of LLVM, with the language of kernels.
 
-Kernels hold numbers, pointers and ranges; they have no closures, no arrays, nothing that counts references and
-nothing that is inlined before there is LLVM code. The contexts are this compiler's own: what a program does
-with Numba besides neither sees them nor changes them.
+Kernels hold numbers and pointers; they have no closures, no arrays, nothing that counts references and nothing
+that is inlined before there is LLVM code. The contexts are this compiler's own: what a program does with
+Numba besides neither sees them nor changes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache, partial
-from types import FunctionType
+import ast
+import linecache
+import operator
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from llvmlite import binding, ir
-from numba.core import bytecode, callconv, compiler, funcdesc, interpreter, lowering, postproc, types
-from numba.core import ir as numba_ir
+from numba.core import bytecode, callconv, compiler, funcdesc, lowering, types
 from numba.core.base import BaseContext
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.extending import _Intrinsic
@@ -22,7 +23,10 @@ from numba.core.targetconfig import ConfigStack
 from numba.core.typed_passes import type_inference_stage
 from numba.core.typing.context import BaseContext as TypingContext
 
-from graphc.backend.cpu.language import LANGUAGE, Function, FunctionType as Called
+from graphc.backend.cpu import syntax
+from graphc.backend.cpu.language import BYTE, INT, LANGUAGE, REALS, Function
+from graphc.backend.cpu.language import FunctionType as Called
+from graphc.backend.cpu.unit import Unit
 
 _NUMBERS: dict[type, Any] = {bool: types.boolean, int: types.int64, float: types.float64}
 
@@ -34,7 +38,7 @@ class _Typing(TypingContext):  # type: ignore[misc]
         """None of Numba's."""
 
     def resolve_value_type(self, val: Any) -> Any:
-        """The type of a constant or of what a global name stands for. ValueError: it is none of the language."""
+        """The type of a constant or of what a global name stands for. ValueError: there is none."""
         if val is None:
             return types.none
         if type(val) in _NUMBERS:
@@ -54,7 +58,6 @@ class _Typing(TypingContext):  # type: ignore[misc]
         return None if kws else function.signature(args)
 
     def resolve_setitem(self, target: Any, index: Any, value: Any) -> Any:
-        import operator
 
         return LANGUAGE[operator.setitem].signature((target, index, value))
 
@@ -88,12 +91,6 @@ class _Target(BaseContext):  # type: ignore[misc]
     def get_constant_generic(self, builder: ir.IRBuilder, ty: Any, val: Any) -> ir.Value:
         number = isinstance(ty, types.Number | types.Boolean)
         return ir.Constant(self.get_value_type(ty), val) if number else self.get_dummy_value()
-
-    def pair_first(self, builder: ir.IRBuilder, val: ir.Value, ty: Any) -> ir.Value:
-        return builder.extract_value(val, 0)
-
-    def pair_second(self, builder: ir.IRBuilder, val: ir.Value, ty: Any) -> ir.Value:
-        return builder.extract_value(val, 1)
 
     def post_lowering(self, mod: ir.Module, library: Any) -> None:
         """No counts of references, so no library for them."""
@@ -131,8 +128,6 @@ class _Lower(lowering.Lower):  # type: ignore[misc]
 
 @cache
 def _adapted(intrinsic: Any) -> Function:
-    made: dict[Any, Any] = {}
-
     def result(*operands: Any) -> Any:
         found = intrinsic._defn(None, *operands)
         return None if found is None else found[0].return_type
@@ -171,21 +166,14 @@ def _flags() -> Any:
 
 
 @global_compiler_lock
-def lowered(function: FunctionType, arguments: tuple[Any, ...], result: Any) -> ir.Module:
-    """The function of these types in LLVM's IR, under its own name.
+def lowered(unit: Unit, names: Mapping[str, Any]) -> ir.Module:
+    """A kernel in LLVM's IR, its function named `unit.symbol`. `names` are what its source calls.
 
     Raises what Numba raises where it cannot compile the function.
     """
     typing, target = _contexts()
-    identity = bytecode.FunctionIdentity.from_function(function)
-    code = interpreter.Interpreter(identity).interpret(bytecode.ByteCode(identity))
-    for block in code.blocks.values():
-        for assignment in block.find_insts(numba_ir.Assign):
-            if isinstance(assignment.value, numba_ir.Const):
-                assignment.value.use_literal_type = False  # every number would have a type of its own
-    # No variable for each assignment: a name of a source has one type in the whole function, and LLVM finds
-    # registers for variables by itself.
-    postproc.PostProcessor(code).run()
+    identity, code = _read(unit, names)
+    arguments, result = _types(unit)
     with ConfigStack().enter(_flags()):
         typed = type_inference_stage(typing, target, code, arguments, result)
         described = funcdesc.PythonFunctionDescriptor.from_specialized_function(
@@ -194,3 +182,27 @@ def lowered(function: FunctionType, arguments: tuple[Any, ...], result: Any) -> 
         library = _Library()
         _Lower(target, library, described, code).lower()
     return library.module
+
+
+def _read(unit: Unit, names: Mapping[str, Any]) -> Any:
+    file = f"<generated {unit.symbol}>"
+    source = unit.named_source
+    # So that Numba's messages show the line. None: there is no file to look for.
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    tree = ast.parse(source)
+    (function,) = tree.body
+    assert isinstance(function, ast.FunctionDef), source
+    namespace: dict[str, Any] = {"__name__": __name__}
+    exec(compile(tree, file, "exec"), namespace)
+    identity = bytecode.FunctionIdentity.from_function(namespace[unit.symbol])
+    return identity, syntax.read(function, identity, names)
+
+
+_TYPES = {str(kind): kind for kind in (INT, BYTE, *REALS)} | {"void": types.none}
+
+
+def _types(unit: Unit) -> tuple[tuple[Any, ...], Any]:
+    """Those of the parameters and of the result."""
+    names = ((kind.removesuffix("*"), kind) for kind in unit.parameters)
+    kinds = (types.CPointer(_TYPES[base]) if kind != base else _TYPES[base] for base, kind in names)
+    return tuple(kinds), _TYPES[unit.result]

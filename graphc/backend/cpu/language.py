@@ -1,8 +1,8 @@
 """What sources of kernels may say: each operator and function with its types and its instructions.
 
-Numba knows some ten thousand of these, for types from arrays to strings, and needs most of a second to collect
-them. Kernels get along with a page: numbers, truth values, pointers and ranges. Nothing here mixes types, so
-in which format something is computed is said in the source.
+Numba knows thousands of these, for types from arrays to strings, and needs most of a second to collect them.
+Kernels get along with a page: numbers, truth values and pointers. Nothing here mixes types, so in which format
+something is computed is said in the source.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.core.datamodel import models, register_default
 from numba.core.typing.templates import signature
 
@@ -21,9 +21,6 @@ Emit = Callable[..., ir.Value]
 
 INT, BOOL, BYTE = types.int64, types.boolean, types.uint8
 REALS = (types.float32, types.float64)
-_RANGE = types.UniTuple(INT, 2)
-_ITERATOR = types.Tuple((types.CPointer(INT), INT))
-"""Where the next number is kept, and the first one that is too large."""
 _WORD = ir.IntType(64)
 
 
@@ -149,31 +146,6 @@ _GET = Function("[]", _element, _load)
 _SET = Function("[]=", lambda p, i, x: types.none if x == _element(p, i) else None, _store)
 
 
-# -------------------------------------------------------------------------------------- loops
-
-
-def _range(*extent: Any) -> Any:
-    return _RANGE if extent in ((INT,), (INT, INT)) else None
-
-
-def _emit_range(builder: ir.IRBuilder, *extent: ir.Value) -> ir.Value:
-    return cgutils.pack_array(builder, extent if len(extent) == 2 else (_WORD(0), *extent))
-
-
-def _begin(builder: ir.IRBuilder, extent: ir.Value) -> ir.Value:
-    counter = cgutils.alloca_once(builder, _WORD)
-    builder.store(builder.extract_value(extent, 0), counter)
-    return cgutils.pack_struct(builder, (counter, builder.extract_value(extent, 1)))
-
-
-def _next(builder: ir.IRBuilder, iterator: ir.Value) -> ir.Value:
-    """(the next number, whether there is one)"""
-    counter, end = (builder.extract_value(iterator, place) for place in (0, 1))
-    number = builder.load(counter)
-    builder.store(builder.add(number, _WORD(1), flags=("nsw",)), counter)
-    return cgutils.pack_struct(builder, (number, builder.icmp_signed("<", number, end)))
-
-
 _ADD, _SUBTRACT = _arithmetic("+", "fadd", "add"), _arithmetic("-", "fsub", "sub")
 _MULTIPLY, _DIVIDE = _arithmetic("*", "fmul", "mul"), _arithmetic("/", "fdiv", "")
 
@@ -182,12 +154,10 @@ LANGUAGE: Mapping[Any, Function] = {
     operator.sub: _SUBTRACT,
     operator.mul: _MULTIPLY,
     operator.truediv: _DIVIDE,
-    operator.iadd: _ADD,
     operator.neg: Function("-", same(INT, *REALS), _arithmetic("-", "fneg", "neg").emit),
     operator.and_: _logic("&", "and_"),
     operator.or_: _logic("|", "or_"),
     operator.not_: _logic("not", "not_"),
-    bool: Function("bool", same(BOOL), lambda builder, a: a),
     operator.eq: _comparison("=="),
     operator.ne: _comparison("!="),
     operator.lt: _comparison("<"),
@@ -197,8 +167,5 @@ LANGUAGE: Mapping[Any, Function] = {
     **{kind: _cast(kind) for kind in (INT, BYTE, *REALS)},
     operator.getitem: _GET,
     operator.setitem: _SET,
-    range: Function("range", _range, _emit_range),
-    "getiter": Function("iter", lambda extent: _ITERATOR if extent == _RANGE else None, _begin),
-    "iternext": Function("next", lambda a: types.Pair(INT, BOOL) if a == _ITERATOR else None, _next),
 }
 """By what Numba calls it."""

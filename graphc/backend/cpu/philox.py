@@ -104,7 +104,7 @@ def _number(builder: ir.IRBuilder, word: ir.Value) -> Scalar:
 
 def _box_muller(real: types.Float, format: Format) -> Any:
     def typed(typing: Any, first: Any, second: Any, odd: Any) -> Any:
-        """The standard normal number of a pair of words (int64): the first of the two, or with odd = 1 the other."""
+        """A standard normal number of two words (int64): the first, or with odd = 1 the second."""
         operands = (first, second, odd)
         if any(operand != types.int64 for operand in operands):
             return None

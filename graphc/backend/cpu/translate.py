@@ -15,7 +15,7 @@ from types import FunctionType
 from typing import Any
 
 from llvmlite import binding
-from numba.core import cgutils, compiler, funcdesc, sigutils
+from numba.core import compiler, funcdesc, sigutils
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
@@ -37,9 +37,7 @@ def lowered(unit: Unit) -> str:
     assert not any(isinstance(use, Unit) for use in unit.uses.values()), f"`{unit.name}` calls other units"
     names = dict(_imported(unit.names)) if unit.names else {}
     names |= {name: _imported(use) for name, use in unit.uses.items() if isinstance(use, str)}
-    module = frontend.lowered(_function(unit, names), *_signature(unit))
-    text: str = cgutils.normalize_ir_text(str(module))
-    return text
+    return str(frontend.lowered(unit, names))
 
 
 class _Library(JITCodeLibrary):
