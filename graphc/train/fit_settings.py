@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from graphc.diagnostics import Span, fault, nearest
 from graphc.frontend import ast
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Saving:
+    """How often a run keeps its state: every so many epochs, steps or seconds."""
+
+    every: float = 1
+    unit: Literal["epochs", "steps", "seconds"] = "epochs"
+
+
+@dataclass(frozen=True)
 class FitSettings:
     """A `fit` block. `batch` None is the whole training part; `epochs` or `steps` ends, what comes first.
 
@@ -46,6 +54,7 @@ class FitSettings:
     memory: Keeping = "normal"
     accumulate: int = 1
     """How many batches' gradients are added up before a step: the trainer hands them over as one batch."""
+    save: Saving = field(default_factory=Saving)
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -66,6 +75,7 @@ FIT_OPTIONS = (
     "bptt",
     "memory",
     "accumulate",
+    "save",
 )
 
 
@@ -87,6 +97,7 @@ def read_fit(
         bptt=block.whole("bptt", None),
         memory=block.read("memory", default.memory, _memory),
         accumulate=block.whole("accumulate", default.accumulate),
+        save=block.read("save", default.save, lambda value: _saving(value, block.dims)),
         spans=block.spans,
     )
     block.finish()
@@ -155,4 +166,20 @@ def _patience(value: ast.Expr, dims: Mapping[str, int]) -> int | None:
         return int(read_number("patience", value.args[0], COUNT, dims))
     raise fault(
         "E403", f"`stop` is `patience(n)`, n epochs without a better one, found {describe(value)}", value.span
+    )
+
+
+def _saving(value: ast.Expr, dims: Mapping[str, int]) -> Saving:
+    if not isinstance(value, ast.Call):
+        return Saving(read_number("save", value, COUNT, dims), "steps")
+    unit = value.function.id if isinstance(value.function, ast.Name) else ""
+    if len(value.args) == 1 and not value.options:
+        if unit == "epochs":
+            return Saving(read_number(unit, value.args[0], COUNT, dims), "epochs")
+        if unit == "seconds":
+            return Saving(read_number(unit, value.args[0], POSITIVE, dims), "seconds")
+    raise fault(
+        "E403",
+        f"`save` is a number of steps, `epochs(n)` or `seconds(n)`, found {describe(value)}",
+        value.span,
     )

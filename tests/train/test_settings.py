@@ -13,7 +13,7 @@ from graphc.frontend import ast
 from graphc.frontend.parser import parse
 from graphc.train.data_settings import DataSettings, read_data
 from graphc.train.expressions import evaluate, parse_value
-from graphc.train.fit_settings import FitSettings, read_fit
+from graphc.train.fit_settings import FitSettings, Saving, read_fit
 from graphc.train.optimizers import Adam, Momentum, Sgd
 from graphc.train.overrides import override
 
@@ -62,6 +62,25 @@ def test_defaults_of_fit() -> None:
 )
 def test_optimizers(text: str, rule: object) -> None:
     assert fit(f"optimizer = {text}").optimizer == rule
+
+
+@pytest.mark.parametrize(
+    ("text", "saving"),
+    [
+        ("100", Saving(100, "steps")),
+        ("10 * H", Saving(60, "steps")),
+        ("epochs(5)", Saving(5, "epochs")),
+        ("seconds(0.5)", Saving(0.5, "seconds")),
+    ],
+)
+def test_how_often_the_state_is_kept(text: str, saving: Saving) -> None:
+    assert fit(f"save = {text}").save == saving
+
+
+@pytest.mark.parametrize("text", ["0", "1.5", "hours(1)", "epochs(0)", "seconds(0)", "epochs(1, 2)", '"a"'])
+def test_how_often_is_no_number(text: str) -> None:
+    with pytest.raises(GraphcError, match=r"E40[34]"):
+        fit(f"save = {text}")
 
 
 def test_everything_in_data() -> None:
