@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import EllipsisType
 
 import numpy as np
 
@@ -24,7 +25,8 @@ class Piece:
     def of(self, array: Array, type_: TensorType) -> Array:
         """What a value of the whole batch is for these examples, as a view."""
         own = array[self.examples] if BATCH in type_.axes else array
-        return own[(*(slice(size) for size in self.fed.shape(type_)), ...)]  # `...` keeps rank 0 a view
+        ends: list[slice | EllipsisType] = [slice(size) for size in self.fed.shape(type_)]
+        return own[(*ends, ...)]  # with `...` a number stays an array that can be written to
 
 
 Call = Callable[[Executable, Piece, Mapping[str, Array]], Mapping[str, Array]]

@@ -5,14 +5,14 @@ some: a parameter, or what each example has for itself. A *share* is one small b
 examples: the shares of all small batches add up to the value. Sums over examples make shares, and what is
 linear in one share keeps it a share.
 
-Where anything else reads a share (a mean divides by the number of examples), the large batch's *total* must be
-known. It becomes an input, which another graph computes beforehand as a share. A loss has no gradient through
-an input, so a total that parameters move the loss through is refused.
+Where anything else reads a share (a mean divides by the number of examples), the large batch's *total* must
+be known. It becomes an input, which another graph computes beforehand as a share. A loss has no gradient
+through an input, so a total that parameters move the loss through is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from graphc.analysis.activity import Activity
@@ -61,9 +61,9 @@ _SUMS = frozenset({summing.REDUCE_SUM, contraction.CONTRACT, indexing.SCATTER, i
 
 @dataclass(frozen=True, eq=False)
 class Additive:
-    """`graph` has the outputs that were asked for: those in `shares` add up, the others are the same each time.
-
-    Each graph of `rounds` gives totals as shares, by the names under which `graph` and later rounds read them.
+    """`graph` has the outputs that were asked for: those in `shares` add up, the others are the same each
+    time. Each graph of `rounds` gives totals as shares, by the names under which `graph` and later rounds
+    read them.
     """
 
     graph: Graph
@@ -90,7 +90,8 @@ class _Division:
         sources = [value for value in graph.inputs if value.name in wrt]
         self.active = Activity(graph.nodes, sources, graph.outputs[loss]) if loss is not None else ()
         self.builder = Builder()
-        self.shares: set[Value] = set()
+        self.shares: dict[Value, AnyNode] = {}
+        """Each share, and the node that added up examples for it."""
         self.once = Value(TensorType.of("real"), ONCE)
         self.totals: dict[Value, Value] = {}
         """Each share whose total is an input, and the input."""
@@ -121,27 +122,30 @@ class _Division:
     def _loop(self, node: LoopNode) -> None:
         """A recurrence reads whole values; what adds up examples does so outside of it by now."""
         if (inner := _meeting(node)) is not None:
-            raise _refused(inner, inner, "examples meet in a recurrence")
+            raise _refused(inner, "it is part of a recurrence, whose steps wait for all examples")
         operands = tuple(self._whole(operand, node) for operand in node.operands)
         self._append(replace(node, operands=operands))
 
     def _node(self, node: Node) -> None:
-        shared = [operand in self.shares for operand in node.operands]
-        if any(shared):
-            if self._is_linear(node, shared):
-                operands = [self._counted_once(o) if self._is_added(node, o) else o for o in node.operands]
-                self._append(replace(node, operands=tuple(operands)))
-                self.shares.add(node.result)
-                return
-            node = replace(node, operands=tuple(self._whole(operand, node) for operand in node.operands))
-        if _adds_up(node):
-            self.shares.add(node.result)
-        elif _meets(node):
-            raise _refused(node, node, "it looks at all examples at once")
+        if not self._is_linear(node):
+            operands = (o if o in self.active else self._whole(o, node) for o in node.operands)
+            node = replace(node, operands=tuple(operands))
+        if self.shares.keys().isdisjoint(node.operands):
+            if _adds_up(node):
+                self.shares[node.result] = node
+            elif _meets(node):
+                raise _refused(node, "it compares examples instead of adding them up")
+        elif self._is_linear(node):
+            self.shares[node.result] = next(self.shares[o] for o in node.operands if o in self.shares)
+            operands = (self._counted_once(o) if self._is_added(node, o) else o for o in node.operands)
+            node = replace(node, operands=tuple(operands))
+        else:
+            node = replace(node, operands=tuple(self._whole(o, node) for o in node.operands))
         self._append(node)
 
-    def _is_linear(self, node: Node, shared: Sequence[bool]) -> bool:
-        """Whether the result adds up as its operands do."""
+    def _is_linear(self, node: Node) -> bool:
+        """Whether the result adds up if its operands do."""
+        shared = [operand in self.shares for operand in node.operands]
         if BATCH in node.result.type.axes or node.result.type.dtype == "bool":
             return False
         if node.op is elementwise.CAST:
@@ -159,8 +163,8 @@ class _Division:
         """A whole value as a share."""
         before = len(self.builder.nodes)
         share = self.builder(elementwise.MUL, value, self.once)
-        self._note(self.builder.nodes[before])
-        self.shares.add(share)
+        self.shares[share] = made = self.builder.nodes[before]
+        self._note(made)
         return share
 
     def _whole(self, value: Value, reader: AnyNode) -> Value:
@@ -168,8 +172,8 @@ class _Division:
         if value not in self.shares:
             return value
         if value in self.active:
-            made = next(node for node in self.builder.nodes if value in node.results)
-            raise _refused(made, reader, "it is not added up where it is read")
+            what = f"{_quoted(reader)} needs it" if reader.span is not None else "it is needed"
+            raise _refused(self.shares[value], f"{what} of all examples at once, and parameters move it")
         if value not in self.totals:
             total = self.totals[value] = Value(value.type, f"total@{len(self.totals)}")
             self.depths[total] = self.depths.get(value, 0) + 1
@@ -202,12 +206,16 @@ def _meeting(node: LoopNode) -> Node | None:
     return next((found for found in inner if _adds_up(found) or _meets(found)), None)
 
 
-def _refused(made: AnyNode, reader: AnyNode, why: str) -> GraphcError:
-    span = made.span or reader.span
-    what = f"`{' '.join(span.text.split())}`" if span is not None else "a value of the whole batch"
+def _refused(made: AnyNode, why: str) -> GraphcError:
+    what = _quoted(made) if made.span is not None else "the mean over the batch"
     return fault(
         "E530",
-        f"gradients through {what} cannot be accumulated: {why}",
-        span,
-        help="leave `accumulate` out and take a larger `batch`, or look away from it with `stop_gradient`",
+        f"gradients cannot be accumulated through {what}",
+        made.span,
+        note=why,
+        help="take a larger `batch` without `accumulate`, or look away from it with `stop_gradient`",
     )
+
+
+def _quoted(node: AnyNode) -> str:
+    return f"`{' '.join(node.span.text.split())}`" if node.span is not None else ""
