@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import linecache
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -80,14 +80,6 @@ class _Target(BaseContext):  # type: ignore[misc]
         """The name alone: it holds a hash of what the function says, so no other function has it."""
         return name.rpartition(".")[2]
 
-    def get_function(self, fn: Any, sig: Any, _firstcall: bool = True) -> Callable[..., ir.Value]:
-        function = fn.function if isinstance(fn, Called) else LANGUAGE[fn]
-
-        def emit(builder: ir.IRBuilder, operands: Any, loc: Any = None) -> ir.Value:
-            return function.emit(builder, *operands)
-
-        return emit
-
     def get_constant_generic(self, builder: ir.IRBuilder, ty: Any, val: Any) -> ir.Value:
         number = isinstance(ty, types.Number | types.Boolean)
         return ir.Constant(self.get_value_type(ty), val) if number else self.get_dummy_value()
@@ -116,14 +108,27 @@ class _Lower(lowering.Lower):  # type: ignore[misc]
     def emit_environment_object(self) -> None:
         """None: kernels reach no Python object."""
 
-    def delvar(self, name: str) -> None:
-        """Nothing to give back."""
-
     def pre_block(self, block: Any) -> None:
         """No exceptions to prepare for."""
 
-    def debug_print(self, msg: str) -> None:
-        pass
+    def lower_expr(self, resty: Any, expr: Any) -> ir.Value:
+        """An operation whose operands have the types that it takes: nothing is cast."""
+        match expr.op:
+            case "call":
+                return self._emitted(self.typeof(expr.func.name).function, *expr.args)
+            case "binop":
+                return self._emitted(LANGUAGE[expr.fn], expr.lhs, expr.rhs)
+            case "unary":
+                return self._emitted(LANGUAGE[expr.fn], expr.value)
+            case "getitem":
+                return self._emitted(LANGUAGE[expr.fn], expr.value, expr.index)
+        raise NotImplementedError(expr.op)
+
+    def lower_setitem(self, target_var: Any, index_var: Any, value_var: Any, signature: Any) -> None:
+        self._emitted(LANGUAGE[operator.setitem], target_var, index_var, value_var)
+
+    def _emitted(self, function: Function, *operands: Any) -> ir.Value:
+        return function.emit(self.builder, *(self.loadvar(operand.name) for operand in operands))
 
 
 @cache

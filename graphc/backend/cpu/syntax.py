@@ -10,7 +10,7 @@ import ast
 import operator
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from numba.core import errors, ir
 
@@ -58,7 +58,6 @@ class _Writer:
         self.locals: set[str] = set()
         self.blocks: dict[int, ir.Block] = {}
         self.labels = 0
-        self.temporaries = 0
         self.begin(self.label())
 
     # Blocks.
@@ -118,7 +117,7 @@ class _Writer:
 
     def loop(self, name: str, extent: Sequence[ast.expr], body: Sequence[ast.stmt]) -> None:
         *first, end = (self.variable(bound) for bound in extent)
-        self.assign(name, *first or [ir.Const(0, self.place, use_literal_type=False)])
+        self.assign(name, first[0] if first else self.constant(0))
         head, inside, behind = self.label(), self.label(), self.label()
         self.jump(head)
         self.begin(head)
@@ -133,37 +132,37 @@ class _Writer:
 
     def assign(self, name: str, value: Any) -> None:
         self.locals.add(name)
+        self.held = {key: held for key, held in self.held.items() if name not in key}
         self.block.append(ir.Assign(value, self.scope.get_or_define(name, self.place), self.place))
 
     def store(self, pointer: ir.Var, index: ir.Var, value: ir.Var) -> None:
+        self.held = {key: held for key, held in self.held.items() if operator.getitem not in key}
         self.block.append(ir.SetItem(pointer, index, value, self.place))
 
     # Expressions.
 
     def variable(self, node: ast.expr) -> ir.Var:
-        """A variable that holds the expression. In a block, constants and functions are put into one once."""
+        """A variable that holds the expression. What a block has computed it does not compute again."""
         value = self.value(node)
         if isinstance(value, ir.Var):
             return value
-        if not isinstance(value, ir.Const | ir.Global):
-            return self.temporary(value)
-        text = ast.unparse(node)
-        if text not in self.held:
-            self.held[text] = self.temporary(value)
-        return self.held[text]
+        key = _key(value)
+        if key not in self.held:
+            self.held[key] = self.temporary(value)
+        return self.held[key]
 
     def temporary(self, value: Any) -> ir.Var:
-        self.temporaries += 1
-        variable = self.scope.define(f"${self.temporaries}", self.place)
+        variable = self.scope.define(f"${len(self.scope.localvars)}", self.place)
         self.block.append(ir.Assign(value, variable, self.place))
         return variable
 
     def value(self, node: ast.expr) -> Any:
         """What can be assigned."""
         match node:
-            case ast.Constant(value) | ast.UnaryOp(ast.USub(), ast.Constant(value)):
-                value = -value if isinstance(node, ast.UnaryOp) else value
-                return ir.Const(value, self.place, use_literal_type=False)
+            case ast.Constant(value):
+                return self.constant(value)
+            case ast.UnaryOp(ast.USub(), ast.Constant(int() | float() as number)):
+                return self.constant(-number)
             case ast.Name(name):
                 return self.scope.get(name) if name in self.locals else self.outside(name)
             case ast.BinOp(left, operation, right) | ast.Compare(left, [operation], [right]):
@@ -177,6 +176,10 @@ class _Writer:
                 return ir.Expr.getitem(self.variable(pointer), self.variable(index), self.place)
         return self.refuse(node)
 
+    def constant(self, value: Any) -> ir.Const:
+        # Numba would give each number a type of its own.
+        return ir.Const(value, self.place, use_literal_type=False)
+
     def outside(self, name: str) -> ir.Global:
         if name not in self.names:
             raise errors.UnsupportedError(f"nothing says what `{name}` is", self.place)
@@ -187,6 +190,16 @@ class _Writer:
             self.refuse(operation)
         return ir.Expr.binop(_BINARY[type(operation)], left, right, self.place)
 
-    def refuse(self, node: ast.AST) -> Any:
+    def refuse(self, node: ast.AST) -> NoReturn:
         what = ast.unparse(node) if isinstance(node, ast.stmt | ast.expr) else type(node).__name__
         raise errors.UnsupportedError(f"`{what}` is not in the language of kernels", self.place)
+
+
+def _key(value: Any) -> tuple[Any, ...]:
+    """Equal for two values that are the same in one block, as long as no name in it is assigned anew."""
+    if isinstance(value, ir.Const):
+        return type(value.value), repr(value.value)
+    if isinstance(value, ir.Global):
+        return (value.name,)
+    function = value.func.name if value.op == "call" else value.fn
+    return function, *(variable.name for variable in value.list_vars())
