@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from graphc.cli.entry import FAULT, INTERRUPTED, print_diagnostic, print_error, usage
+from graphc.cli.files import write_text
 from graphc.cli.options import Compilation, compilation, json_option, read_inputs
-from graphc.diagnostics import Diagnostic, GraphcError, fault
+from graphc.diagnostics import Diagnostic, GraphcError
 
 if TYPE_CHECKING:
     from graphc.cli.program import Program
@@ -169,20 +170,6 @@ def draw(file: str, output: str | None, compilation: Compilation) -> None:
         click.echo(text, nl=False)
     else:
         write_text(output, text)
-
-
-def write_text(path: str, text: str) -> None:
-    """Write the whole file or leave what stood there."""
-    target = Path(os.path.realpath(path))
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8", newline="")
-        if target.exists():
-            beside.chmod(target.stat().st_mode & 0o7777)
-        beside.replace(target)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise fault("E709", f"`{path}` cannot be written: {(error.strerror or str(error)).lower()}") from None
 
 
 def print_warnings(warnings: Iterable[Diagnostic]) -> None:
