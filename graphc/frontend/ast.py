@@ -243,6 +243,28 @@ class BlockDefinition(Syntax):
     body: tuple[Statement, ...]
 
 
+SettingKind = Literal["number", "positive", "nonnegative", "fraction", "flag"]
+"""What an option is: a number; one above 0, from 0 on, or from 0 on and below 1; true or false."""
+
+
+@dataclass(frozen=True)
+class Setting(Syntax):
+    """A formal option of an optimizer: `beta : fraction = 0.9`."""
+
+    name: str
+    kind: SettingKind = "number"
+    default: Expr | None = None
+
+
+@dataclass(frozen=True)
+class OptimizerDefinition(Syntax):
+    """`optimizer sgd(lr : positive) { w[k] = w[k-1] - lr * g[k] }`."""
+
+    name: str
+    settings: tuple[Setting, ...]
+    body: tuple[Equation, ...]
+
+
 @dataclass(frozen=True)
 class Import(Syntax):
     """`import "cells.nn"`: its functions and blocks become known here."""
@@ -322,6 +344,7 @@ Statement = (
     | LayerDeclaration
     | FunctionDefinition
     | BlockDefinition
+    | OptimizerDefinition
     | Import
     | Output
     | Minimize

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from lark import Token, Transformer_NonRecursive, v_args
 from lark.tree import Meta
 
-from graphc.diagnostics import Diagnostic, Label, Source, Span
+from graphc.diagnostics import Diagnostic, Label, Source, Span, nearest
 from graphc.frontend import ast
 
 Parts = list[Any]
@@ -118,8 +118,8 @@ class Builder(Transformer_NonRecursive[Token, Any]):
                 self._fault("E126", message, argument.span, "arguments without a name come first")
                 return
 
-    def check_twice(self, items: Iterable[ast.Option | ast.Parameter], what: str) -> None:
-        seen: dict[str, ast.Option | ast.Parameter] = {}
+    def check_twice(self, items: Iterable[ast.Option | ast.Parameter | ast.Setting], what: str) -> None:
+        seen: dict[str, ast.Option | ast.Parameter | ast.Setting] = {}
         for item in items:
             if item.name in seen:
                 label = Label(seen[item.name].span, "first given here")
@@ -200,6 +200,20 @@ class Builder(Transformer_NonRecursive[Token, Any]):
                 message = f"`{parameter.name}` is a dim, as all parameters of a block are, and takes no type"
                 self._fault("E137", message, parameter.span, "what it computes with is its `input`")
         return ast.BlockDefinition(self._span(meta), str(parts[1]), parameters, ())
+
+    def setting(self, meta: Meta, parts: Parts) -> ast.Setting:
+        name, kind, default = parts
+        known = get_args(ast.SettingKind)
+        if kind is not None and str(kind) not in known:
+            message = f"`{kind}` says nothing about an option"
+            advice = nearest(str(kind), known) or "known: " + ", ".join(known)
+            self._fault("E137", message, self._span(kind), advice)
+        return ast.Setting(self._span(meta), str(name), str(kind or "number"), default)  # type: ignore[arg-type]
+
+    def optimizer(self, meta: Meta, parts: Parts) -> ast.OptimizerDefinition:
+        settings = _all(ast.Setting, parts)
+        self.check_twice(settings, "option")
+        return ast.OptimizerDefinition(self._span(meta), str(parts[1]), settings, ())
 
     def import_(self, meta: Meta, parts: Parts) -> ast.Import:
         token = parts[1]

@@ -65,15 +65,21 @@ def _actions(
 def _check_twice(el: Elaborator, statements: Iterable[ast.Statement]) -> None:
     first: dict[tuple[str, int], ast.FunctionDefinition] = {}
     blocks: dict[str, ast.BlockDefinition] = {}
+    optimizers: dict[tuple[str, frozenset[str]], ast.OptimizerDefinition] = {}
     for statement in statements:
         known: ast.Statement | None = None
         if isinstance(statement, ast.BlockDefinition):
             known = blocks.setdefault(statement.name, statement)
+        elif isinstance(statement, ast.OptimizerDefinition):
+            options = frozenset(setting.name for setting in statement.settings)
+            known = optimizers.setdefault((statement.name, options), statement)
         elif isinstance(statement, ast.FunctionDefinition):
             kinds = sum(p.kind == "index" for p in statement.parameters)
             known = first.setdefault((statement.name, 100 * len(statement.parameters) + kinds), statement)
         if known is not None and known is not statement:
-            assert isinstance(statement, ast.BlockDefinition | ast.FunctionDefinition)
+            assert isinstance(
+                statement, ast.BlockDefinition | ast.FunctionDefinition | ast.OptimizerDefinition
+            )
             el.faults.append(
                 Diagnostic(
                     "E221",

@@ -81,6 +81,7 @@ class Elaborator:
         self.spec.names = [d.name for d in self.definitions if "@" not in d.name]
         keep_averages(self)
         objectives.check_scalars(self)
+        self._judge_optimizers()
         spec = self.spec
         asked = spec.outputs or spec.objectives or spec.metrics or spec.checks
         if not self.units and not asked and not self.faults:
@@ -88,6 +89,18 @@ class Elaborator:
         if self.faults:
             raise GraphcError(in_order(independent(self)))
         return self.spec
+
+    def _judge_optimizers(self) -> None:
+        """An optimizer of the file's own is judged with it, whether or not this run trains."""
+        for statement in self.spec.file.statements:
+            if isinstance(statement, ast.OptimizerDefinition):
+                # It is elaborated as a file of its own.
+                from graphc.frontend.optimizers import rule_system
+
+                try:
+                    rule_system(statement, self.library)
+                except GraphcError as error:
+                    self.faults.extend(error.diagnostics)
 
     # ------------------------------------------------------------------------------- declarations
 

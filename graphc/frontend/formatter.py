@@ -21,7 +21,7 @@ from graphc.frontend.wrapping import WIDTH, wrap
 WIDEST_PADDING = 12
 """Neighbouring `=` are aligned unless that would move one of them by more columns than this."""
 
-_BRACED = ast.BlockDefinition | ast.Check | ast.Settings | ast.Generate
+_BRACED = ast.BlockDefinition | ast.OptimizerDefinition | ast.Check | ast.Settings | ast.Generate
 Entry = ast.Statement | ast.CheckItem | ast.Option
 
 

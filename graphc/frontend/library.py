@@ -14,10 +14,12 @@ from graphc.diagnostics import Source, fault
 from graphc.frontend import ast
 from graphc.frontend.parser import parse
 from graphc.frontend.scope import Library
+from graphc.frontend.verdict import DEFINING
 
 Reader = Callable[[ast.String], Source]
 """Gives the text that an import's path names, or raises E243 if that file cannot be read."""
 
+_OPTIMIZERS = "optimizers.nn"
 _WORD = re.compile(r"[^\W\d]\w*")
 _DEFINITION = re.compile(r"^(?:block\s+)?([^\W\d]\w*)\s*\(", re.MULTILINE)
 
@@ -43,6 +45,13 @@ def _parsed(file: str) -> ast.File:
 def standard_names() -> frozenset[str]:
     """Every function and block of `graphc/stdlib/*.nn`."""
     return frozenset(_index())
+
+
+@cache
+def standard_optimizers() -> Library:
+    """The optimizers of the standard library, with what their equations call. Only training needs them."""
+    words = frozenset(_WORD.findall(_texts()[_OPTIMIZERS]))
+    return standard_library(words).extended(_parsed(_OPTIMIZERS))
 
 
 def standard_library(words: Iterable[str] | None = None) -> Library:
@@ -87,12 +96,12 @@ def _opened(file: ast.File, read: Reader, above: list[str], done: set[str]) -> l
             continue
         imported = parse(source)
         for other in imported.statements:
-            if not isinstance(other, ast.FunctionDefinition | ast.BlockDefinition | ast.Import):
+            if not isinstance(other, DEFINING | ast.Import):
                 first = other.span.text.split("\n")[0]
                 raise fault(
                     "E245",
                     f"`{statement.path.value}` is imported and holds `{first}`; "
-                    "an imported file defines functions and blocks only",
+                    "an imported file defines functions, blocks and optimizers only",
                     other.span,
                 )
         found += [*_opened(imported, read, [*above, source.name], done), imported]

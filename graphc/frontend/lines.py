@@ -29,6 +29,7 @@ KEYWORDS: dict[str, Mode | None] = {
     "running": None,
     "layer": None,
     "block": "statements",
+    "optimizer": "statements",
     "import": None,
     "output": None,
     "minimize": None,

@@ -158,8 +158,14 @@ class _Parser:
                 items = self._items(body, "check_item", ast.CheckItem)
                 if isinstance(head, ast.Check):
                     return replace(head, span=span, items=items)
+            case "optimizer":
+                advice = "its options stand behind its name: `optimizer mine(lr) {`"
+                equations = self._equations(body, "an optimizer", advice)
+                if isinstance(head, ast.OptimizerDefinition):
+                    return replace(head, span=span, body=equations)
             case "generate":
-                equations = self._equations(body)
+                advice = "a condition such as `stop` stands before the brace: `generate T = 500, stop = 0 {`"
+                equations = self._equations(body, "`generate`", advice)
                 if isinstance(head, ast.Generate):
                     return replace(head, span=span, body=equations)
             case _:
@@ -179,15 +185,14 @@ class _Parser:
                 found.append(node)
         return tuple(node for node in found if isinstance(node, kind))
 
-    def _equations(self, lines: list[Line]) -> tuple[ast.Equation, ...]:
+    def _equations(self, lines: list[Line], what: str, advice: str) -> tuple[ast.Equation, ...]:
         found: list[ast.Equation] = []
         for line in lines:
             statement = self._statement(line)
             if isinstance(statement, ast.Equation) and not statement.running:
                 found.append(statement)
             elif statement is not None:
-                message = f"`{line.tokens[0].text}` cannot stand in `generate`, which holds equations only"
-                advice = "a condition such as `stop` stands before the brace: `generate T = 500, stop = 0 {`"
+                message = f"`{line.tokens[0].text}` cannot stand in {what}, which holds equations only"
                 self._fault("E130", message, line, advice)
         return tuple(found)
 

@@ -133,6 +133,8 @@ def head(node: ast.Statement) -> str:
             return f"{node.name}({_parameters(node.parameters)}) = {expression(node.value)}"
         case ast.BlockDefinition():
             return f"block {node.name}({_parameters(node.parameters)})"
+        case ast.OptimizerDefinition():
+            return f"optimizer {node.name}({_parameters(node.settings)})"
         case ast.Import():
             return f"import {expression(node.path)}"
         case ast.Output():
@@ -175,6 +177,7 @@ Part = (
     | ast.LayerItem
     | ast.Declarator
     | ast.Parameter
+    | ast.Setting
     | ast.ReportItem
     | ast.CheckItem
     | ast.TypeExpr
@@ -199,6 +202,10 @@ def part(node: Part) -> str:
             kind = f" : {node.kind}" if node.kind else ""
             default = f" = {expression(node.default)}" if node.default else ""
             return f"{node.name}{kind}{default}"
+        case ast.Setting():
+            kind = f" : {node.kind}" if node.kind != "number" else ""
+            default = f" = {expression(node.default)}" if node.default else ""
+            return f"{node.name}{kind}{default}"
         case ast.ReportItem():
             return f"{node.name} = {expression(node.value)}" if node.name else expression(node.value)
         case ast.CheckItem():
@@ -214,5 +221,5 @@ def _type(node: ast.TypeExpr) -> str:
     return f"{node.kind}{classes}{shape(node.shape)}"
 
 
-def _parameters(parameters: Iterable[ast.Parameter]) -> str:
+def _parameters(parameters: Iterable[ast.Parameter | ast.Setting]) -> str:
     return ", ".join(part(parameter) for parameter in parameters)

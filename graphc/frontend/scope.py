@@ -16,24 +16,29 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Library:
-    """Functions (overloaded by arity and kind) and blocks that a file can use."""
+    """Functions (overloaded by arity and kind), blocks and optimizers that a file can use."""
 
     functions: dict[str, list[ast.FunctionDefinition]] = field(default_factory=dict)
     blocks: dict[str, ast.BlockDefinition] = field(default_factory=dict)
     others: frozenset[str] = frozenset()
     """Names that could have been used and were not, for suggestions."""
+    optimizers: dict[str, list[ast.OptimizerDefinition]] = field(default_factory=dict)
+    """Definitions of one name have different options."""
 
     def extended(self, file: ast.File) -> Library:
-        """This library with the functions and blocks of `file`, which hide those of the same name."""
+        """This library with what `file` defines, which hides what has the same name."""
         functions = {name: list(overloads) for name, overloads in self.functions.items()}
         own: dict[str, list[ast.FunctionDefinition]] = {}
         blocks = dict(self.blocks)
+        optimizers: dict[str, list[ast.OptimizerDefinition]] = {}
         for statement in file.statements:
             if isinstance(statement, ast.FunctionDefinition):
                 own.setdefault(statement.name, []).append(statement)
             elif isinstance(statement, ast.BlockDefinition):
                 blocks[statement.name] = statement
-        return Library(functions | own, blocks, self.others)
+            elif isinstance(statement, ast.OptimizerDefinition):
+                optimizers.setdefault(statement.name, []).append(statement)
+        return Library(functions | own, blocks, self.others, self.optimizers | optimizers)
 
 
 @dataclass(eq=False)

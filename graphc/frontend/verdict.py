@@ -23,6 +23,10 @@ _OF_SIZES = frozenset(
 """Codes of faults that the value of a dim can cause or hide."""
 
 
+DEFINING = ast.FunctionDefinition | ast.BlockDefinition | ast.OptimizerDefinition
+"""What a file can hold for others to import."""
+
+
 def gather(el: Elaborator) -> None:
     """Take over the faults of the last round; without any, those of types that nothing settles."""
     el.faults += [d for d in el.round_faults if d not in el.faults]
@@ -79,13 +83,13 @@ def moved(el: Elaborator, diagnostic: Diagnostic, place: Span | None) -> Diagnos
 
 def nothing_to_compute(spec: Spec) -> Diagnostic:
     """E247, with what such a file may be for."""
-    defines = any(isinstance(s, ast.FunctionDefinition | ast.BlockDefinition) for s in spec.file.statements)
+    defines = any(isinstance(s, DEFINING) for s in spec.file.statements)
     first = spec.file.statements[0].span if spec.file.statements else spec.file.span
     return Diagnostic(
         "E247",
         "nothing is computed here: the file has no equation",
         Span(first.source, first.start, min(first.end, first.start + 1)) if not first.text else first,
-        help="functions and blocks are for other files: `import` this one there"
+        help="definitions are for other files: `import` this one there"
         if defines
         else "add one, such as `y = W @ x`",
     )
