@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from graphc.backend.cpu import products
-from graphc.backend.cpu.compile import providers
+from graphc.backend.cpu import products, sync
+from graphc.backend.cpu.compile import libraries
 from graphc.backend.cpu.executable import Executable
 from graphc.ir.graph import Graph
 from graphc.schedule import schedule
@@ -11,7 +11,7 @@ from graphc.schedule.program import Keeping
 
 __all__ = ["Executable", "prepare"]
 
-providers.append(products.provide)
+libraries.extend([*products.LIBRARIES.values(), sync.LIBRARY])
 
 
 def prepare(graph: Graph, *, dense: bool = False, memory: Keeping = "normal") -> Executable:

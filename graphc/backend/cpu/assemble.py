@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from graphc.backend.cpu import emit, products
 from graphc.backend.cpu.expressions import Expressions
 from graphc.backend.cpu.naming import Words
-from graphc.backend.cpu.sync import BARRIER
+from graphc.backend.cpu.sync import SYMBOLS
 from graphc.backend.cpu.unit import Unit
 from graphc.kernel.expr import Expr, Name
 from graphc.schedule.program import (
@@ -45,7 +45,7 @@ _HELPERS: Mapping[str, Unit | str] = {
     "minimum": f"{_MODULE}.functions:FUNCTIONS.minimum",
     "ints": f"{_MODULE}.pointers:int_",
     "bools": f"{_MODULE}.pointers:bool_",
-    "barrier": BARRIER,
+    "barrier": SYMBOLS["barrier"],
 }
 _RESERVED = (
     *_COMMON,
@@ -124,7 +124,7 @@ class _Function:
             self._line(1, "barrier(sync, workers)")
         text = "\n".join([f"def {self.name}({', '.join(parameters)}):", *self.head, *self.lines, ""])
         helpers = {name: use for name, use in _HELPERS.items() if f"{name}(" in text}
-        helpers["reals"] = f"{_MODULE}.pointers:{'real32' if self.assembler.real == 'float32' else 'real64'}"
+        helpers["reals"] = f"{self.assembler.real}*"
         types = _TYPES + ("int64",) * self.scope.parameters
         return Unit(self.name, text, types, {**helpers, **self.uses}, language="steps")
 
@@ -180,7 +180,7 @@ class _Function:
     def _pack(self, step: Pack, depth: int) -> None:
         source = ", ".join(self._matrix(step.source, depth))
         k, n = self._int(step.k, depth), self._int(step.n, depth)
-        self.uses["pack"] = products.use("pack", self.assembler.real)
+        self.uses["pack"] = products.symbol("pack", self.assembler.real)
         self._line(depth, f"pack(me, workers, {source}, {k}, {n}, {self._buffer(step.packed)})")
 
     def _product(self, step: Product, scope: _Scope, depth: int) -> None:
@@ -198,7 +198,7 @@ class _Function:
             assert csc == "1", f"{step.note}: the columns of a packed product's result lie side by side"
             if not scope.sliced:
                 self._line(depth, f"lo, hi = share({who}, {m})")
-            self.uses["product_rows"] = products.use("product_rows", self.assembler.real)
+            self.uses["product_rows"] = products.symbol("product_rows", self.assembler.real)
             packed = self._buffer(step.packed)
             self._line(
                 depth, f"product_rows({a}, {rsa}, {csa}, {packed}, {c}, {rsc}, lo, hi, {n}, {k}, {add})"
@@ -208,7 +208,7 @@ class _Function:
             f"{step.note}: in slices, where rows must not depend on each other, b is packed"
         )
         b = ", ".join(self._matrix(step.b, depth))
-        self.uses["product"] = products.use("product", self.assembler.real)
+        self.uses["product"] = products.symbol("product", self.assembler.real)
         operands = f"{a}, {rsa}, {csa}, {b}, {c}, {rsc}, {csc}, {m}, {n}, {k}, {add}"
         self._line(depth, f"product({who}, {operands}, {self._workspace(step, depth)})")
 

@@ -21,10 +21,9 @@ from llvmlite import binding
 from graphc.backend.cpu import machine
 from graphc.backend.cpu.cache import Code
 
-_DEFINED = re.compile(r'^define (?!internal |private |linkonce)[^@]*@"?([^"(]+)"?\(', re.MULTILINE)
-_DECLARED = re.compile(
-    r'^(?:declare [^@]*@"?(?!llvm\.)([^"(]+)"?\(|@"?([^"\s]+)"? = external )', re.MULTILINE
-)
+_NAME = r'@("[^"]+"|[^"\s(]+)'
+_DEFINED = re.compile(rf"^define (?!internal |private |linkonce)[^@]*{_NAME}\(", re.MULTILINE)
+_DECLARED = re.compile(rf"^(?:declare [^@]*(?!@llvm\.){_NAME}\(|{_NAME} = external )", re.MULTILINE)
 _SWITCH = 0.0005
 """Seconds."""
 _TARGET = re.compile(r"^target .*\n", re.MULTILINE)
@@ -57,14 +56,14 @@ def features() -> frozenset[str]:
 def _assemble(text: str, speed: int, vectorize: bool) -> Code:
     module = _optimized(text, speed, vectorize)
     # Read from the text: to ask LLVM for each name would be many more calls than all the others.
-    defines, needs = symbols(str(module))
-    return Code(defines[0], needs, _target().emit_object(module))
+    return Code(*_symbols(str(module)), _target().emit_object(module))
 
 
-def symbols(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _symbols(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The functions that a module defines for others, and those that it needs, by name."""
     needs = (function or variable for function, variable in _DECLARED.findall(text))
-    return tuple(_DEFINED.findall(text)), tuple(needs)
+    defines = _DEFINED.findall(text)
+    return tuple(name.strip('"') for name in defines), tuple(name.strip('"') for name in needs)
 
 
 def _optimized(text: str, speed: int, vectorize: bool) -> Any:
@@ -88,9 +87,7 @@ def _passes(speed: int, vectorize: bool) -> Any:
 @cache
 def _machine() -> str:
     """The lines of a module that say which machine it is for."""
-    return (
-        f'target triple = "{binding.get_process_triple()}"\ntarget datalayout = "{_target().target_data}"\n'
-    )
+    return f'target triple = "{machine.triple()}"\ntarget datalayout = "{_target().target_data}"\n'
 
 
 @cache

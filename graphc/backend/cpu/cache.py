@@ -1,7 +1,7 @@
 """Compiled code on disk: one file for each unit, in a folder for each toolchain.
 
-    CACHE/kernels/TOOLCHAIN/KEY.o     object code of a unit that Python calls, with all that it calls
-    CACHE/kernels/TOOLCHAIN/KEY.bc    bitcode of a unit that others call
+    CACHE/kernels/TOOLCHAIN/KEY.o     object code of a unit
+    CACHE/kernels/TOOLCHAIN/NAME.o    object code of a library whose functions units call
 
 KEY is a hash of what the unit says, TOOLCHAIN one of everything that turns it into code: so a file never
 has to be changed, and what belongs to another version or another machine lies in another folder. A
@@ -25,7 +25,7 @@ from pathlib import Path
 from graphc.diagnostics import fault
 from graphc.frontend.parser import cache_folder, private_folder
 
-_LAYOUT = 1
+_LAYOUT = 2
 """Of the files here: to be raised when it changes."""
 
 _COMPILERS = ("graphc", "llvmlite", "numba")
@@ -35,14 +35,14 @@ _CARRIERS = ("numpy", "scipy", "scipy-openblas32", "scipy-openblas64")
 
 @dataclass(frozen=True)
 class Code:
-    """A compiled unit: under which `symbol` it lies in `body`, and which symbols must be there to load it."""
+    """Object code: the functions that `body` defines, and the symbols that must be there to load it."""
 
-    symbol: str
+    defines: tuple[str, ...]
     needs: tuple[str, ...]
     body: bytes
 
     def pack(self) -> bytes:
-        head = json.dumps({"symbol": self.symbol, "needs": self.needs}).encode()
+        head = json.dumps({"defines": self.defines, "needs": self.needs}).encode()
         content = head + b"\n" + self.body
         return hashlib.sha256(content).digest() + content
 
@@ -54,14 +54,14 @@ class Code:
             return None
         head, _, body = content.partition(b"\n")
         found = json.loads(head)
-        return cls(found["symbol"], tuple(found["needs"]), body)
+        return cls(tuple(found["defines"]), tuple(found["needs"]), body)
 
 
 # ------------------------------------------------------------------------------------ entries
 
 
 def read(entry: str) -> Code | None:
-    """The entry of that name (`KEY.o`, `KEY.bc`), or None if it is not there or is damaged."""
+    """The entry of that name (`KEY.o`), or None if it is not there or is damaged."""
     folder = _folder()
     if folder is None:
         return None

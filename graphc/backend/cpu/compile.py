@@ -3,80 +3,135 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from graphc.backend.cpu import cache, machine
 from graphc.backend.cpu.cache import Code
 from graphc.backend.cpu.unit import Unit
 
-providers: list[Callable[[Iterable[str]], None]] = []
-"""Called before code is loaded, with the symbols that it needs: those of other libraries are made known to
-LLVM here. Calls after the first have to be cheap."""
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is compiled, kept and loaded as one piece: a unit, or a library whose functions steps call.
+
+    name: what messages call it; symbols: the functions that it defines; begin: writes LLVM's text of it and
+    hands that to the assembler; before: is called before code is loaded, and makes known to LLVM what other
+    libraries define.
+    """
+
+    name: str
+    entry: str
+    symbols: tuple[str, ...]
+    begin: Callable[[], Future[Code]]
+    before: Callable[[], None] = lambda: None
+
+
+libraries: list[Part] = []
+"""A program is loaded with those of which its units use a symbol."""
 
 _LOCK = threading.RLock()
 _FUNCTIONS: dict[str, Callable[..., None]] = {}
-_BITCODE: dict[str, Code] = {}
+_LOADED: set[str] = set()
+"""The entries of the parts whose symbols this process knows."""
 
 
 def build(unit: Unit) -> Callable[..., None]:
     """The compiled function, for Python to call: numbers as numbers, pointers as addresses.
 
-    From the cache a unit is loaded with all that it calls in one piece, so neither Numba nor the units that
-    it uses are looked at. Threads may call `build` at the same time, and what it returns as well.
+    What it calls is compiled and loaded along with it, each unit apart: units that several programs use are
+    compiled once. Threads may call `build` at the same time, and what it returns as well. Raises RuntimeError
+    where a symbol is needed that nobody defines, and what Numba and LLVM raise.
     """
-    if unit.result != "void":
-        raise ValueError(f"`{unit.name}` returns {unit.result}: only other units can call it")
     with _LOCK:
         if unit.key not in _FUNCTIONS:
-            code = _object(unit)
-            _FUNCTIONS[unit.key] = machine.load(code.body, code.symbol, unit.parameters)
+            load(_parts(unit))
+            _FUNCTIONS[unit.key] = machine.function(unit.symbol, unit.parameters)
         return _FUNCTIONS[unit.key]
 
 
-def _object(unit: Unit) -> Code:
-    entry = f"{unit.key}.o"
-    kept = cache.read(entry)
-    # A library that was there when the entry was made may be gone: then it is made anew, without it.
-    if kept is not None and not _missing(kept.needs):
-        return kept
-    from graphc.backend.cpu.translate import assemble
-
-    code: Code = assemble(unit, _callees(unit))
-    if absent := _missing(code.needs):
-        raise RuntimeError(f"`{unit.name}` needs what no library defines: {', '.join(absent)}")
-    cache.write(entry, code)
-    return code
-
-
-def _missing(needs: Iterable[str]) -> list[str]:
-    """Which of these symbols nobody defines, after all who provide some were asked."""
-    for provide in providers:
-        provide(needs)
-    return machine.missing(needs)
+def load(parts: Iterable[Part]) -> None:
+    """Make the functions of these parts known to code that is loaded from now on. Raises as `build` does."""
+    with _LOCK:
+        new = [part for part in parts if part.entry not in _LOADED]
+        for part in new:
+            part.before()
+        codes = {part: code for part in new if (code := cache.read(part.entry))}
+        # A library that was there when an entry was made may be gone: then it is made anew, without it.
+        known = {symbol for part in new for symbol in part.symbols}
+        codes = {part: code for part, code in codes.items() if not _missing(code, known)}
+        if absent := [part for part in new if part not in codes]:
+            codes |= _compiled(absent, known)
+        machine.load(codes.values())
+        _LOADED.update(part.entry for part in new)
 
 
-def _callees(unit: Unit) -> dict[str, Code]:
-    """The bitcode of all units that this one names, by key."""
-    return {use.key: _bitcode(use) for use in unit.uses.values() if isinstance(use, Unit)}
+def _compiled(parts: Iterable[Part], known: set[str]) -> Mapping[Part, Code]:
+    # Here, because what is in the cache needs no compiler.
+    from graphc.backend.cpu import assembler
+
+    codes = {}
+    with assembler.overlapping():
+        begun = [(part, part.begin()) for part in parts]
+        for part, future in begun:
+            codes[part] = code = future.result()
+            if absent := _missing(code, known):
+                raise RuntimeError(f"`{part.name}` needs what no library defines: {', '.join(absent)}")
+            cache.write(part.entry, code)
+    return codes
 
 
-def _bitcode(unit: Unit) -> Code:
-    if unit.key not in _BITCODE:
-        entry = f"{unit.key}.bc"
-        code = cache.read(entry)
-        if code is None:
-            from graphc.backend.cpu.translate import translate
+def _missing(code: Code, known: set[str]) -> list[str]:
+    """What this code needs and nobody defines: nothing that is loaded with it or was before."""
+    return machine.missing(symbol for symbol in code.needs if symbol not in known)
 
-            code = translate(unit, _callees(unit))
-            cache.write(entry, code)
-        _BITCODE[unit.key] = code
-    return _BITCODE[unit.key]
+
+def _parts(unit: Unit) -> list[Part]:
+    """A unit and all that it uses. Kernels come last: LLVM has the rest to do while Numba is imported."""
+    units = {each.key: each for each in _reached(unit)}.values()
+    symbols = {use for each in units for use in each.uses.values() if isinstance(use, str)}
+    return [
+        *(_part(each) for each in units if each.language == "steps"),
+        *(library for library in libraries if symbols.intersection(library.symbols)),
+        *(_part(each) for each in units if each.language == "numba"),
+    ]
+
+
+def _reached(unit: Unit) -> Iterator[Unit]:
+    yield unit
+    for use in unit.uses.values():
+        if isinstance(use, Unit):
+            yield from _reached(use)
+
+
+def _part(unit: Unit) -> Part:
+    return Part(unit.name, f"{unit.key}.o", (unit.symbol,), partial(_begin, unit))
+
+
+def _begin(unit: Unit) -> Future[Code]:
+    from graphc.backend.cpu import assembler
+
+    return assembler.submit(_lowered(unit))
+
+
+def _lowered(unit: Unit) -> str:
+    """LLVM's text of a unit."""
+    if unit.language == "steps":
+        from graphc.backend.cpu import steps
+
+        return steps.lowered(unit)
+    from graphc.backend.cpu import translate
+
+    return translate.lowered(unit)
 
 
 def listing(unit: Unit) -> str:
-    """LLVM's text of a unit and all that it calls, as optimized: it shows which loops are vectorized."""
-    from graphc.backend.cpu import translate
+    """LLVM's text of a unit, without what it calls, as optimized: it shows which loops are vectorized."""
+    from graphc.backend.cpu import assembler
 
-    with _LOCK:
-        text: str = translate.listing(unit, _callees(unit))
-    return text
+    return assembler.optimized(_lowered(unit))

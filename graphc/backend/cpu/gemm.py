@@ -11,9 +11,8 @@ one with its strides exchanged. C must not overlap A, B and the workspace.
 
 from __future__ import annotations
 
-from graphc.backend.cpu import assembler, blas
+from graphc.backend.cpu import blas
 from graphc.backend.cpu.blocking import emit_own
-from graphc.backend.cpu.cache import Code
 from graphc.backend.cpu.instructions import Emitter
 from graphc.backend.cpu.large import emit_large, plain
 from graphc.backend.cpu.operands import OPERANDS, Product
@@ -27,8 +26,8 @@ _LARGE = 1 << 28
 better, because they may cut anywhere."""
 
 
-def assemble(emit: Emitter, library: blas.Library | None) -> Code:
-    """`pack`, `product_rows` and `product` as object code. The library, if any, makes large products."""
+def write(emit: Emitter, library: blas.Library | None) -> None:
+    """Write `pack`, `product_rows` and `product`. The library, if any, makes large products."""
     emit_own(emit)
     emit_dot(emit)
     _emit_cells(emit)
@@ -37,13 +36,6 @@ def assemble(emit: Emitter, library: blas.Library | None) -> Code:
         emit_large(emit, library)
     _emit_along(emit, library)
     _emit_product(emit)
-    return assembled(emit)
-
-
-def assembled(emit: Emitter) -> Code:
-    """A module that is written, as object code."""
-    # The kernels are vectors already, and the loops around them are to stay small.
-    return assembler.assemble(str(emit.module), speed=2, vectorize=False)
 
 
 def _emit_cells(emit: Emitter) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 from llvmlite import binding
 
+from graphc.backend.cpu.cache import Code
+
 _SCALARS: dict[str, Any] = {
     "int64": ctypes.c_int64,
     "float32": ctypes.c_float,
@@ -36,40 +38,44 @@ def missing(symbols: Iterable[str]) -> list[str]:
     return [symbol for symbol in symbols if not binding.address_of_symbol(symbol)]
 
 
-def load(code: bytes, symbol: str, parameters: tuple[str, ...]) -> Callable[..., None]:
-    """The function `symbol` of an object file. It takes pointers as addresses, lets go of the interpreter's
-    lock while it runs, and checks of its arguments their number and kinds, nothing more.
+def load(codes: Iterable[Code]) -> None:
+    """Load object code, of which one piece may need another. What it defines other code may need from now on.
 
-    Every symbol that the code needs has to be there: see `missing`.
+    Every other symbol that it needs has to be there: see `missing`.
+    """
+    codes, engine = list(codes), _engine()
+    for code in codes:
+        engine.add_object_file(binding.ObjectFileRef.from_data(code.body))
+    engine.finalize_object()
+    for symbol in (symbol for code in codes for symbol in code.defines):
+        binding.add_symbol(symbol, engine.get_function_address(symbol))
+    _ENGINES.append(engine)
+
+
+def function(symbol: str, parameters: tuple[str, ...]) -> Callable[..., None]:
+    """A function that was loaded, of Numba's calling convention. It takes pointers as addresses, lets go of
+    the interpreter's lock while it runs, and checks of its arguments their number and kinds, nothing more.
     """
     kinds = [ctypes.c_void_p if kind.endswith("*") else _SCALARS[kind] for kind in parameters]
     prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *kinds)
-    native: Any = prototype(_loaded(code).get_function_address(symbol))
+    native: Any = prototype(binding.address_of_symbol(symbol))
     native.errcheck = partial(_check, symbol)
     place = ctypes.addressof(_PLACES)
     return partial(native, place, place + ctypes.sizeof(ctypes.c_void_p))
 
 
+def plain(symbol: str, parameters: tuple[str, ...]) -> Callable[..., None]:
+    """A function that was loaded, of the C language's convention: it returns nothing and cannot fail."""
+    prototype = ctypes.CFUNCTYPE(None, *(_SCALARS[kind] for kind in parameters))
+    native: Any = prototype(binding.address_of_symbol(symbol))
+    return partial(native)
+
+
 def address(function: Callable[..., None]) -> int:
-    """Where the code of a function from `load` begins, for compiled code to call it."""
+    """Where the code of a function from `function` begins, for compiled code to call it."""
     assert isinstance(function, partial)
     native: Any = function.func
     return int(ctypes.cast(native, ctypes.c_void_p).value or 0)
-
-
-def share(code: bytes, symbols: Iterable[str]) -> None:
-    """Load an object file whose functions of these names other code may call from now on."""
-    engine = _loaded(code)
-    for symbol in symbols:
-        binding.add_symbol(symbol, engine.get_function_address(symbol))
-
-
-def _loaded(code: bytes) -> Any:
-    engine = _engine()
-    engine.add_object_file(binding.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    _ENGINES.append(engine)
-    return engine
 
 
 def _check(symbol: str, state: int, function: Any, arguments: Any) -> None:
@@ -90,7 +96,14 @@ def native() -> Any:
     """What LLVM knows of processors of this kind."""
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    return binding.Target.from_triple(binding.get_process_triple())
+    return binding.Target.from_triple(triple())
+
+
+@cache
+def triple() -> str:
+    """The processor and the system of this process, as LLVM names them: `x86_64-unknown-linux-gnu`."""
+    name: str = binding.get_process_triple()
+    return name
 
 
 @cache

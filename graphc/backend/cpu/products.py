@@ -6,12 +6,17 @@ holds nothing but calls of it, by name; so it is loaded before the first program
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cache
+from functools import partial
+from typing import TYPE_CHECKING
 
-from graphc.backend.cpu import blas, machine
-from graphc.backend.cpu import cache as kept
+from graphc.backend.cpu import blas
+from graphc.backend.cpu.compile import Part
 from graphc.kernel.expr import Expr
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from graphc.backend.cpu.cache import Code
 
 PARAMETERS = {"pack": "iipiiiip", "product_rows": "piippiiiiii", "product": "iipiipiipiiiiiip"}
 """Of the public functions: `p` for a pointer to reals, `i` for an int."""
@@ -22,34 +27,27 @@ def symbol(name: str, real: str) -> str:
     return f"graphc_{name}_{real}"
 
 
-def use(name: str, real: str) -> str:
-    """The function for a unit that uses it, see `Unit.uses`."""
-    return f"graphc.backend.cpu.calls:FUNCTIONS.{name}_{real}"
+def _begin(real: str) -> Future[Code]:
+    # Here, because a library from the cache needs no compiler.
+    from graphc.backend.cpu import assembler, gemm, instructions, tile
+
+    emit = instructions.Emitter(real, tile.HOST, {name: symbol(name, real) for name in PARAMETERS})
+    gemm.write(emit, blas.library())
+    # Vectors already; and the loops around them are to stay small.
+    return assembler.submit(str(emit.module), speed=2, vectorize=False)
 
 
-def provide(needs: Iterable[str]) -> None:
-    """Load the library for the reals of which code needs functions. Again it does nothing."""
-    needed = set(needs)
-    for real in ("float32", "float64"):
-        if any(symbol(name, real) in needed for name in PARAMETERS):
-            load(real)
-
-
-@cache
-def load(real: str) -> None:
-    """Make the functions for these reals known to code that is loaded from now on."""
-    blas.register()
-    entry = f"products_{real}.o"
-    code = kept.read(entry)
-    # A BLAS that was there when the entry was made may be gone: then it is made anew, without it.
-    if code is None or machine.missing(code.needs):
-        # Here, because a library from the cache needs no compiler.
-        from graphc.backend.cpu import gemm, instructions, tile
-
-        public = {name: symbol(name, real) for name in PARAMETERS}
-        code = gemm.assemble(instructions.Emitter(real, tile.HOST, public), blas.library())
-        kept.write(entry, code)
-    machine.share(code.body, [symbol(name, real) for name in PARAMETERS])
+LIBRARIES = {
+    real: Part(
+        f"products_{real}",
+        f"products_{real}.o",
+        tuple(symbol(name, real) for name in PARAMETERS),
+        partial(_begin, real),
+        blas.register,
+    )
+    for real in ("float32", "float64")
+}
+"""By the reals of which their functions make products."""
 
 
 def room(size: Expr) -> Expr:

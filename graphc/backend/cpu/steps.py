@@ -66,23 +66,11 @@ def lowered(unit: Unit) -> str:
     return _Function(unit).text(function)
 
 
-def _symbols(unit: Unit) -> Mapping[str, Unit | str]:
-    """Symbols where Numba needs paths, which steps name until nothing of them goes through Numba."""
-    uses = dict(unit.uses)
-    for name, use in unit.uses.items():
-        if isinstance(use, str) and use.startswith("graphc.backend.cpu.calls:FUNCTIONS."):
-            uses[name] = "graphc_" + use.rpartition(".")[2]
-        elif name == "reals" and isinstance(use, str):
-            uses[name] = f"float{use[-2:]}*" if use.endswith(("32", "64")) else use
-    return uses
-
-
 class _Function:
     """One function while its instructions are written."""
 
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
-        self.uses = _symbols(unit)
         self.lines: list[str] = []
         self.names: dict[str, Value] = {}
         self.count = 0
@@ -127,7 +115,7 @@ class _Function:
                 self._for(name, bounds, body)
             case ast.If(condition, body, []):
                 self._if(condition, body)
-            case ast.Expr(ast.Call(ast.Name(name), arguments)) if name in self.uses:
+            case ast.Expr(ast.Call(ast.Name(name), arguments)) if name in self.unit.uses:
                 self._call(name, [self._value(argument) for argument in arguments])
             case _:
                 raise self._unknown(statement)
@@ -195,7 +183,7 @@ class _Function:
     # ----------------------------------------------------------------------------------------- calls
 
     def _call(self, name: str, arguments: Sequence[Value]) -> None:
-        use = self.uses[name]
+        use = self.unit.uses[name]
         kinds = use.parameters if isinstance(use, Unit) else self._library(name)
         given = tuple(argument.kind for argument in arguments)
         if given != kinds:
@@ -225,7 +213,7 @@ class _Function:
         return tuple("int64" if letter == "i" else self._pointer("reals") for letter in PARAMETERS[name])
 
     def _pointer(self, maker: str) -> str:
-        return _POINTERS.get(maker) or str(self.uses[maker])
+        return _POINTERS.get(maker) or str(self.unit.uses[maker])
 
     # ----------------------------------------------------------------------------------- expressions
 

@@ -15,16 +15,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llvmlite import binding, ir
+from llvmlite import ir
 
-from graphc.backend.cpu import assembler
+from graphc.backend.cpu import assembler, machine
 from graphc.backend.cpu.instructions import INT, LANE, Emitter, Registers, Value
 from graphc.backend.cpu.packing import VECTORS
 
 
 def _host() -> Registers:
     """The registers of the machine that code is compiled for."""
-    if binding.get_process_triple().startswith(("aarch64", "arm64")):
+    if machine.triple().startswith(("aarch64", "arm64")):
         return Registers(16, 32, fused=True)
     has = assembler.features()
     if "avx512f" in has:

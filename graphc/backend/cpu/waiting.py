@@ -7,9 +7,11 @@ processor. The words that threads wait for are read and written in one order tha
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import Future
 
-from llvmlite import binding, ir
+from llvmlite import ir
 
 from graphc.backend.cpu import assembler, machine
 from graphc.backend.cpu.cache import Code
@@ -38,8 +40,8 @@ _PARKED = 3000
 """Looks for a job after which a worker gives up."""
 
 
-def assembled(public: Mapping[str, str]) -> Code:
-    """`barrier`, `launch` and `serve` as object code, with these symbols.
+def begin(public: Mapping[str, str]) -> Future[Code]:
+    """Begin to compile `barrier`, `launch` and `serve`, with these symbols.
 
     - `barrier(sync, workers)`: go on when all workers have come here.
     - `launch(sync, job, workers, table, sizes)`: post a job and, unless somebody has to be woken first, run
@@ -53,7 +55,7 @@ def assembled(public: Mapping[str, str]) -> Code:
     _emit_run(emit)
     _emit_launch(emit)
     _emit_serve(emit)
-    return assembler.assemble(str(emit.module), speed=1, vectorize=False)
+    return assembler.submit(str(emit.module), speed=1, vectorize=False)
 
 
 class _Writer(Writer):
@@ -75,12 +77,12 @@ class _Writer(Writer):
 
     def look_again(self, looks: Value, patience: int) -> None:
         """A moment's rest between two looks."""
-        triple = binding.get_process_triple()
+        triple = machine.triple()
         if triple.startswith(("x86_64", "i686")):
             self.outside("llvm.x86.sse2.pause", ir.VoidType())
         elif triple.startswith(("aarch64", "arm64")):
             self.outside("llvm.aarch64.hint", ir.VoidType(), ir.IntType(32)(1))
-        if not machine.missing(["sched_yield"]):
+        if hasattr(os, "sched_yield"):  # then the C library has it
             with self.when(looks > patience):
                 self.outside("sched_yield", ir.IntType(32))
 

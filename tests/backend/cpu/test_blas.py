@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from llvmlite import binding
 
-from graphc.backend.cpu import blas, machine
-from graphc.backend.cpu.gemm import assembled
+from graphc.backend.cpu import assembler, blas, machine
 from graphc.backend.cpu.instructions import Emitter, Registers
 from graphc.backend.cpu.large import emit_call
 from graphc.backend.cpu.operands import OPERANDS, Product
@@ -58,7 +57,7 @@ def gemm(real: str) -> Any:
     with emit.function("gemm", OPERANDS) as arguments:
         emit_call(emit, used, Product.of(arguments))
     blas.register()
-    machine.share(assembled(emit).body, [symbol])
+    machine.load([assembler.assemble(str(emit.module), speed=2, vectorize=False)])
     kinds = {"p": ctypes.c_void_p, "i": ctypes.c_int64}
     return ctypes.CFUNCTYPE(None, *(kinds[kind] for kind in OPERANDS))(binding.address_of_symbol(symbol))
 

@@ -10,13 +10,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from llvmlite import binding
 
-from graphc.backend.cpu import cache, machine
+from graphc.backend.cpu import assembler, cache, machine
 from graphc.backend.cpu import compile as compiling
 from graphc.backend.cpu.unit import Unit
 from tests.backend.cpu.units import DOUBLE, POINTERS, TWICE, applied
@@ -43,21 +46,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a new process: only the disk remembers."""
     monkeypatch.setattr(compiling, "_FUNCTIONS", {})
-    monkeypatch.setattr(compiling, "_BITCODE", {})
+    monkeypatch.setattr(compiling, "_LOADED", set())
 
 
 def translations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the units that Numba translates from now on."""
-    from graphc.backend.cpu import translate
-
+    """The names of the units that are translated from now on."""
     seen: list[str] = []
-    lowered = translate._lowered
+    lowered = compiling._lowered
 
-    def counted(unit: Unit, callees: Any) -> Any:
+    def counted(unit: Unit) -> str:
         seen.append(unit.name)
-        return lowered(unit, callees)
+        return lowered(unit)
 
-    monkeypatch.setattr(translate, "_lowered", counted)
+    monkeypatch.setattr(compiling, "_lowered", counted)
     return seen
 
 
@@ -73,60 +74,46 @@ def test_a_unit_and_what_it_calls_are_compiled() -> None:
     assert applied(TWICE) == [2, 4, 6]
 
 
-def test_scalars_are_passed_and_returned() -> None:
-    scale = Unit(
-        "scale",
-        "def scale(x, k, a):\n    return x * k + a\n",
-        ("float32", "int64", "float64"),
-        result="float64",
-    )
-    source = "def f(y, x, k, a):\n    y[0] = scale(x, k, a)\n"
-    unit = Unit("f", source, ("float64*", "float32", "int64", "float64"), {"scale": scale})
+def test_scalars_are_passed() -> None:
+    source = "def f(y, x, k, a):\n    y[0] = double(x) * double(k) + a\n"
+    unit = Unit("f", source, ("float64*", "float32", "int64", "float64"), {"double": "numba:float64"})
     y = np.zeros(1)
     compiling.build(unit)(y.ctypes.data, 1.5, 4, 0.25)
     assert y[0] == 6.25
-    with pytest.raises(ValueError, match="`scale` returns float64: only other units can call it"):
-        compiling.build(scale)
 
 
 def test_names_come_from_modules_and_their_tables() -> None:
-    source = "def f(x, y, n):\n    y[0] = sqrt(root(x[1]) * float32(n))\n"
-    uses = {"sqrt": "math:sqrt", "root": f"{__name__}:TABLE.root", "float32": "numba:float32"}
-    unit = Unit("f", source, POINTERS, uses)
-    assert applied(unit) == [pytest.approx((2**0.5 * 3) ** 0.5), 0, 0]
-    table = replace(unit, uses={"sqrt": "math:sqrt", "float32": "numba:float32"}, names=f"{__name__}:TABLE")
-    assert table.key != unit.key
-    assert applied(table) == applied(unit)
-
-
-TABLE = {"root": np.sqrt}
+    source = "def f(x, y, n):\n    y[0] = root(root(x[1]) * single(n))\n"
+    uses = {"root": "graphc.backend.cpu.functions:FUNCTIONS.sqrt", "single": "numba:float32"}
+    assert applied(Unit("f", source, POINTERS, uses)) == [pytest.approx((2**0.5 * 3) ** 0.5), 0, 0]
 
 
 def test_pointers_reach_no_common_memory_and_loops_become_vectors() -> None:
-    text = compiling.listing(TWICE)
-    (head,) = [line for line in text.splitlines() if line.startswith("define") and TWICE.symbol in line]
+    text = compiling.listing(DOUBLE)
+    (head,) = [line for line in text.splitlines() if line.startswith("define") and DOUBLE.symbol in line]
     pointers = re.findall(r"ptr [^,]*%arg\.\w+", head)
     assert len(pointers) == 2
     assert all("noalias" in pointer for pointer in pointers)
     assert re.search(r"fadd .*<\d+ x float>", text)
 
 
-def test_names_hold_a_hash_of_the_content(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_says_what_it_defines_and_needs() -> None:
     applied(TWICE)
-    assert re.fullmatch(r"twice_[0-9a-f]{24}", TWICE.symbol)
-    code = cache.read(f"{TWICE.key}.o")
+    code, called = cache.read(f"{TWICE.key}.o"), cache.read(f"{DOUBLE.key}.o")
     assert code is not None
-    assert TWICE.symbol in code.symbol
+    assert called is not None
+    assert (code.defines, code.needs) == ((TWICE.symbol,), (DOUBLE.symbol,))
+    assert (called.defines, called.needs) == ((DOUBLE.symbol,), ())
 
 
 def test_equal_bodies_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = translations(monkeypatch)
     again = Unit("again", DOUBLE.source.replace("double", "again"), POINTERS)
     caller = Unit("caller", "def caller(x, y, n):\n    again(x, y, n)\n    b(x, y, n)\n", POINTERS,
-                  {"again": again, "b": DOUBLE})  # fmt: skip
+                  {"again": again, "b": DOUBLE}, language="steps")  # fmt: skip
     assert again.key == DOUBLE.key
     assert applied(TWICE) == applied(caller) == [2, 4, 6]
-    assert seen == ["double", "twice", "caller"]
+    assert seen == ["twice", "double", "caller"]
     assert compiling.build(TWICE) is compiling.build(replace(TWICE))
 
 
@@ -146,53 +133,106 @@ def test_a_changed_callee_changes_the_key(other: Unit) -> None:
 
 def test_what_numba_cannot_compile_is_shown_with_its_line() -> None:
     unit = Unit("f", "def f(x, y, n):\n    y[0] = x.nothing\n", POINTERS)
-    with pytest.raises(Exception, match=r"(?s)attribute .nothing.*y\[0\] = x.nothing"):
+    with pytest.raises(Exception, match=r"(?s)x\.nothing.*line 2.*y\[0\] = x.nothing"):
         compiling.build(unit)
+
+
+def written(text: str, **changed: Any) -> compiling.Part:
+    """A part of this text, LLVM's, whose function is `graphc_test`."""
+    begin = partial(assembler.submit, text)
+    return compiling.Part("test", "test.o", ("graphc_test",), begin, **changed)
 
 
 def test_a_function_that_fails_says_so() -> None:
-    source = "def failing(x, y, n):\n    if n > 2:\n        raise ValueError\n"
-    function = compiling.build(Unit("failing", source, POINTERS))
-    function(0, 0, 1)
-    with pytest.raises(RuntimeError, match=r"compiled code failed: `failing_\w+`"):
-        function(0, 0, 3)
+    text = "define i32 @graphc_test(ptr %a, ptr %b, i64 %x) {\n %y = trunc i64 %x to i32\n ret i32 %y\n}\n"
+    compiling.load([written(text)])
+    function = machine.function("graphc_test", ("int64",))
+    for fine in (0, -2):
+        function(fine)
+    with pytest.raises(RuntimeError, match="compiled code failed: `graphc_test` returned state 3"):
+        function(3)
 
 
-def test_symbols_that_nobody_defines_are_named_and_not_loaded() -> None:
-    source = "def f(x, y, n):\n    y[0] = call(x[0])\n"
-    unit = Unit("f", source, POINTERS, {"call": f"{__name__}:NOWHERE"})
-    with pytest.raises(RuntimeError, match="`f` needs what no library defines: graphc_test_nowhere"):
-        compiling.build(unit)
-
-
-def test_before_code_is_loaded_symbols_can_be_defined(monkeypatch: pytest.MonkeyPatch) -> None:
-    from llvmlite import binding
-
-    address = ctypes.cast(ROOT, ctypes.c_void_p).value
-    monkeypatch.setattr(
-        compiling, "providers", [lambda needs: binding.add_symbol("graphc_test_somewhere", address)]
-    )
-    unit = Unit("f", "def f(x, y, n):\n    y[0] = call(x[2])\n", POINTERS, {"call": f"{__name__}:SOMEWHERE"})
-    assert applied(unit) == [pytest.approx(3**0.5), 0, 0]
-
-
-def test_an_address_of_this_process_is_refused() -> None:
-    unit = Unit("f", "def f(x, y, n):\n    y[0] = call(x[0])\n", POINTERS, {"call": f"{__name__}:ROOT"})
-    with pytest.raises(RuntimeError, match="`f` holds an address of this process"):
-        compiling.build(unit)
-
-
+CALLS_SOMEBODY = """
+declare float @graphc_test_root(float)
+define void @graphc_test(i64 %place) {
+    %p = inttoptr i64 %place to ptr
+    %x = load float, ptr %p
+    %y = call float @graphc_test_root(float %x)
+    store float %y, ptr %p
+    ret void
+}
+"""
 ROOT = ctypes.CDLL(None).sqrtf
-ROOT.argtypes, ROOT.restype = [ctypes.c_float], ctypes.c_float
 
 
-def _external(symbol: str) -> Any:
-    from numba import types
+def test_symbols_that_nobody_defines_are_named_and_not_loaded(folder: Path) -> None:
+    with pytest.raises(RuntimeError, match="`test` needs what no library defines: graphc_test_root"):
+        compiling.load([written(CALLS_SOMEBODY.replace("@graphc_test(", "@graphc_test_other("))])
+    assert not list(folder.glob("*/*"))
 
-    return types.ExternalFunction(symbol, types.float32(types.float32))
+
+def test_before_code_is_loaded_symbols_can_be_defined() -> None:
+    address = ctypes.cast(ROOT, ctypes.c_void_p).value
+    define = partial(binding.add_symbol, "graphc_test_somewhere", address)
+    text = CALLS_SOMEBODY.replace("graphc_test_root", "graphc_test_somewhere")
+    compiling.load([written(text, before=define)])
+    x = np.array([3], np.float32)
+    machine.plain("graphc_test", ("int64",))(x.ctypes.data)
+    assert x[0] == pytest.approx(3**0.5)
 
 
-NOWHERE, SOMEWHERE = _external("graphc_test_nowhere"), _external("graphc_test_somewhere")
+def test_a_library_is_loaded_with_what_uses_it(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    library = written(MARK)
+    monkeypatch.setattr(compiling, "libraries", [library])
+    applied(TWICE)
+    assert not list(folder.glob("*/test.o"))
+    unit = Unit(
+        "f",
+        "def f(place):\n    barrier(place, 7)\n",
+        ("int64",),
+        {"barrier": "graphc_test"},
+        language="steps",
+    )
+    for _ in range(2):
+        place = np.zeros(1, np.int64)
+        compiling.build(unit)(place.ctypes.data)
+        assert place[0] == 7
+        assert len(list(folder.glob("*/test.o"))) == 1
+        forget(monkeypatch)
+
+
+MARK = """
+define void @graphc_test(i64 %place, i64 %mark) {
+    %p = inttoptr i64 %place to ptr
+    store i64 %mark, ptr %p
+    ret void
+}
+"""
+
+
+def test_what_llvm_finds_wrong_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="expected top-level entity"):
+        assembler.assemble("this is no module")
+    with pytest.raises(RuntimeError, match="dominate"):
+        assembler.assemble(
+            "define i64 @f() {\n br label %b\na:\n %x = add i64 1, 1\n br label %b\nb:\n ret i64 %x\n}"
+        )
+
+
+def test_equal_texts_become_equal_code() -> None:
+    text = compiling._lowered(DOUBLE)
+    assert assembler.assemble(text) == assembler.assemble(text)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are started anew here")
+def test_a_forked_process_compiles() -> None:
+    applied(TWICE)
+    squared = replace(DOUBLE, source=DOUBLE.source.replace("+", "*"))
+    process = get_context("fork").Process(target=applied, args=(replace(TWICE, uses={"double": squared}),))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
 
 
 def test_threads_get_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +245,7 @@ def test_threads_get_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
         thread.join()
     assert len(found) == 4
     assert len(set(map(id, found))) == 1
-    assert seen == ["double", "twice"]
+    assert seen == ["twice", "double"]
 
 
 # ---------------------------------------------------------------------------------------- disk
@@ -213,14 +253,14 @@ def test_threads_get_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_program_is_loaded_without_the_compiler(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     applied(TWICE)
-    assert sorted(file.name for file in folder.glob("*/*")) == sorted([f"{TWICE.key}.o", f"{DOUBLE.key}.bc"])
+    assert sorted(file.name for file in folder.glob("*/*")) == sorted([f"{TWICE.key}.o", f"{DOUBLE.key}.o"])
     forget(monkeypatch)
     seen, opened = translations(monkeypatch), []
     read = cache.read
     monkeypatch.setattr(cache, "read", lambda entry: opened.append(entry) or read(entry))
     assert applied(TWICE) == [2, 4, 6]
     assert not seen
-    assert opened == [f"{TWICE.key}.o"]
+    assert opened == [f"{TWICE.key}.o", f"{DOUBLE.key}.o"]
 
 
 def test_a_callee_in_the_cache_is_not_translated_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,19 +297,17 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("ending", ["o", "bc"])
+@pytest.mark.parametrize("unit", [TWICE, DOUBLE], ids=["program", "kernel"])
 def test_damaged_entries_are_made_anew(
-    damage: str, ending: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    damage: str, unit: Unit, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     applied(TWICE)
-    (file,) = folder.glob(f"*/*.{ending}")
-    whole = file.read_bytes()
-    file.write_bytes(DAMAGES[damage](whole))
-    (folder / file.parent.name / f"{TWICE.key}.o").unlink() if ending == "bc" else None
+    (file,) = folder.glob(f"*/{unit.key}.o")
+    file.write_bytes(DAMAGES[damage](file.read_bytes()))
     forget(monkeypatch)
     seen = translations(monkeypatch)
     assert applied(TWICE) == [2, 4, 6]
-    assert seen == {"o": ["twice"], "bc": ["double", "twice"]}[ending]
+    assert seen == [unit.name]
     assert cache.Code.unpack(file.read_bytes()) is not None
 
 
@@ -282,7 +320,7 @@ def test_entries_of_another_version_are_left_alone(folder: Path, monkeypatch: py
     cache.toolchain.cache_clear()
     seen = translations(monkeypatch)
     assert applied(TWICE) == [2, 4, 6]
-    assert seen == ["double", "twice"]
+    assert seen == ["twice", "double"]
     assert {file: file.read_bytes() for file in before} == before
     assert (cache.contents().entries, cache.contents().stale_entries) == (4, 2)
 

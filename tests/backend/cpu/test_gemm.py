@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from llvmlite import binding
 
-from graphc.backend.cpu import blas, gemm, machine, products
+from graphc.backend.cpu import assembler, blas, gemm, machine, products
+from graphc.backend.cpu import compile as compiling
 from graphc.backend.cpu.instructions import Emitter, Registers
 from graphc.backend.cpu.sizing import evaluate
 from graphc.kernel.expr import Const
@@ -39,7 +40,7 @@ def functions(symbols: dict[str, str]) -> Functions:
 def library(dtype: Any) -> Functions:
     """What programs of this dtype call."""
     real = np.dtype(dtype).name
-    products.load(real)
+    compiling.load([products.LIBRARIES[real]])
     return functions({name: products.symbol(name, real) for name in products.PARAMETERS})
 
 
@@ -48,9 +49,11 @@ def foreign(dtype: Any, registers: Registers) -> Functions:
     """What they would call on another machine, on which there is no BLAS; the compiler splits vectors."""
     real = np.dtype(dtype).name
     symbols = {name: f"{name}_{real}_{registers}" for name in products.PARAMETERS}
-    code = gemm.assemble(Emitter(real, registers, symbols), None)
+    emit = Emitter(real, registers, symbols)
+    gemm.write(emit, None)
+    code = assembler.assemble(str(emit.module), speed=2, vectorize=False)
     assert code.needs == ()
-    machine.share(code.body, symbols.values())
+    machine.load([code])
     return functions(symbols)
 
 

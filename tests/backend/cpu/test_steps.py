@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable
 from dataclasses import replace
+from textwrap import indent
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,8 @@ def compiled(unit: Unit) -> Callable[..., None]:
     binding.add_symbol(LIBRARY["barrier"], ctypes.cast(PAIR, ctypes.c_void_p).value)
     binding.add_symbol(LIBRARY["pack"], ctypes.cast(BEGIN, ctypes.c_void_p).value)
     code = assembler.assemble(steps.lowered(unit))
-    return machine.load(code.body, unit.symbol, unit.parameters)
+    machine.load([code])
+    return machine.function(unit.symbol, unit.parameters)
 
 
 def notes(function: Callable[..., None], *arguments: int) -> list[tuple[int, ...]]:
@@ -53,10 +55,9 @@ def notes(function: Callable[..., None], *arguments: int) -> list[tuple[int, ...
     return list(NOTES)
 
 
-def function(body: str, parameters: str = "x, y") -> Unit:
-    lines = "".join(f"    {line}\n" for line in body.splitlines())
-    count = parameters.count(",") + 1
-    return Unit("f", f"def f({parameters}):\n{lines}", ("int64",) * count, LIBRARY, language="steps")
+def function(body: str) -> Unit:
+    text = f"def f(x, y):\n{indent(body, '    ')}\n"
+    return Unit("f", text, ("int64", "int64"), LIBRARY, language="steps")
 
 
 def agreed(body: str, *arguments: int) -> list[tuple[int, ...]]:
@@ -131,7 +132,7 @@ for i in range(y):
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 7])
 def test_workers_share_a_range(workers: int) -> None:
-    found = []
+    found: list[int] = []
     for me in range(workers):
         ((lo, hi),) = agreed("lo, hi = share(x, y, 10)\nbarrier(lo, hi)", me, workers)
         found += range(lo, hi)
@@ -161,7 +162,7 @@ def test_a_failure_ends_the_function_and_is_handed_on() -> None:
     state = Unit("state", "def state(x):\n    pass\n", ("int64",), {})
     head = f"define i32 @{state.symbol}(ptr %result, ptr %exception, i64 %x)"
     text = f"{head} {{\n  %state = trunc i64 %x to i32\n  ret i32 %state\n}}\n"
-    machine.share(assembler.assemble(text).body, [state.symbol])
+    machine.load([assembler.assemble(text)])
     body = "for i in range(3):\n    state(x)\n    state(i * y)\n    barrier(i, x)"
     unit = replace(function(body), uses={**LIBRARY, "state": state})
     f = compiled(unit)

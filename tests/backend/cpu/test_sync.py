@@ -2,33 +2,47 @@
 
 import time
 from collections.abc import Callable
+from textwrap import indent
 
 import numpy as np
 import pytest
 
-from graphc.backend.cpu import sync
+from graphc.backend.cpu import assembler, machine, sync
 from graphc.backend.cpu.compile import build
 from graphc.backend.cpu.unit import Unit
 from graphc.diagnostics import GraphcError
 
 TURNS = 200
-SOURCE = f"""
-def turns(me, workers, sync, counts, sizes):
-    counts[33] = workers
-    for turn in range({TURNS}):
-        counts[me] = turn + 1
-        barrier(sync, workers)
-        for other in range(workers):
-            if counts[other] != turn + 1:
-                counts[32] = 1
-        barrier(sync, workers)
-"""
+BARRIER = sync.SYMBOLS["barrier"]
+KINDS = ("int64", "int64", "int64", "int64*", "int64*")
+
+
+def kernel(name: str, body: str) -> Unit:
+    text = f"def {name}(counts, me, workers, turn):\n{indent(body, '    ')}\n"
+    return Unit(name, text, ("int64*", "int64", "int64", "int64"))
+
+
+MARK = kernel("mark", "counts[33] = workers\ncounts[me] = turn")
+CHECK = kernel("check", "for i in range(workers):\n    if counts[i] != turn:\n        counts[32] = 1")
+ADD = kernel("add", "counts[8 * me] += 1")
+
+
+def job(body: str, *kernels: Unit) -> Callable[..., None]:
+    text = f"def job(me, workers, sync, counts, sizes):\n{indent(body, '    ')}\n"
+    uses = {"barrier": BARRIER, **{unit.name: unit for unit in kernels}}
+    return build(Unit("job", text, KINDS, uses, language="steps"))
 
 
 @pytest.fixture(scope="module")
 def turns() -> Callable[..., None]:
-    kinds = ("int64", "int64", "int64", "int64*", "int64*")
-    return build(Unit("turns", SOURCE, kinds, {"barrier": sync.BARRIER}))
+    body = f"""
+for turn in range({TURNS}):
+    mark(counts, me, workers, turn + 1)
+    barrier(sync, workers)
+    check(counts, me, workers, turn + 1)
+    barrier(sync, workers)
+"""
+    return job(body, MARK, CHECK)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -50,12 +64,8 @@ def test_a_pool_may_be_larger_than_a_job(turns: Callable[..., None]) -> None:
         assert counts.tolist() == [TURNS] * workers + [0] * (33 - workers) + [workers]
 
 
-def test_many_short_jobs(turns: Callable[..., None]) -> None:
-    kinds = ("int64", "int64", "int64", "int64*", "int64*")
-    source = (
-        "def add(me, workers, sync, counts, sizes):\n    counts[8 * me] += 1\n    barrier(sync, workers)\n"
-    )
-    add = build(Unit("add", source, kinds, {"barrier": sync.BARRIER}))
+def test_many_short_jobs() -> None:
+    add = job("add(counts, me, workers, 0)\nbarrier(sync, workers)", ADD)
     counts, pool = np.zeros(16, np.int64), sync.Pool(2)
     for number in range(300):
         if number % 100 == 99:
@@ -69,6 +79,28 @@ def test_a_job_beside_another_runs_alone(turns: Callable[..., None]) -> None:
     with pool._busy:
         pool.run(turns, 2, counts.ctypes.data, 0)
     assert counts[33] == 1
+
+
+def test_a_job_that_fails_in_a_worker_is_reported() -> None:
+    pool = sync.Pool(2)
+    text = f"""
+declare void @{BARRIER}(i64, i64)
+define i32 @number(ptr %a, ptr %b, i64 %me, i64 %workers, i64 %sync, ptr %table, ptr %sizes) {{
+  call void @{BARRIER}(i64 %sync, i64 %workers)
+  %state = trunc i64 %me to i32
+  ret i32 %state
+}}
+"""
+    machine.load([assembler.assemble(text)])
+    number = machine.function("number", KINDS)
+
+    def twice() -> None:
+        # It fails behind the barrier: worker 0 may have gone on before, but not past the next barrier.
+        for _ in range(2):
+            pool.run(number, 2, 0, 0)
+
+    with pytest.raises(RuntimeError, match="compiled code failed in a worker"):
+        twice()
 
 
 def test_the_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:

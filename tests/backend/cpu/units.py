@@ -1,4 +1,4 @@
-"""Two units to compile, in a module that does not import Numba."""
+"""A kernel, and a program that calls it, in a module that does not import Numba."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ DOUBLE = Unit(
     "def double(x, y, n):\n    for i in range(n):\n        y[i] = x[i] + x[i]\n",
     POINTERS,
 )
-TWICE = Unit("twice", "def twice(x, y, n):\n    double(x, y, n)\n", POINTERS, {"double": DOUBLE})
+TWICE = Unit(
+    "twice", "def twice(x, y, n):\n    double(x, y, n)\n", POINTERS, {"double": DOUBLE}, language="steps"
+)
 
 
 def applied(unit: Unit) -> list[float]:
