@@ -29,7 +29,7 @@ def training_batches(part: Examples, settings: FitSettings, *, epoch: int, start
 def judging_batches(part: Examples, settings: FitSettings) -> Iterator[Batch]:
     """All examples of a part, in order. Batches that come only once are gone: there are none."""
     if isinstance(part, Flow):
-        return part.begin() if part.repeats else iter(())
+        return iter(()) if part.again is None else part.again()
     if isinstance(part, Stream):
         return _chunks(part, settings, 0)
     return ordered_batches(part, settings.batch and max(settings.batch, _EVALUATED_AT_ONCE))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,16 @@ def inside(axes: tuple[str, ...], lengths: Mapping[str, Array], shape: tuple[int
     return valid
 
 
+_AT_ONCE = 2**24
+
+
+def row_blocks(count: int, bytes_in_row: int) -> Iterator[slice]:
+    """Slices that cover `count` rows, each of some megabytes, for arrays larger than memory."""
+    step = max(1, _AT_ONCE // max(1, bytes_in_row))
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))
+
+
 @dataclass(frozen=True)
 class Part:
     """Some rows of a table: the training, validation or test part of a set."""
@@ -111,6 +121,9 @@ class Part:
     @property
     def count(self) -> int:
         return len(self.rows)
+
+    def prepared(self, preparation: Preparation) -> Part:
+        return replace(self, table=replace(self.table, preparation=preparation))
 
 
 @dataclass(frozen=True)
@@ -126,18 +139,21 @@ class Stream:
         """The number of steps."""
         return self.stop - self.start
 
+    def prepared(self, preparation: Preparation) -> Stream:
+        return replace(self, table=replace(self.table, preparation=preparation))
+
 
 @dataclass(frozen=True)
 class Flow:
     """Batches that a caller's own iterator makes. `begin` starts an epoch; see `flow.flowing`.
 
-    `repeats` is false where the batches come only once, so that nothing can be judged by them again.
-    `count` is the number of batches in an epoch where it is known.
+    `again` makes the batches of the last epoch once more, to judge by; it is None where they come only
+    once. `count` is the number of batches in an epoch where it is known.
     """
 
     begin: Callable[[], Iterator[Batch]]
     preparation: Preparation
-    repeats: bool = True
+    again: Callable[[], Iterator[Batch]] | None = None
     count: int | None = None
 
 

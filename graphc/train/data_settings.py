@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from graphc.diagnostics import Span, fault
 from graphc.frontend import ast
 from graphc.train.expressions import describe
-from graphc.train.options import NATURAL, NON_ZERO, SHARE, Block, listed, read_number, read_word
+from graphc.train.options import NATURAL, NON_ZERO, SHARE, Block, listed, read_choice, read_number, read_word
 from graphc.train.splits import Share
 
 NAMED_SETS = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 HELD_OUT = 0.2
+SPLITS = ("random", "time")
 
 
 @dataclass(frozen=True)
@@ -23,18 +24,28 @@ class DataSettings:
     `seed` decides the parts and is apart from the seed of training, so that two trainings are judged by
     the same test part. `stratify` is the input whose classes are spread evenly; true means the only class
     input without axes, if there is exactly one. `scale` multiplies all real inputs (but not the target
-    `y` of a named set), or those that it names. `rename` says what an input is called in the source.
+    `y` of a named set), or those that it names. `rename` says what an input is called in the source, and
+    `columns` in which columns of a table it lies.
+
+    `validation` and `test` may each be a file instead of a share. `group` is an array of the source whose
+    equal values are kept in one part; `order` one that is the time of each example, and `by_time` says
+    that the parts follow each other in time, in the order of the source if no `order` is given.
     """
 
     source: str | None = None
-    validation: Share = 0
-    test: Share | None = None
+    validation: Share | str = 0
+    test: Share | str | None = None
     standardize: tuple[str, ...] = ()
     seed: int = 0
     stratify: str | bool = True
     rename: Mapping[str, str] = field(default_factory=dict)
     scale: float | Mapping[str, float] = 1.0
     first: int = 0
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    separator: str = ","
+    group: str | None = None
+    order: str | None = None
+    by_time: bool = False
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -42,46 +53,104 @@ class DataSettings:
         return self.source in NAMED_SETS
 
     @property
-    def held_out(self) -> Share:
+    def held_out(self) -> Share | str:
         """The test part."""
         if self.test is None:
             return HELD_OUT if self.is_named else 0
         return self.test
 
+    @property
+    def shares(self) -> tuple[Share, Share]:
+        """What the validation and the test part take of the source itself; nothing if they are files."""
+        validation, test = (0 if isinstance(part, str) else part for part in (self.validation, self.held_out))
+        return validation, test
 
-DATA_OPTIONS = ("source", "validation", "test", "standardize", "seed", "stratify", "rename", "scale", "first")
+
+DATA_OPTIONS = (
+    "source", "validation", "test", "standardize", "seed", "stratify", "rename", "scale", "first",
+    "columns", "separator", "group", "order", "split",
+)  # fmt: skip
 
 
 def read_data(settings: ast.Settings | None, dims: Mapping[str, int] | None = None) -> DataSettings:
     """The `data` block, or what holds without one. All faults are raised together."""
     block = Block(settings, "data", DATA_OPTIONS, dims or {})
     source = block.read("source", None, _source)
-    validation = block.number("validation", 0, SHARE)
-    test = block.number("test", None, SHARE)
-    held_out = DataSettings(source, test=test).held_out
-    if validation < 1 and held_out < 1 and validation + held_out >= 1:
-        default = " by default" if test is None else ""
-        block.add(
-            fault(
-                "E405",
-                f"`validation` ({validation}) and `test` ({held_out}{default}) leave nothing to train on",
-                block.options["validation" if "validation" in block.options else "test"].value.span,
-            )
-        )
     result = DataSettings(
         source=source,
-        validation=validation,
-        test=test,
+        validation=block.read("validation", 0, lambda value: _part("validation", value, block.dims)),
+        test=block.read("test", None, lambda value: _part("test", value, block.dims)),
         standardize=block.read("standardize", (), _names),
         seed=block.whole("seed", 0, NATURAL),
         stratify=block.read("stratify", True, _stratify),
         rename=block.read("rename", {}, _rename),
         scale=block.read("scale", 1.0, lambda value: _scale(value, block.dims)),
         first=block.whole("first", 0, NATURAL),
+        columns=block.read("columns", {}, _columns),
+        separator=block.read("separator", ",", _separator),
+        group=block.read("group", None, lambda value: read_word("group", value)),
+        order=block.read("order", None, lambda value: read_word("order", value)),
+        by_time=block.read("split", "random", lambda value: read_choice("split", value, SPLITS)) == "time"
+        or "order" in block.options,
         spans=block.spans,
     )
+    _check_parts(result, block)
     block.finish()
     return result
+
+
+def _check_parts(settings: DataSettings, block: Block) -> None:
+    """Options that leave nothing to train on, or that cannot both hold."""
+    validation, test = settings.shares
+    if validation < 1 and test < 1 and validation + test >= 1:
+        default = " by default" if settings.test is None else ""
+        block.add(
+            fault(
+                "E405",
+                f"`validation` ({validation}) and `test` ({test}{default}) leave nothing to train on",
+                settings.spans["validation" if "validation" in block.options else "test"],
+            )
+        )
+    in_time = "order" if "order" in block.options else "split" if settings.by_time else None
+    named = "stratify" if settings.stratify not in (True, False) else None
+    ways = [way for way in (in_time, "group" if settings.group else None, named) if way]
+    if len(ways) > 1:
+        block.add(
+            fault(
+                "E437",
+                f"`{ways[0]}` and `{ways[1]}` each decide which examples are in which part",
+                settings.spans[ways[1]],
+                help="leave one of them out",
+            )
+        )
+
+
+def _part(name: str, value: ast.Expr, dims: Mapping[str, int]) -> Share | str:
+    """A share of the source, or another file."""
+    return value.value if isinstance(value, ast.String) else read_number(name, value, SHARE, dims)
+
+
+def _separator(value: ast.Expr) -> str:
+    word = read_word("separator", value)
+    if word == "tab":
+        return "\t"
+    if len(word) == 1 and not word.isalnum() and word not in '"\r\n ':
+        return word
+    raise fault("E403", '`separator` is `","`, `";"`, `"|"` or `tab`, found ' + describe(value), value.span)
+
+
+def _columns(value: ast.Expr) -> Mapping[str, tuple[str, ...]]:
+    if isinstance(value, ast.Call) and value.function == ast.Name(value.span, "names") and not value.args:
+        return {
+            option.name: tuple(read_word(option.name, item) for item in listed(option.value))
+            for option in value.options
+        }
+    raise fault(
+        "E403",
+        f"`columns` takes `names(input = [column, column], ...)`, found {describe(value)}",
+        value.span,
+        help='names with spaces stand in quotes: `names(x = ["petal length", width])`',
+    )
 
 
 def _source(value: ast.Expr) -> str | None:

@@ -1,27 +1,28 @@
-"""From a `data` block, or from arrays that were passed in, to a data set with its parts."""
+"""From a `data` block, or from what was passed in, to a data set with its parts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from graphc.diagnostics import GraphcError, fault, nearest
-from graphc.train import tables
-from graphc.train.data import Array, Dataset, Part, Stream, Table, inside
+from graphc.diagnostics import fault
+from graphc.train.data import Dataset, Examples, Part, Stream
 from graphc.train.data_settings import NAMED_SETS, DataSettings
-from graphc.train.origins import Origin, check_size
-from graphc.train.paths import resolve
-from graphc.train.preparation import Preparation, Standardization
-from graphc.train.protocol import InputSpec
-from graphc.train.sources import Archive, Layout, encode, layouts, named_set, read_text
-from graphc.train.splits import split, split_in_time
+from graphc.train.flow import Batches, flowing, in_memory
+from graphc.train.origins import Origin
+from graphc.train.parts import check_names, part_rows
+from graphc.train.preparation import Preparation
+from graphc.train.sequences import as_steps, check_streams, parts_in_time
+from graphc.train.sources import Loaded, Request, Specs, read_arrays, read_path, read_source
+from graphc.train.statistics import standardization
 
-Specs = Mapping[str, InputSpec]
+Held = Mapping[str, npt.ArrayLike] | Batches
+"""Examples of a part of their own: arrays by input name (with `lengths_T`), or batches."""
 
 
 def load(
@@ -31,9 +32,14 @@ def load(
     *,
     dtype: npt.DTypeLike = "float64",
     bptt: int | None = None,
+    known: Preparation | None = None,
 ) -> Dataset:
-    """The set that a `data` block names. With `bptt` it is one long sequence, split in time."""
-    _check_names(settings, specs)
+    """The set that a `data` block names. With `bptt` it is one long sequence, split in time.
+
+    With the preparation `known` of a trained model no statistics are computed: its own hold. Raises E409
+    without a source, and what `read_source` and the parts raise.
+    """
+    loader = _Loader(settings, specs, root, dtype, bptt, known)
     span = settings.spans.get("source")
     if settings.source is None:
         raise fault(
@@ -42,27 +48,7 @@ def load(
             span,
             help='`data { source = "digits" }`, or pass arrays to `fit`',
         )
-    origin = Origin(settings.source, span)
-    if settings.is_named:
-        arrays = named_set(origin)
-        for name, spec in specs.items():
-            array = settings.rename.get(name, name)
-            if array in arrays:
-                arrays[array] = tables.reshaped(spec, arrays[array])
-        return _from(settings, specs, origin, layouts(arrays), arrays.__getitem__, dtype, bptt)
-    suffix = Path(settings.source).suffix.lower()
-    if suffix not in (".npz", ".txt"):
-        raise fault(
-            "E410",
-            f"`{settings.source}` is neither a named set nor a `.npz` or `.txt` file",
-            span,
-            help=nearest(settings.source, NAMED_SETS) or "named sets: " + ", ".join(NAMED_SETS),
-        )
-    path = resolve(settings.source, root, span)
-    if suffix == ".txt":
-        return _from_text(settings, specs, origin, path, dtype, bptt)
-    with Archive(path, origin) as archive:
-        return _from(settings, specs, origin, archive.layouts, archive.read, dtype, bptt)
+    return loader.dataset(read_source(loader.request, settings.source, root, span))
 
 
 def from_arrays(
@@ -71,103 +57,198 @@ def from_arrays(
     lengths: Mapping[str, npt.ArrayLike] | None = None,
     settings: DataSettings | None = None,
     *,
+    validation: Held | None = None,
+    test: Held | None = None,
+    root: Path | None = None,
     dtype: npt.DTypeLike = "float64",
     bptt: int | None = None,
+    known: Preparation | None = None,
 ) -> Dataset:
-    """Arrays by input name, batch first. Without settings all examples train, in one part."""
-    settings = settings or DataSettings()
-    _check_names(settings, specs)
+    """Arrays by input name, batch first. Without settings all examples train, in one part.
+
+    `validation` and `test` win over what the settings say of these parts.
+    """
+    settings = _without(settings or DataSettings(), validation, test)
+    loader = _Loader(settings, specs, root or Path(), dtype, bptt, known)
     origin = Origin("the data", is_quoted=False)
-    given = {name: np.asarray(array) for name, array in arrays.items()}
-    given |= {f"lengths_{name}": np.asarray(values) for name, values in (lengths or {}).items()}
-    return _from(settings, specs, origin, layouts(given), given.__getitem__, dtype, bptt)
+    loaded = read_arrays(loader.request, _given(arrays, lengths, origin), origin)
+    return loader.dataset(loaded, validation, test)
 
 
-def _check_names(settings: DataSettings, specs: Specs) -> None:
-    """Options that name inputs name inputs of the right kind."""
-    faults: list[GraphcError] = []
-    scaled = list(settings.scale) if isinstance(settings.scale, Mapping) else []
-    real = {name for name, spec in specs.items() if spec.type.dtype == "real"}
-    for option, names, known in (
-        ("standardize", settings.standardize, real),
-        ("scale", scaled, real),
-        ("rename", settings.rename, set(specs)),
-    ):
-        for name in names:
-            if name not in known:
-                why = "is not real" if name in specs else "is no input"
-                span = settings.spans.get(option)
-                faults.append(
-                    fault("E431", f"`{option}` names `{name}`, which {why}", span, help=nearest(name, known))
-                )
-    if isinstance(settings.stratify, str) and not _has_class(specs.get(settings.stratify)):
-        faults.append(
-            fault(
-                "E432",
-                f"`stratify` names `{settings.stratify}`, expected an input `index(K)` without axes",
-                settings.spans.get("stratify"),
-                help=nearest(settings.stratify, [name for name, spec in specs.items() if _has_class(spec)]),
-            )
-        )
-    if faults:
-        raise GraphcError([found for error in faults for found in error.diagnostics])
-
-
-def _has_class(spec: InputSpec | None) -> bool:
-    return spec is not None and spec.classes is not None and not spec.layout
-
-
-def _from(
-    settings: DataSettings,
+def from_batches(
     specs: Specs,
-    origin: Origin,
-    found: Mapping[str, Layout],
-    read: Callable[[str], Array],
-    dtype: npt.DTypeLike,
-    bptt: int | None,
+    batches: Batches,
+    settings: DataSettings | None = None,
+    *,
+    validation: Held | None = None,
+    test: Held | None = None,
+    root: Path | None = None,
+    dtype: npt.DTypeLike = "float64",
+    bptt: int | None = None,
+    known: Preparation | None = None,
 ) -> Dataset:
-    matching = tables.match(specs, found, origin, rename=settings.rename, surplus=settings.is_named)
-    names = [*matching.inputs.values(), *matching.lengths.values()]
-    check_size(origin, sum(found[name].bytes for name in names))
-    lengths = {length: read(array) for length, array in matching.lengths.items()}
-    arrays = {
-        name: _counted(specs[name], read(array), settings.first) for name, array in matching.inputs.items()
+    """Batches that the caller makes; nothing can be held out of them, and nothing computed over them all.
+
+    Raises E439 where the settings ask for that.
+    """
+    settings = _without(settings or DataSettings(), validation, test)
+    asked = {
+        "standardize": bool(settings.standardize) and known is None,
+        "validation": settings.shares[0] != 0,
+        "test": settings.shares[1] != 0,
+        "group": settings.group is not None,
+        "order": settings.order is not None,
+        "bptt": bptt is not None,
     }
-    tables.check_values(specs, arrays, lengths, origin)
-    table = _table(settings, specs, arrays, lengths, dtype)
-    if bptt is not None:
-        return _in_time(settings, _as_stream(specs, table, origin))
-    parts = split(
-        table.count,
-        settings.validation,
-        settings.held_out,
-        seed=settings.seed,
-        classes=_strata(settings, specs, arrays),
-        span=settings.spans.get("validation", settings.spans.get("test")),
-    )
-    statistics = {name: _statistics(table, name, parts.train) for name in settings.standardize}
-    table = _standardized(table, statistics)
-    validation, test = (Part(table, rows) if len(rows) else None for rows in (parts.validation, parts.test))
-    return Dataset(Part(table, parts.train), validation, test)
+    for option in (option for option, is_asked in asked.items() if is_asked):
+        raise fault(
+            "E439",
+            f"`{option}` needs all examples at once, and these come in batches",
+            settings.spans.get(option),
+            help=f"pass them apart: `fit(batches, {option} = ...)`"
+            if option in ("validation", "test")
+            else "",
+        )
+    loader = _Loader(settings, specs, root or Path(), dtype, bptt, known)
+    return loader.flow(batches, validation, test)
 
 
-def _counted(spec: InputSpec, array: Array, first: int) -> Array:
-    """Classes counted from 0."""
-    return array.astype(np.int64) - first if spec.classes is not None and first else array
-
-
-def _table(
+def for_prediction(
     settings: DataSettings,
     specs: Specs,
-    arrays: Mapping[str, Array],
-    lengths: Mapping[str, Array],
-    dtype: npt.DTypeLike,
-) -> Table:
-    kinds: dict[str, np.dtype[Any]] = {
-        "real": np.dtype(dtype),
-        "int": np.dtype(np.int64),
-        "bool": np.dtype(bool),
-    }
+    data: Path | str | Mapping[str, npt.ArrayLike],
+    preparation: Preparation,
+    *,
+    needed: Collection[str] | None = None,
+    lengths: Mapping[str, npt.ArrayLike] | None = None,
+    dtype: npt.DTypeLike = "float64",
+    bptt: int | None = None,
+) -> Part | Stream:
+    """All examples of a file (a path that the user gave), a named set or arrays, prepared as in training.
+
+    Only the inputs `needed` have to be there (None: all), so that targets may be missing. A text is one
+    example, or with `bptt` a stream. `settings` say how the source is read; its options of parts do not
+    count. Raises what loading raises.
+    """
+    wanted = {name: spec for name, spec in specs.items() if needed is None or name in needed}
+    request = Request(settings, wanted, None, bptt is not None, set(specs) - set(wanted)).elsewhere(
+        preparation
+    )
+    if isinstance(data, Mapping):
+        origin = Origin("the data", is_quoted=False)
+        loaded = read_arrays(request, _given(data, lengths, origin), origin)
+    elif isinstance(data, str) and data in NAMED_SETS:
+        loaded = read_source(request, data, Path())
+    else:
+        loaded = read_path(request, Path(data), Origin(str(data)))
+    return _whole(request, loaded, preparation, dtype)
+
+
+def _given(
+    arrays: Mapping[str, npt.ArrayLike], lengths: Mapping[str, npt.ArrayLike] | None, origin: Origin
+) -> dict[str, npt.NDArray[Any]]:
+    given = {name: in_memory(name, array, origin) for name, array in arrays.items()}
+    return given | {f"lengths_{name}": in_memory(name, own, origin) for name, own in (lengths or {}).items()}
+
+
+def _without(settings: DataSettings, validation: Held | None, test: Held | None) -> DataSettings:
+    """The settings without the parts that are passed in."""
+    if validation is not None:
+        settings = replace(settings, validation=0)
+    return settings if test is None else replace(settings, test=0)
+
+
+def _whole(request: Request, loaded: Loaded, preparation: Preparation, dtype: npt.DTypeLike) -> Part | Stream:
+    """All that was loaded, as one part."""
+    table = loaded.table(request.specs, preparation, dtype)
+    if not request.is_sequence:
+        return Part(table, np.arange(table.count))
+    steps = as_steps(request.specs, table, loaded.origin)
+    return Stream(steps, 0, steps.count)
+
+
+@dataclass(frozen=True)
+class _Loader:
+    """One call of `load` and its like."""
+
+    settings: DataSettings
+    specs: Specs
+    root: Path
+    dtype: npt.DTypeLike
+    bptt: int | None
+    known: Preparation | None
+
+    def __post_init__(self) -> None:
+        check_names(self.settings, self.specs)
+
+    @property
+    def request(self) -> Request:
+        return Request(self.settings, self.specs, self.known, self.bptt is not None)
+
+    def dataset(self, loaded: Loaded, validation: Held | None = None, test: Held | None = None) -> Dataset:
+        """The parts of what was loaded, beside those that are files or were passed in."""
+        preparation = self.known or _preparation(self.settings, self.specs, loaded)
+        table = loaded.table(self.specs, preparation, self.dtype)
+        parts: dict[str, Any]
+        if self.bptt is not None:
+            parts = dict(parts_in_time(self.settings, as_steps(self.specs, table, loaded.origin)))
+        else:
+            rows = part_rows(self.settings, self.specs, loaded)
+            parts = {name: Part(table, own) for name, own in rows.items() if len(own)}
+        if self.known is None and self.settings.standardize:
+            found = {name: standardization(parts["train"], name) for name in self.settings.standardize}
+            preparation = replace(preparation, standardization=found)
+            parts = {name: part.prepared(preparation) for name, part in parts.items()}
+        held, facts = self._held(preparation, validation, test)
+        parts |= held
+        return Dataset(
+            parts["train"],
+            parts.get("validation"),
+            parts.get("test"),
+            about=lambda: loaded.description() | facts,
+        )
+
+    def flow(self, batches: Batches, validation: Held | None, test: Held | None) -> Dataset:
+        """Batches to train on, and parts of their own."""
+        known = self.known or _preparation(
+            self.settings, self.specs, Loaded(Origin("batches"), "batches", {})
+        )
+        held, facts = self._held(known, validation, test)
+        train = flowing(self.request.elsewhere(known), batches, known, self.dtype)
+        return Dataset(
+            train, held.get("validation"), held.get("test"), about=lambda: {"kind": "batches", **facts}
+        )
+
+    def _held(
+        self, preparation: Preparation, validation: Held | None, test: Held | None
+    ) -> tuple[dict[str, Examples], dict[str, Any]]:
+        """Parts from elsewhere, prepared like the training part, and what a description says of them."""
+        parts: dict[str, Examples] = {}
+        facts: dict[str, Any] = {}
+        request = self.request.elsewhere(preparation)
+        named = {"validation": self.settings.validation, "test": self.settings.held_out}
+        for name, given in (("validation", validation), ("test", test)):
+            file = named[name]
+            origin = Origin(f"the {name} part", is_quoted=False)
+            if given is None and isinstance(file, str):
+                loaded = read_source(request, file, self.root, self.settings.spans.get(name))
+            elif isinstance(given, Mapping):
+                loaded = read_arrays(request, _given(given, None, origin), origin)
+            elif given is not None:
+                parts[name] = flowing(request, given, preparation, self.dtype, f"{name} batches")
+                facts[name] = {"kind": "batches"}
+                continue
+            else:
+                continue
+            parts[name] = part = _whole(request, loaded, preparation, self.dtype)
+            facts[name] = loaded.description()
+            if isinstance(part, Stream):
+                check_streams(self.settings, {name: part})
+        return parts, facts
+
+
+def _preparation(settings: DataSettings, specs: Specs, loaded: Loaded) -> Preparation:
+    """What the settings say of values, before statistics."""
     if isinstance(settings.scale, Mapping):
         scale = dict(settings.scale)
     else:
@@ -178,101 +259,4 @@ def _table(
             if spec.type.dtype == "real" and settings.rename.get(name, name) != target
         ]
         scale = dict.fromkeys(scaled, settings.scale) if settings.scale != 1 else {}
-    return Table(
-        arrays,
-        {name: spec.running_lengths for name, spec in specs.items()},
-        {name: kinds[spec.type.dtype] for name, spec in specs.items()},
-        lengths,
-        Preparation(scale),
-    )
-
-
-def _standardized(table: Table, statistics: Mapping[str, Standardization]) -> Table:
-    return replace(table, preparation=replace(table.preparation, standardization=statistics))
-
-
-def _strata(settings: DataSettings, specs: Specs, arrays: Mapping[str, Array]) -> Array | None:
-    if isinstance(settings.stratify, str):
-        return arrays[settings.stratify]
-    targets = [name for name, spec in specs.items() if _has_class(spec)]
-    return arrays[targets[0]] if settings.stratify and len(targets) == 1 else None
-
-
-def _statistics(table: Table, name: str, rows: Array) -> Standardization:
-    """Over the training examples and all valid positions of the axes, for each element of the shape."""
-    values = table.arrays[name][rows].astype(np.float64) * table.preparation.scale.get(name, 1.0)
-    valid = inside(
-        table.axes[name], {length: all_[rows] for length, all_ in table.lengths.items()}, values.shape
-    )
-    values = values[valid]
-    if not len(values):
-        return Standardization(np.zeros(values.shape[1:]), np.ones(values.shape[1:]))
-    # Compared directly: the deviation of equal numbers need not come out as exactly zero.
-    constant = values.min(axis=0) == values.max(axis=0)
-    return Standardization(values.mean(axis=0), np.where(constant, 1.0, values.std(axis=0)))
-
-
-# --------------------------------------------------------------------------------- one long sequence
-
-
-def _from_text(
-    settings: DataSettings, specs: Specs, origin: Origin, path: Path, dtype: npt.DTypeLike, bptt: int | None
-) -> Dataset:
-    """A text for a character model: its vocabulary is its own characters, sorted."""
-    spec = next(iter(specs.values())) if len(specs) == 1 else None
-    if spec is None or spec.classes is None or len(spec.layout) != 1:
-        raise fault(
-            "E433",
-            f"{origin} is a text, which needs a single input `s[t] : index(V)`; "
-            f"the inputs are {', '.join(f'`{name}`' for name in specs) or 'none'}",
-            origin.span,
-        )
-    if bptt is None:
-        raise fault(
-            "E436",
-            f"{origin} is one long sequence, which trains in chunks",
-            origin.span,
-            help="say how long they are: `fit { bptt = 64 }`",
-        )
-    vocabulary, codes = encode(read_text(path, origin))
-    if len(vocabulary) > spec.classes:
-        raise fault(
-            "E434",
-            f"{origin} has {len(vocabulary)} different characters, "
-            f"but `{spec.name}` is `index({spec.classes})`",
-            origin.span,
-            help=f"set the dim to {len(vocabulary)}",
-        )
-    table = _table(settings, specs, {spec.name: codes}, {}, dtype)
-    known = replace(table.preparation, vocabularies={spec.name: vocabulary})
-    return _in_time(settings, replace(table, preparation=known))
-
-
-def _as_stream(specs: Specs, table: Table, origin: Origin) -> Table:
-    """A set of one example along one axis, with its steps as rows."""
-    axes = {spec.running_lengths for spec in specs.values()}
-    lone = next(iter(axes)) if len(axes) == 1 else ()
-    if table.count != 1 or len(lone) != 1 or not lone[0]:
-        raise fault(
-            "E436",
-            f"`bptt` cuts one long sequence into chunks; {origin} has {table.count} examples "
-            f"of {', '.join(f'`{name}`' for name in specs)}",
-            origin.span,
-            help="leave `bptt` out, or give one example whose inputs all run along the same axis",
-        )
-    steps = int(table.lengths[lone[0]][0]) if lone[0] in table.lengths else None
-    arrays = {name: array[0][:steps] for name, array in table.arrays.items()}
-    return replace(table, arrays=arrays, axes=dict.fromkeys(arrays, ()), lengths={})
-
-
-def _in_time(settings: DataSettings, table: Table) -> Dataset:
-    count = table.count
-    span = settings.spans.get("validation", settings.spans.get("test"))
-    validation, test = split_in_time(count, settings.validation, settings.held_out, span)
-    ends = [(0, validation), (validation, test), (test, count)]
-    if any(end - begin == 1 for begin, end in ends):
-        raise fault("E435", "a part of the sequence has one step, expected at least two", span)
-    statistics = {name: _statistics(table, name, np.arange(validation)) for name in settings.standardize}
-    table = _standardized(table, statistics)
-    held = [Stream(table, begin, end) if end > begin else None for begin, end in ends[1:]]
-    return Dataset(Stream(table, 0, validation), held[0], held[1])
+    return Preparation(scale, {}, loaded.first, loaded.vocabularies)

@@ -11,7 +11,19 @@ _MOST_NAMES = 1000
 
 
 def resolve(path: str, root: Path, span: Span | None = None) -> Path:
-    """The file that `path` names below `root`, whether it leads there directly or by symbolic links."""
+    """The file that `path` names below `root`, whether it leads there directly or by symbolic links.
+
+    Raises E412 for a path that leads out of the root, E413 for one where no file is.
+    """
+    return _below(path, root, span, is_folder=False)
+
+
+def resolve_folder(path: str, root: Path, span: Span | None = None) -> Path:
+    """The folder that `path` names below `root`; see `resolve`."""
+    return _below(path, root, span, is_folder=True)
+
+
+def _below(path: str, root: Path, span: Span | None, *, is_folder: bool) -> Path:
     parts = PureWindowsPath(path)
     if not path or "\0" in path:
         raise fault("E412", f"{path!r} is no path of a file", span)
@@ -25,9 +37,10 @@ def resolve(path: str, root: Path, span: Span | None = None) -> Path:
         found = (base / path).resolve()
         if not found.is_relative_to(base):
             raise _outside(path, "leads out of the root by a symbolic link", span)
-        if found.is_file():
+        if found.is_dir() if is_folder else found.is_file():
             return found
-        what = "is a folder or a device, no file" if found.exists() else "does not exist"
+        other = "is no folder" if is_folder else "is a folder or a device, no file"
+        what = other if found.exists() else "does not exist"
     except (OSError, RuntimeError):
         # A name longer than the system's limit, or links that go in a circle.
         found, what = root / path, "cannot be followed to a file"

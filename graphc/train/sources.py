@@ -1,51 +1,176 @@
-"""Where arrays come from: scikit-learn's bundled sets, `.npz` archives and texts.
-
-Nothing here executes what it reads: arrays of Python objects are refused, and an archive's headers are
-checked against the model before any of its arrays is allocated.
-"""
+"""From the name of a source to its arrays, checked against the inputs of a model."""
 
 from __future__ import annotations
 
 import importlib
-import math
-import tokenize
-import zipfile
-import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from graphc.diagnostics import GraphcError, fault
-from graphc.train.data import Array
-from graphc.train.origins import Origin, content, opened
+from graphc.diagnostics import Span, fault, nearest
+from graphc.ir.op import Array
+from graphc.train import tables, tabular
+from graphc.train.archives import Archive, ArrayFiles, Arrays, Memory
+from graphc.train.data import Table
+from graphc.train.data_settings import NAMED_SETS, DataSettings
+from graphc.train.origins import File, Origin, check_size, digest_of
+from graphc.train.paths import resolve, resolve_folder
+from graphc.train.preparation import Preparation
+from graphc.train.protocol import InputSpec
+from graphc.train.texts import encode, read_text, vocabulary_of
+from graphc.train.values import check_key, check_values
 
-_DAMAGE = (
-    ArithmeticError, EOFError, KeyError, NotImplementedError, OSError, RuntimeError, SyntaxError, TypeError,
-    ValueError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+Specs = Mapping[str, InputSpec]
+_SUFFIXES = (".npz", ".npy", ".csv", ".txt")
 
 
 @dataclass(frozen=True)
-class Layout:
-    """What is known of an array before it is read."""
+class Request:
+    """What is asked of a source.
 
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    `known` is the preparation of a trained model, or of the training part that a part of its own belongs
+    to: its vocabularies hold. With `is_sequence` everything is one long sequence, and a row of a table is
+    a step. `idle` are inputs that a source may have and that nobody asks for.
+    """
+
+    settings: DataSettings
+    specs: Specs
+    known: Preparation | None = None
+    is_sequence: bool = False
+    idle: Collection[str] = ()
 
     @property
-    def bytes(self) -> int:
-        return math.prod(self.shape) * self.dtype.itemsize
+    def keys(self) -> list[str]:
+        """Arrays that decide about the parts and need not be inputs."""
+        return [name for name in (self.settings.group, self.settings.order) if name is not None]
+
+    def elsewhere(self, known: Preparation) -> Request:
+        """The same of another file, which is one part as a whole."""
+        settings = replace(self.settings, group=None, order=None, validation=0, test=0)
+        return replace(self, settings=settings, known=known)
 
 
-def layouts(arrays: Mapping[str, Array]) -> dict[str, Layout]:
-    return {name: Layout(array.shape, array.dtype) for name, array in arrays.items()}
+@dataclass(frozen=True)
+class Loaded:
+    """What a source holds for a request: arrays by input name, checked, examples first.
+
+    `first` is the number of the first class by input, `keys` the arrays that decide about the parts.
+    """
+
+    origin: Origin
+    kind: str
+    arrays: Mapping[str, Array]
+    lengths: Mapping[str, Array] = field(default_factory=dict)
+    first: Mapping[str, int] = field(default_factory=dict)
+    vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keys: Mapping[str, Array] = field(default_factory=dict)
+    files: tuple[File, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """The number of examples; a spec without inputs has one."""
+        return len(next(iter(self.arrays.values()))) if self.arrays else 1
+
+    def table(self, specs: Specs, preparation: Preparation, dtype: npt.DTypeLike) -> Table:
+        """The examples, ready to be gathered with real numbers as `dtype`."""
+        kinds = {"real": np.dtype(dtype), "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}
+        return Table(
+            self.arrays,
+            {name: spec.running_lengths for name, spec in specs.items()},
+            {name: kinds[spec.type.dtype] for name, spec in specs.items()},
+            self.lengths,
+            preparation,
+            tuple(file for file in self.files if file.held is not None),
+        )
+
+    def description(self) -> dict[str, Any]:
+        """Where the data came from, as JSON knows it; checksums tell whether it is the same later."""
+        result: dict[str, Any] = {"source": self.origin.name, "kind": self.kind, "examples": self.count}
+        if self.files:
+            return {**result, "files": [file.description() for file in self.files]}
+        return {**result, "sha256": digest_of({**self.arrays, **self.lengths, **self.keys})}
 
 
-def named_set(origin: Origin) -> dict[str, Array]:
-    """One of scikit-learn's bundled sets, as the arrays `x` and `y`."""
+def read_source(request: Request, source: str, root: Path, span: Span | None = None) -> Loaded:
+    """A named set, a file below the root, or a folder of `.npy` files there (`"measured/"`).
+
+    Raises E410 for a name that is none of them, E412 and E413 for a path, and what the kind of file raises.
+    """
+    origin = Origin(source, span)
+    if source in NAMED_SETS:
+        return _named_set(request, origin)
+    if source.endswith("/"):
+        folder = resolve_folder(source, root, span)
+        entries = sorted(entry.name for entry in folder.iterdir() if entry.suffix == ".npy")
+        paths = {Path(name).stem: resolve(source + name, root, span) for name in entries}
+        return _arrays(request, ArrayFiles(paths, origin), "folder")
+    if Path(source).suffix.lower() not in _SUFFIXES:
+        raise fault(
+            "E410",
+            f"`{source}` is neither a named set nor a `.npz`, `.npy`, `.csv` or `.txt` file",
+            span,
+            help=nearest(source, NAMED_SETS) or "named sets: " + ", ".join(NAMED_SETS),
+        )
+    return read_path(request, resolve(source, root, span), origin)
+
+
+def read_path(request: Request, path: Path, origin: Origin) -> Loaded:
+    """A file of a known kind, or a folder of `.npy` files."""
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        paths = {entry.stem: entry for entry in sorted(path.glob("*.npy"))}
+        return _arrays(request, ArrayFiles(paths, origin), "folder")
+    if suffix == ".csv":
+        return _table(request, path, origin)
+    if suffix == ".txt":
+        return _text(request, path, origin)
+    if suffix == ".npy":
+        return _arrays(request, ArrayFiles({_only_input(request, origin): path}, origin), "npy")
+    with Archive(path, origin) as archive:
+        return _arrays(request, archive, "npz")
+
+
+def read_arrays(request: Request, arrays: Mapping[str, Array], origin: Origin) -> Loaded:
+    """Arrays in memory."""
+    return _arrays(request, Memory(arrays, origin), "arrays")
+
+
+def _arrays(request: Request, source: Arrays, kind: str, *, surplus: bool = False) -> Loaded:
+    """Matched, checked and read; what is not asked for is not read."""
+    settings, specs, origin = request.settings, request.specs, source.origin
+    matching = tables.match(
+        specs,
+        source.layouts,
+        origin,
+        rename=settings.rename,
+        surplus=surplus,
+        others=[*request.keys, *request.idle],
+    )
+    for key in request.keys:
+        if key not in source.layouts:
+            near = nearest(key, source.layouts)
+            raise fault("E465", f"{origin} has no array `{key}` to make parts by", origin.span, help=near)
+    used = [*matching.inputs.values(), *matching.lengths.values(), *request.keys]
+    held = sum(source.layouts[name].bytes for name in set(used) if not source.is_mapped(name))
+    packed = "arrays that are not packed are mapped: `numpy.savez` instead of `numpy.savez_compressed`"
+    check_size(origin, held, packed if kind == "npz" else "")
+    lengths = {length: source.read(array) for length, array in matching.lengths.items()}
+    arrays = {name: source.read(array) for name, array in matching.inputs.items()}
+    first = {name: settings.first for name, spec in specs.items() if spec.classes and settings.first}
+    check_values(specs, arrays, lengths, origin, first)
+    keys = {name: source.read(name) for name in request.keys}
+    for name, values in keys.items():
+        check_key(name, values, next(map(len, arrays.values()), 1), origin, is_time=name == settings.order)
+    vocabularies = request.known.vocabularies if request.known else {}
+    return Loaded(origin, kind, arrays, lengths, first, vocabularies, keys, source.files)
+
+
+def _named_set(request: Request, origin: Origin) -> Loaded:
+    """One of scikit-learn's bundled sets, as the arrays `x` and `y`, in the layout of the inputs."""
     try:
         datasets = importlib.import_module("sklearn.datasets")
     except ImportError:
@@ -55,114 +180,69 @@ def named_set(origin: Origin) -> dict[str, Array]:
             origin.span,
             help='pip install "graphc[data]"',
         ) from None
-    loaded = getattr(datasets, f"load_{origin.name}")()
-    return {"x": np.asarray(loaded.data), "y": np.asarray(loaded.target)}
+    found = getattr(datasets, f"load_{origin.name}")()
+    arrays = {"x": np.asarray(found.data), "y": np.asarray(found.target)}
+    for name, spec in request.specs.items():
+        array = request.settings.rename.get(name, name)
+        if array in arrays:
+            arrays[array] = tables.reshaped(spec, arrays[array])
+    return _arrays(request, Memory(arrays, origin), "named set", surplus=True)
 
 
-class Archive:
-    """An `.npz` file: headers first, arrays when they are asked for."""
-
-    def __init__(self, path: Path, origin: Origin) -> None:
-        self.origin = origin
-        self._zip = self._open(path)
-        members = [info for info in self._zip.infolist() if info.filename.endswith(".npy")]
-        self._members = {info.filename.removesuffix(".npy"): info for info in members}
-        self.layouts = {name: self._header(name) for name in self._members}
-
-    def __enter__(self) -> Archive:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._zip.close()
-
-    def read(self, name: str) -> Array:
-        try:
-            with self._zip.open(self._members[name]) as file:
-                array: Array = np.lib.format.read_array(file, allow_pickle=False)
-        except _DAMAGE as error:
-            raise self._damaged(f"the array `{name}` cannot be read ({_reason(error)})") from None
-        return array
-
-    def _open(self, path: Path) -> zipfile.ZipFile:
-        with opened(path, self.origin) as file:
-            begin = file.read(6)
-        if begin.startswith(b"\x80"):
-            raise fault(
-                "E415",
-                f"{self.origin} is a pickle, which could run code when it is read",
-                self.origin.span,
-                help="save the arrays by name: `numpy.savez(path, x=x, y=y)`",
-            )
-        if not begin.startswith(b"PK"):
-            found = "a single `.npy` array" if begin == b"\x93NUMPY" else "something else"
-            found = found if begin else "an empty file"
-            raise fault(
-                "E414",
-                f"expected {self.origin} to be an `.npz` archive, found {found}",
-                self.origin.span,
-                help="save the arrays by name: `numpy.savez(path, x=x, y=y)`",
-            )
-        try:
-            return zipfile.ZipFile(path)
-        except _DAMAGE as error:
-            raise self._damaged(f"it ends early or was altered ({_reason(error)})") from None
-
-    def _header(self, name: str) -> Layout:
-        info = self._members[name]
-        try:
-            with self._zip.open(info) as file:
-                version = np.lib.format.read_magic(file)
-                reader = {
-                    (1, 0): np.lib.format.read_array_header_1_0,
-                    (2, 0): np.lib.format.read_array_header_2_0,
-                }
-                shape, _, dtype = reader[version](file)
-                held = info.file_size - file.tell()
-        except _DAMAGE as error:
-            raise self._damaged(
-                f"the header of the array `{name}` cannot be read ({_reason(error)})"
-            ) from None
-        if dtype.hasobject:
-            raise fault(
-                "E415",
-                f"the array `{name}` in {self.origin} holds Python objects, which could run code",
-                self.origin.span,
-                help="save numbers only; sequences of different lengths go into one padded array",
-            )
-        layout = Layout(tuple(shape), dtype)
-        if layout.bytes != held:
-            raise self._damaged(
-                f"the array `{name}` of shape {shape} needs {layout.bytes} bytes, found {held}"
-            )
-        return layout
-
-    def _damaged(self, why: str) -> GraphcError:
-        return fault("E414", f"{self.origin} is damaged: {why}", self.origin.span)
+def _table(request: Request, path: Path, origin: Origin) -> Loaded:
+    settings, specs = request.settings, request.specs
+    known = request.known.vocabularies if request.known else None
+    found = tabular.read_table(path, origin, settings, specs, known, request.keys, request.is_sequence)
+    first = {
+        name: settings.first
+        for name, spec in specs.items()
+        if spec.classes and settings.first and name not in found.vocabularies
+    }
+    check_values(specs, found.arrays, {}, origin, first, found.lines)
+    return Loaded(origin, "csv", found.arrays, {}, first, found.vocabularies, found.keys, (found.file,))
 
 
-def _reason(error: BaseException) -> str:
-    text = str(error).splitlines()
-    return text[0] if text else type(error).__name__
-
-
-def read_text(path: Path, origin: Origin) -> str:
-    """A text file, every character as it stands (line ends too)."""
-    found = content(path, origin)
-    try:
-        text = found.decode("utf-8")
-    except UnicodeDecodeError as error:
+def _text(request: Request, path: Path, origin: Origin) -> Loaded:
+    """A text for a character model, as one example; its vocabulary is its own characters, sorted."""
+    specs, known = request.specs, request.known
+    spec = next(iter(specs.values())) if len(specs) == 1 else None
+    if spec is None or spec.classes is None or len(spec.layout) != 1:
         raise fault(
-            "E417",
-            f"{origin} is no UTF-8 text: byte {error.start} is 0x{found[error.start]:02x}",
+            "E433",
+            f"{origin} is a text, which needs a single input `s[t] : index(V)`; "
+            f"the inputs are {', '.join(f'`{name}`' for name in specs) or 'none'}",
             origin.span,
-        ) from None
-    if not text:
-        raise fault("E417", f"{origin} is empty", origin.span)
-    return text
+        )
+    if known is None and not request.is_sequence:
+        raise fault(
+            "E436",
+            f"{origin} is one long sequence, which trains in chunks",
+            origin.span,
+            help="say how long they are: `fit { bptt = 64 }`",
+        )
+    text = read_text(path, origin)
+    file = File.of(path, origin)
+    vocabulary = known.vocabularies[spec.name] if known is not None else vocabulary_of(text)
+    if len(vocabulary) > spec.classes:
+        raise fault(
+            "E434",
+            f"{origin} has {len(vocabulary)} different characters, "
+            f"but `{spec.name}` is `index({spec.classes})`",
+            origin.span,
+            help=f"set the dim to {len(vocabulary)}",
+        )
+    codes = encode(text, vocabulary, origin)[None]
+    return Loaded(origin, "text", {spec.name: codes}, {}, {}, {spec.name: vocabulary}, {}, (file,))
 
 
-def encode(text: str) -> tuple[tuple[str, ...], Array]:
-    """The text's characters in order of their code points, and the text as positions among them."""
-    points = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
-    known, codes = np.unique(points, return_inverse=True)
-    return tuple(chr(point) for point in known), codes.astype(np.int64)
+def _only_input(request: Request, origin: Origin) -> str:
+    names = list(request.specs)
+    if len(names) != 1:
+        shown = ", ".join(f"`{name}`" for name in names) or "none"
+        raise fault(
+            "E438",
+            f"{origin} is a single array, and the inputs are {shown}",
+            origin.span,
+            help='one array for each input: `numpy.savez`, or a folder of `.npy` files, `source = "folder/"`',
+        )
+    return request.settings.rename.get(names[0], names[0])

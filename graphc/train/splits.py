@@ -91,3 +91,48 @@ def split_in_time(count: int, validation: Share, test: Share, span: Span | None 
     """Where the validation and the test part of a sequence begin: the end judges, nothing is shuffled."""
     validation_size, test_size = sizes(count, validation, test, span)
     return count - validation_size - test_size, count - test_size
+
+
+def split_by_time(times: Array, validation: Share, test: Share, span: Span | None = None) -> Split:
+    """The earliest examples train, the latest test; among equal times the order of the source counts."""
+    order = np.argsort(times, kind="stable")
+    begin, end = split_in_time(len(times), validation, test, span)
+    return Split(np.sort(order[:begin]), np.sort(order[begin:end]), np.sort(order[end:]))
+
+
+def split_by_group(
+    groups: Array, validation: Share, test: Share, *, seed: int, span: Span | None = None
+) -> Split:
+    """Parts of whole groups. Equal values of `groups` are a group.
+
+    Groups are drawn in an order by the seed; each one goes into a part that it fits into, the test part
+    first, so that no part is larger than asked. A part that no group fits into gets the smallest one.
+    """
+    count = len(groups)
+    _, kinds, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    part = np.zeros(len(counts), dtype=np.int64)
+    order = keyed(seed, "split").permutation(len(counts))
+    for number, size in ((2, _size(count, test)), (1, _size(count, validation))):
+        rest = order[part[order] == 0]
+        taken = _filling(counts[rest], size)
+        part[rest[taken]] = number
+    if not (part == 0).any() and len(counts):
+        raise fault(
+            "E430",
+            f"{len(counts)} groups are too few: validation and test take all, and leave none to train on",
+            span,
+            help="make `validation` or `test` smaller; a part has one group at least",
+        )
+    of_row = part[kinds]
+    train, held, last = (np.flatnonzero(of_row == number) for number in range(3))
+    return Split(train, held, last)
+
+
+def _filling(counts: Array, size: int) -> list[int]:
+    """Places of groups that fit into `size` examples together, taken in order; the smallest if none does."""
+    taken, room = [], size
+    for place, count in enumerate(counts.tolist()):
+        if count <= room:
+            taken.append(place)
+            room -= count
+    return taken or ([int(counts.argmin())] if size and len(counts) else [])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from graphc.diagnostics import Diagnostic, GraphcError, nearest
-from graphc.train.data import Array, inside
+from graphc.ir.op import Array
+from graphc.train.archives import Layout
 from graphc.train.origins import Origin
 from graphc.train.protocol import InputSpec
-from graphc.train.sources import Layout
 
 Specs = Mapping[str, InputSpec]
 
@@ -24,7 +24,7 @@ class Matching:
     lengths: Mapping[str, str]
 
 
-class _Faults:
+class Faults:
     """Faults of one source, raised together."""
 
     def __init__(self, origin: Origin) -> None:
@@ -46,20 +46,24 @@ def match(
     *,
     rename: Mapping[str, str] | None = None,
     surplus: bool = False,
+    others: Collection[str] = (),
 ) -> Matching:
-    """Arrays to inputs by name, and their layouts checked; `surplus` allows arrays that nothing asks for.
+    """Arrays to inputs by name, and their layouts checked.
+
+    `surplus` allows arrays that nothing asks for, `others` are further names that are no surprise.
 
     The lengths of `T` are the array `lengths_T`, or `T` if no input is called so.
     """
-    faults = _Faults(origin)
+    faults = Faults(origin)
     asked = {name: (rename or {}).get(name, name) for name in specs}
     present = {name: array for name, array in asked.items() if array in found}
     matching = Matching(present, _lengths(specs, asked, found))
-    others = set(found) - set(present.values()) - set(matching.lengths.values())
+    expected = {(rename or {}).get(name, name) for name in others}
+    strange = set(found) - set(present.values()) - set(matching.lengths.values()) - expected
     for name in [name for name in specs if name not in present]:
-        faults.add("E420", *_missing(origin, name, asked[name], others))
+        faults.add("E420", *_missing(origin, name, asked[name], strange))
     # Where an input is missing, the others are candidates for it and were named with it.
-    for extra in sorted(others) if not surplus and len(present) == len(specs) else ():
+    for extra in sorted(strange) if not surplus and len(present) == len(specs) else ():
         known = [f"lengths_{name}" for name in _running(specs)] + list(specs)
         message = f"{origin} has an array `{extra}`, but there is no such input"
         faults.add("E421", message, nearest(extra, known))
@@ -92,7 +96,7 @@ def _lengths(specs: Specs, asked: Mapping[str, str], found: Mapping[str, Layout]
     return result
 
 
-def _check_layouts(specs: Specs, matching: Matching, found: Mapping[str, Layout], faults: _Faults) -> None:
+def _check_layouts(specs: Specs, matching: Matching, found: Mapping[str, Layout], faults: Faults) -> None:
     origin = faults.origin
     sizes: dict[str, tuple[int, str]] = {}
     counts: dict[str, int] = {}
@@ -141,73 +145,6 @@ def _expected_dtype(spec: InputSpec) -> str:
     if spec.classes is not None:
         return f"whole numbers from 0 to {spec.classes - 1}"
     return {"real": "numbers", "int": "whole numbers", "bool": "booleans"}[spec.type.dtype]
-
-
-def check_values(
-    specs: Specs, arrays: Mapping[str, Array], lengths: Mapping[str, Array], origin: Origin
-) -> None:
-    """Lengths within their axes, no NaN or infinity, classes in range; padding is not looked at."""
-    faults = _Faults(origin)
-    for length, values in lengths.items():
-        ends = [
-            arrays[name].shape[1 + dim]
-            for name, spec in specs.items()
-            for dim, running in enumerate(spec.running_lengths)
-            if running == length
-        ]
-        wrong = np.flatnonzero((values < 0) | (values > ends[0]))
-        if len(wrong):
-            row = int(wrong[0])
-            faults.add(
-                "E427",
-                f"{origin}: the length `{length}` of example {row} is {values[row]}, "
-                f"expected 0 to {ends[0]}, as long as the arrays are",
-            )
-    faults.finish()
-    for name, spec in specs.items():
-        valid = inside(spec.running_lengths, lengths, arrays[name].shape)
-        _check_array(spec, arrays[name], valid, faults)
-    faults.finish()
-
-
-def _check_array(spec: InputSpec, array: Array, valid: Array, faults: _Faults) -> None:
-    name, origin = spec.name, faults.origin
-    if array.dtype.kind == "f":
-        where = _first(~np.isfinite(array), valid)
-        if where is not None:
-            faults.add(
-                "E424",
-                f"`{name}` in {origin}: expected finite numbers, found {array[where]} {_place(where)}",
-            )
-    if spec.classes is not None:
-        where = _first((array < 0) | (array >= spec.classes), valid)
-        if where is not None:
-            faults.add(
-                "E425",
-                f"`{name}` in {origin}: expected classes from 0 to {spec.classes - 1}, "
-                f"found {array[where]} {_place(where)}",
-                "`data { first = 1 }` if classes are numbered from 1"
-                if _from_one(array, valid, spec.classes)
-                else "",
-            )
-
-
-def _first(bad: Array, valid: Array) -> tuple[int, ...] | None:
-    """The first bad position among the valid ones."""
-    bad &= valid.reshape(valid.shape + (1,) * (bad.ndim - valid.ndim))
-    if not bad.any():
-        return None
-    return tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
-
-
-def _place(where: tuple[int, ...]) -> str:
-    inner = f" at {list(where[1:])}" if len(where) > 1 else ""
-    return f"in example {where[0]}{inner}"
-
-
-def _from_one(array: Array, valid: Array, classes: int) -> bool:
-    seen = array[valid]
-    return int(seen.min()) == 1 and int(seen.max()) == classes
 
 
 def reshaped(spec: InputSpec, array: Array) -> Array:
