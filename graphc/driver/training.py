@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from graphc.diagnostics import fault
+from graphc.driver import arguments
 from graphc.driver.examples import literal_lengths
 from graphc.frontend.spec import InputInfo
 from graphc.train import loading
@@ -52,10 +56,27 @@ def _dims(program: Program) -> dict[str, int]:
     return {name: dim.value for name, dim in program.spec.scope.all_dims.items()}
 
 
-def dataset(program: Program, data: Any, lengths: Mapping[str, Any] | None, bptt: int | None) -> Dataset:
-    """Arrays by input name, the `data` block, or the spec's own examples."""
+def dataset(
+    program: Program,
+    data: Any,
+    lengths: Mapping[str, Any] | None,
+    bptt: int | None,
+    validation: Any = None,
+    test: Any = None,
+) -> Dataset:
+    """Arrays by input name, batches, the `data` block, or the spec's own examples.
+
+    `validation` and `test` are parts of their own, arrays or batches, beside data that is passed in.
+    Raises E525 for anything else, and what loading raises.
+    """
     if isinstance(data, Dataset):
         return data
+    if data is None and not (validation is None and test is None):
+        raise fault(
+            "E525",
+            "parts of their own stand beside data that is passed in; found no data",
+            help='`data { validation = "later.csv" }` names a file',
+        )
     block = program.spec.data
     for key, text in program.settings.options.items():
         if key.startswith("data."):
@@ -63,8 +84,23 @@ def dataset(program: Program, data: Any, lengths: Mapping[str, Any] | None, bptt
     dims, inputs, real = _dims(program), program.inputs, program.real
     if data is not None:
         settings = read_data(block, dims) if block is not None else None
-        return loading.from_arrays(inputs, data, lengths, settings, dtype=real, bptt=bptt)
+        parts = {"validation": _examples("validation", validation), "test": _examples("test", test)}
+        root, found = program.settings.root, _examples("data", data)
+        if isinstance(found, dict):
+            return loading.from_arrays(
+                inputs, found, lengths, settings, **parts, root=root, dtype=real, bptt=bptt
+            )
+        return loading.from_batches(inputs, found, settings, **parts, root=root, dtype=real, bptt=bptt)
     if block is None and (examples := program.examples) is not None:
         own = literal_lengths(program.spec.inputs)
         return loading.from_arrays(inputs, examples, own, dtype=real, bptt=bptt)
     return loading.load(read_data(block, dims), inputs, program.settings.root, dtype=real, bptt=bptt)
+
+
+def _examples(name: str, given: Any) -> Any:
+    """Arrays by input name as a dictionary, batches as they are. Raises E525 for anything else."""
+    if given is None or callable(given):
+        return given
+    if isinstance(given, Iterable) and not isinstance(given, Mapping | str | bytes | np.ndarray):
+        return given
+    return arguments.mapping(name, given, 'fit({"x": array})')

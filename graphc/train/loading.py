@@ -92,6 +92,9 @@ def from_batches(
     Raises E439 where the settings ask for that.
     """
     settings = _without(settings or DataSettings(), validation, test)
+    if settings.test is None:
+        # What holds for a named set by default was not asked for.
+        settings = replace(settings, test=0)
     asked = {
         "standardize": bool(settings.standardize) and known is None,
         "validation": settings.shares[0] != 0,
