@@ -71,7 +71,10 @@ class NodeCall:
             state.dtypes[self.out.dtype],
         )
         shape = tuple([state.extents[e] if isinstance(e, str) else e for e in self.extents])
-        slots[self.target] = result if result.shape == shape else np.broadcast_to(result, shape)
+        whole = result if result.shape == shape else np.broadcast_to(result, shape)
+        slots[self.target] = whole
+        if state.watch is not None:
+            state.watch(state, self.node, arrays, whole)
 
 
 class LoopCall:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.backend.plan import Plan
-from graphc.backend.state import Run, State
+from graphc.backend.state import Run, State, Watch
 from graphc.ir.graph import Graph
 from graphc.ir.op import Array
 from graphc.types import TensorType
@@ -34,13 +34,17 @@ class Executable:
         """Nothing: the calls of NumPy are listed already, and serve both precisions."""
 
     def run(
-        self, inputs: Mapping[str, Array], run: Run, out: Mapping[str, Array] | None = None
+        self,
+        inputs: Mapping[str, Array],
+        run: Run,
+        out: Mapping[str, Array] | None = None,
+        watch: Watch | None = None,
     ) -> dict[str, Array]:
         """The outputs by name. Inputs are laid out `[axes..., shape...]`, as their types say.
 
-        Outputs that `out` has an array for are copied there.
+        Outputs that `out` has an array for are copied there. `watch` is shown every node.
         """
-        state = State(run)
+        state = State(run, watch)
         arguments = [_argument(state, value.type, inputs[value.name]) for value in self.graph.inputs]
         # Positions outside an example's range hold garbage, of which NumPy would warn.
         with np.errstate(all="ignore"):

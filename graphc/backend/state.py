@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from graphc.ir.graph import Node
 from graphc.ir.op import Array
 from graphc.types import BATCH_NAME, Index, TensorType
 
@@ -30,11 +31,16 @@ class Run:
     """A number for each example; 0, 1, ... where the caller does not say."""
 
 
+Watch = Callable[["State", Node, Sequence[Array], Array], None]
+"""Is shown every node as it is computed: its operands as its oracle sees them, and its result."""
+
+
 class State:
     """Extents, lengths, and the steps that the loops are at."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, watch: Watch | None = None) -> None:
         self.run = run
+        self.watch = watch
         self.real = np.dtype(run.real)
         self.dtypes = {"real": self.real, "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}
         self.extents: dict[str, int] = {BATCH_NAME: run.batch}

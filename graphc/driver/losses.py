@@ -20,6 +20,7 @@ from graphc.driver.streams import Carry
 from graphc.ir.graph import Graph
 from graphc.ir.op import Array
 from graphc.passes.additive import ONCE
+from graphc.train.blame import Blame
 from graphc.train.data import Batch
 from graphc.train.protocol import StepResult
 from graphc.train.state import Vector
@@ -95,6 +96,14 @@ class Losses:
     def adopt(self, settings: FitSettings) -> None:
         """How a batch is computed from now on."""
         self.memory, self.accumulate = settings.memory, settings.accumulate
+
+    def state(self) -> dict[str, Array]:
+        """See `Trainable.state`."""
+        return self.params.state()
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """See `Trainable.restore`."""
+        self.params.restore(state)
 
     def moves(self, objective: int) -> list[str]:
         """See `Trainable.moves`."""
@@ -179,6 +188,15 @@ class Losses:
             for found, whole, adds in divided.statistics:
                 add(whole, found, first=number == 0 or not adds)
         return loss
+
+    def blame(self, batch: Batch, *, step: int, objective: int = 0) -> Blame | None:
+        """See `Trainable.blame`."""
+        from graphc.driver import blaming
+
+        fed = self._feeder(batch.arrays, batch.lengths)
+        run = self._program.execution.run(fed, None, step, batch.example_ids)
+        what = blaming.Step(objective, self.moves(objective), fed, run, batch.carried)
+        return blaming.blame(self._program, what)
 
     def keep(self) -> Mapping[str, Array]:
         """See `Trainable.keep`."""

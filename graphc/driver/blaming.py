@@ -1,0 +1,132 @@
+"""A training step once more, to say which of its numbers was the first that is not finite.
+
+The step runs on the reference backend, in the program's precision, with the graph that is trained: the same
+stable rewrites, the same draws. A large batch is searched in small pieces, so that this costs little memory.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from graphc.autodiff.gradient import differentiate
+from graphc.autodiff.walk import owners
+from graphc.backend.state import Run
+from graphc.backend.trail import Origin, Trail
+from graphc.driver.accumulation import pieces
+from graphc.driver.arrays import Feed
+from graphc.driver.pipeline import LOSS, Pipeline, present
+from graphc.ir.graph import Graph, LoopNode
+from graphc.ir.op import Array
+from graphc.train.blame import Blame
+from graphc.types import BATCH, BATCH_NAME
+
+if TYPE_CHECKING:
+    from graphc.driver.program import Program
+
+AT_ONCE = 16
+"""Examples that are looked at together."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step computes: a loss, with respect to what, on which examples and states."""
+
+    objective: int
+    wrt: Sequence[str]
+    fed: Feed
+    run: Run
+    carried: Mapping[str, Array]
+
+
+def blame(program: Program, step: Step) -> Blame | None:
+    """The first number that is not finite; None if all are, computed like this.
+
+    Where no piece of the batch shows one by itself, all of it is computed at once.
+    """
+    graphs = _Graphs(program.pipeline, step)
+    for part, first in [*_parts(program, step), (step, 0)]:
+        if (found := graphs.search(program, part)) is not None:
+            return found if found.example is None else replace(found, example=found.example + first)
+    return None
+
+
+def _parts(program: Program, step: Step) -> Iterator[tuple[Step, int]]:
+    """The step on few examples at a time, and the number of the first of them."""
+    batch = step.fed.batch
+    if batch <= AT_ONCE:
+        return
+    leaves = program.pipeline.system("train", continued=bool(step.carried)).leaves
+    ids = np.arange(batch, dtype=np.uint64) if step.run.example_ids is None else step.run.example_ids
+    for piece in pieces(step.fed, math.ceil(batch / AT_ONCE), program.spec.system):
+        fed = piece.fed
+        run = replace(step.run, batch=fed.batch, lengths=fed.lengths, example_ids=ids[piece.examples])
+        carried = {name: piece.of(array, leaves[name].type) for name, array in step.carried.items()}
+        yield replace(step, fed=fed, run=run, carried=carried), piece.examples.start
+
+
+class _Graphs:
+    """The loss of a step with all names in it, and its gradients when they are asked for."""
+
+    def __init__(self, pipeline: Pipeline, step: Step) -> None:
+        names = [*pipeline.spec("train").system.units, *pipeline.spec("train").params]
+        graph = pipeline.with_loss("train", (), step.objective, bool(step.carried))
+        self.forward = pipeline.optimized(graph, keep=frozenset(names), dense=step.fed.dense)
+        self.backward = differentiate(self.forward, LOSS, present(self.forward, step.wrt)).graph
+        self._owners = owners(self.forward.nodes)
+        self._places = {
+            node.span: name
+            for node in reversed([*self.forward.walk()])
+            if not isinstance(node, LoopNode) and (name := self._owners.get(node.result))
+        }
+
+    def search(self, program: Program, step: Step) -> Blame | None:
+        """The first number that is not finite on the way to the loss, or else to a gradient."""
+        given = {**program.params.leaves(), **step.carried, **step.fed.arrays}
+        for graph in (self.forward, self.backward):
+            trail = Trail(graph, given, step.run)
+            found = [o for value in graph.outputs.values() if (o := trail.of(value)) is not None]
+            if found:
+                return self._told(program, graph, min(found, key=lambda origin: origin.order))
+        return None
+
+    def _told(self, program: Program, graph: Graph, origin: Origin) -> Blame:
+        node, spec = origin.node, program.spec
+        kind: Literal["input", "parameter", "value", "gradient"] = "value"
+        if node is None:
+            name, span = origin.value.name, spec.system.leaves[origin.value.name].span
+            kind = "input" if name in spec.inputs else "parameter"
+        else:
+            forward = graph is self.forward or any(node is other for other in self.forward.walk())
+            kind = "value" if forward else "gradient"
+            name = self._owners.get(origin.value) or self._places.get(node.span) or LOSS
+            span = node.span
+        steps = {axis.rstrip("'*"): at for axis, at in origin.place.items() if axis != BATCH_NAME}
+        return Blame(
+            "the loss" if "@" in name else name,
+            kind,
+            origin.number,
+            span,
+            _formula(origin),
+            origin.place.get(BATCH.name),
+            steps,
+            origin.element,
+        )
+
+
+def _formula(origin: Origin) -> str:
+    """`exp(105.2)`, or what an operation over many numbers read."""
+    node = origin.node
+    if node is None:
+        return ""
+    numbers = dict(zip("abc", (f"{number:.4g}" for number in origin.operands), strict=False))
+    if node.op.scalar is not None:
+        return re.sub(r"\b[abc]\b", lambda match: numbers[match[0]], node.op.scalar)
+    sizes = " and ".join(f"{abs(number):.4g}" for number in origin.operands)
+    return f"{node.op.name} of numbers up to {sizes}"
+

@@ -1,0 +1,55 @@
+"""Which number of a step was the first that is not finite, as messages and records tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from graphc.diagnostics import Span
+
+
+@dataclass(frozen=True)
+class Blame:
+    """A name (`h`, `enc.W`, or "the loss") whose value or gradient stopped being finite before all others."""
+
+    name: str
+    kind: Literal["input", "parameter", "value", "gradient"]
+    number: float
+    """What it became: NaN or an infinity."""
+    span: Span | None
+    """The operation in the spec; of a gradient the one whose derivative it is."""
+    formula: str
+    """How it came out of what numbers: `exp(105.2)`. Empty for inputs and parameters."""
+    example: int | None
+    """The example's number in the batch, from 0; None for what all examples share."""
+    steps: Mapping[str, int]
+    """Positions along axes, from 1."""
+    element: tuple[int, ...]
+
+    @property
+    def place(self) -> str:
+        """`in example 3 at t = 5, element [2]`."""
+        parts = [] if self.example is None else [f"in example {self.example} of the batch"]
+        if self.steps:
+            parts.append("at " + ", ".join(f"{axis} = {step}" for axis, step in self.steps.items()))
+        found = " ".join(parts)
+        if self.element:
+            found += f"{', ' if found else 'in '}element [{', '.join(map(str, self.element))}]"
+        return found
+
+    @property
+    def what(self) -> str:
+        """`h` was the first to be inf, in a message about a step."""
+        if self.kind in ("input", "parameter"):
+            return f"{self.kind} `{self.name}` holds {self.number}"
+        what = self.name if " " in self.name else f"`{self.name}`"
+        if self.kind == "gradient" and self.span is not None:
+            text = " ".join(self.span.text.split())
+            what = f"the derivative of `{text if len(text) < 60 else text[:57] + '...'}` in {what}"
+        return f"{what} was the first to be {self.number}"
+
+    @property
+    def detail(self) -> str:
+        """`exp(105.2) in example 3 of the batch at t = 5, element [2]`."""
+        return f"{self.formula} {self.place}".strip()
