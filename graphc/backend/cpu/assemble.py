@@ -7,7 +7,7 @@ comes back when all are done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from graphc.backend.cpu import emit, products
@@ -34,32 +34,9 @@ _LONGEST = 24
 _COMMON = ("me", "workers", "sync", "table", "sizes")
 _TYPES = ("int64", "int64", "int64", "int64*", "int64*")
 
-_MODULE = "graphc.backend.cpu"
-_HELPERS: Mapping[str, Unit | str] = {
-    "at": f"{_MODULE}.pointers:at",
-    "share": f"{_MODULE}.operators:share",
-    "quotient": f"{_MODULE}.operators:quotient",
-    "remainder": f"{_MODULE}.operators:remainder",
-    "select": f"{_MODULE}.operators:select",
-    "maximum": f"{_MODULE}.functions:FUNCTIONS.maximum",
-    "minimum": f"{_MODULE}.functions:FUNCTIONS.minimum",
-    "ints": f"{_MODULE}.pointers:int_",
-    "bools": f"{_MODULE}.pointers:bool_",
-    "barrier": SYMBOLS["barrier"],
-}
-_RESERVED = (
-    *_COMMON,
-    *_HELPERS,
-    "reals",
-    "pack",
-    "product",
-    "product_rows",
-    "lo",
-    "hi",
-    "range",
-    "int64",
-    "real",
-)
+_HELPERS = ("at", "share", "quotient", "remainder", "select", "maximum", "minimum", "reals", "ints", "bools")
+_LIBRARIES = ("barrier", "pack", "product", "product_rows")
+_RESERVED = (*_COMMON, *_HELPERS, *_LIBRARIES, "lo", "hi", "range", "int64", "real")
 
 
 def assemble(program: Program, real: str) -> Unit:
@@ -104,7 +81,7 @@ class _Function:
         self.name = name
         self.scope = scope
         self.naming = Words().with_reserved(_RESERVED)
-        self.uses: dict[str, Unit | str] = {}
+        self.uses: dict[str, Unit | str] = {"reals": f"{assembler.real}*"}
         self.head: list[str] = []
         self.lines: list[str] = []
         self.buffers: dict[Buffer, str] = {}
@@ -121,12 +98,10 @@ class _Function:
             parameters += ["lo", "hi"]
         self._steps(steps, self.scope, 1)
         if last:
-            self._line(1, "barrier(sync, workers)")
+            self._barrier(1)
         text = "\n".join([f"def {self.name}({', '.join(parameters)}):", *self.head, *self.lines, ""])
-        helpers = {name: use for name, use in _HELPERS.items() if f"{name}(" in text}
-        helpers["reals"] = f"{self.assembler.real}*"
         types = _TYPES + ("int64",) * self.scope.parameters
-        return Unit(self.name, text, types, {**helpers, **self.uses}, language="steps")
+        return Unit(self.name, text, types, self.uses, language="steps")
 
     def _steps(self, steps: Sequence[Step], scope: _Scope, depth: int) -> None:
         if not steps:
@@ -150,7 +125,7 @@ class _Function:
 
     def _step(self, step: Step, scope: _Scope, depth: int) -> None:
         if isinstance(step, Barrier):
-            self._line(depth, "barrier(sync, workers)")
+            self._barrier(depth)
         elif isinstance(step, Launch):
             self._launch(step, scope, depth)
         elif isinstance(step, Pack):
@@ -159,6 +134,10 @@ class _Function:
             self._product(step, scope, depth)
         else:
             self._repeat(step, scope, depth)
+
+    def _barrier(self, depth: int) -> None:
+        self.uses["barrier"] = SYMBOLS["barrier"]
+        self._line(depth, "barrier(sync, workers)")
 
     def _launch(self, step: Launch, scope: _Scope, depth: int) -> None:
         arguments = [self._pointer(a.buffer, a.offset, depth) for a in step.arguments]

@@ -15,20 +15,20 @@ HASH_LENGTH = 24
 
 @dataclass(frozen=True)
 class Unit:
-    """One function `def NAME(...)` in the Python that Numba compiles.
+    """One function `def NAME(...)` in a part of Python.
+
+    `language` says which part. `numba`: kernels, what Numba compiles; they use no other units. `steps`: the
+    schedule of a program, with integers, loops and calls of other units; see `steps`.
 
     `parameters` and `result` are Numba's names of types: `int64`, `float32`, and `float32*` for a pointer. No
-    two pointers of a function may reach the same memory unless it is only read: LLVM is told so (`noalias`),
+    two pointers of a kernel may reach the same memory unless it is only read: LLVM is told so (`noalias`),
     and reorders loads and stores accordingly.
 
-    `uses` says what the other names in the source are: units, or what an importable module holds, as
-    `module:name` (`numba:float32`, `graphc.backend.cpu.calls:FUNCTIONS.pack_float32`; in a mapping the key
-    follows after a dot). `names` is a mapping of more of them, given in the same way: what all sources of a
-    generator know. All of this is named instead of given, because code from the cache needs none of it, and
-    importing Numba takes longer than loading a program.
-
-    `language` says what the source is written in. `numba`: a kernel, anything that Numba compiles, which uses
-    no other unit. `steps`: a schedule, integers and loops and calls of other units, see `steps`.
+    `uses` says what the other names in the source are. In a kernel: what an importable module holds, as
+    `module:name` (`numba:float32`, `graphc.backend.cpu.functions:FUNCTIONS.exp`; in a mapping the key follows
+    after a dot). `names` is a mapping of more of them, given in the same way: what all sources of a generator
+    know. In steps: units, and what `steps.lowered` says. All of this is named instead of given, because code
+    from the cache needs none of it, and importing Numba takes longer than loading a program.
     """
 
     name: str

@@ -177,6 +177,7 @@ class _Plain:
 
     def _function(self, unit: Unit) -> Callable[..., None]:
         names = {"real": self.casts["real"], "math": math}
+        names |= _NAMES if unit.language == "steps" else {}
         for name, use in unit.uses.items():
             if name in _NAMES:
                 names[name] = _NAMES[name]
