@@ -166,18 +166,34 @@ def check(text: str) -> list[Diagnostic]:
     return list(program.warnings)
 
 
-def load(path: str | Path) -> Program:
+def load(path: str | Path, *, backend: str = "auto", checkpoint: str | None = None) -> Program:
     """A program that `Program.save` or a training run wrote; no spec is needed beside it.
 
-    `path` is a file or the folder of a run. Raises E602 to E605 for a file that is missing, damaged, altered,
-    or does not fit, E608 for a folder that is no run's.
+    `path` is a file or the folder of a run. Of a run `checkpoint` chooses the `best` weights by validation or
+    the `last` ones; without it they are those that the training ended with.
+
+    Raises E602 to E605 for a file that is missing, damaged, altered, or does not fit, E608 for a folder that
+    is no run's, E633 for a spec that this version does not compile, E634 for a run without such weights.
     """
     if not isinstance(path, str | Path):
         raise fault("E525", f"a saved program is given by its path; found {arguments.found(path)}")
-    stored = storage.read(Path(path))
-    program = compile_stored(stored)
+    _one_of("backend", backend, BACKEND_NAMES)
+    if checkpoint is not None:
+        _one_of("checkpoint", checkpoint, ("best", "last"))
+    stored = storage.read(Path(path), checkpoint)
+    chosen = choose(backend).name  # what is not installed is no fault of the stored spec
+    try:
+        program = compile_stored(stored, backend=chosen)
+    except GraphcError as error:
+        if error.diagnostics[0].code == "E603":
+            raise
+        raise GraphcError([_outdated(path), *error.diagnostics]) from None
     storage.restore(program, stored)
     return program
+
+
+def _outdated(path: str | Path) -> Diagnostic:
+    return Diagnostic("E633", f"the spec in `{path}` does not compile with this version of graphc")
 
 
 def compile_stored(

@@ -32,6 +32,7 @@ from graphc.train.trainer import epoch_line
 from graphc.train.trainer import fit as train
 from graphc.view.checks import CheckResult
 from graphc.view.doctor import Diagnosis
+from graphc.view.predictions import Predictions
 from graphc.view.trace import Trace
 
 DTypeName = Literal["float32", "float64"]
@@ -261,28 +262,38 @@ class Program:
         return self._losses
 
     def dataset(
-        self, data: Any = None, *, lengths: Mapping[str, Any] | None = None, bptt: int | None = None
+        self,
+        data: Any = None,
+        *,
+        lengths: Mapping[str, Any] | None = None,
+        validation: Any = None,
+        test: Any = None,
+        bptt: int | None = None,
     ) -> Dataset:
-        """What `fit` trains on: arrays by input name, the `data` block, or the spec's own examples."""
-        return training.dataset(self, data, lengths, bptt)
+        """What `fit` trains on: arrays by input name, batches, the `data` block, or the spec's examples."""
+        return training.dataset(self, data, lengths, bptt, validation, test)
 
     def fit(
         self,
         data: Any = None,
         *,
         lengths: Mapping[str, Any] | None = None,
+        validation: Any = None,
+        test: Any = None,
         progress: Callable[[str], None] | None = None,
         **overrides: Any,
     ) -> FitResult:
-        """Train by the `fit` block; options given here win over it. `progress` gets a line an epoch."""
-        if data is not None and not isinstance(data, Dataset):
-            data = arguments.mapping("data", data, 'fit({"x": array})')
+        """Train by the `fit` block; options given here win over it. `progress` gets a line an epoch.
+
+        `data` are arrays by input name, or batches: a list, a function that makes a generator, or a generator,
+        of dictionaries or tuples. `validation` and `test` are parts of their own, given in the same ways.
+        """
         lengths = arguments.mapping("lengths", lengths, 'lengths={"T": [3, 5]}')
         settings = training.fit_settings(self, overrides)
         self.pipeline.loss_unit("train")
         if settings.bptt is not None:
             streams.check(self.spec.system, [o.unit for o in self.spec.objectives], settings.bptt)
-        found = self.dataset(data, lengths=lengths, bptt=settings.bptt)
+        found = self.dataset(data, lengths=lengths, validation=validation, test=test, bptt=settings.bptt)
         self.preparation = found.preparation
         started = time.perf_counter()
         shown = None if progress is None else lambda record: progress(epoch_line(record))
@@ -318,6 +329,54 @@ class Program:
         examples = self.examples
         assert examples is not None
         return self.step(examples, lengths=literal_lengths(self.spec.inputs))
+
+    # --------------------------------------------------------------------------------- what it says
+
+    def predict(
+        self,
+        data: Any = None,
+        *,
+        outputs: Sequence[str] | str | None = None,
+        part: str = "test",
+        lengths: Mapping[str, Any] | None = None,
+        batch: int = 256,
+    ) -> dict[str, Array]:
+        """The `output`s of the spec, or other names of it, for all examples, in evaluation mode.
+
+        `data` are arrays by input, as the source of the training data has them; without it, a part of that
+        data. Only the inputs that the outputs need have to be there. They are prepared as in training, and
+        what is held against a standardized input is given in that input's own units. Where examples differ
+        in length along an axis of an output, `lengths_T` is given as well. `batch` examples are computed at
+        a time.
+
+        Raises E630 if the spec declares no output, E631 if the data has no such part.
+        """
+        return self.predictions(data, outputs=outputs, part=part, lengths=lengths, batch=batch).arrays()
+
+    def predictions(
+        self,
+        data: Any = None,
+        *,
+        outputs: Sequence[str] | str | None = None,
+        part: str = "test",
+        lengths: Mapping[str, Any] | None = None,
+        batch: int = 256,
+    ) -> Predictions:
+        """`predict` with what a table of it needs: axes, labels of classes, lengths."""
+        from graphc.driver.prediction import predict
+
+        return predict(self, data, outputs, part, lengths, batch)
+
+    def evaluate(
+        self, data: Any = None, *, part: str = "test", lengths: Mapping[str, Any] | None = None
+    ) -> dict[str, float]:
+        """`loss` and each `report` by name, over all of `data`, or of a part of the data of the training.
+
+        Raises E631 if the data has no such part.
+        """
+        from graphc.driver.prediction import evaluate
+
+        return evaluate(self, data, part, lengths)
 
     # ------------------------------------------------------------------------------------ the rest
 

@@ -89,15 +89,16 @@ def about(program: Program) -> dict[str, Any]:
     return {"program": Source.of(program).table(), "data": program.preparation.settings()}
 
 
-def read(path: Path) -> Stored:
-    """A program from a file, or from the folder of a run: the weights that the run has come to.
+def read(path: Path, checkpoint: str | None = None) -> Stored:
+    """A program from a file, or from the folder of a run: the weights that `RunFolder.checkpoint` chooses.
 
-    Raises E602, E603 or E605 for a file that cannot be used, E608 for a folder that is no run's.
+    Raises E602, E603 or E605 for a file that cannot be used, E608 for a folder that is no run's, E634 for a
+    run without such weights.
     """
     if not path.is_dir():
         return _stored(path, path.parent, None)
     folder = runs.RunFolder(path)
-    return _stored(folder.result, folder.root, path)
+    return _stored(folder.checkpoint(checkpoint), folder.root, path)
 
 
 def read_last(folder: runs.RunFolder) -> Stored:

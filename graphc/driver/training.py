@@ -13,9 +13,10 @@ from graphc.driver.examples import literal_lengths
 from graphc.frontend.spec import InputInfo
 from graphc.train import loading
 from graphc.train.data import Dataset
-from graphc.train.data_settings import read_data
+from graphc.train.data_settings import DataSettings, read_data
 from graphc.train.fit_settings import FitSettings, read_fit
 from graphc.train.overrides import override
+from graphc.train.preparation import Preparation
 from graphc.train.protocol import InputSpec
 from graphc.types import BATCH
 
@@ -63,10 +64,12 @@ def dataset(
     bptt: int | None,
     validation: Any = None,
     test: Any = None,
+    known: Preparation | None = None,
 ) -> Dataset:
     """Arrays by input name, batches, the `data` block, or the spec's own examples.
 
-    `validation` and `test` are parts of their own, arrays or batches, beside data that is passed in.
+    `validation` and `test` are parts of their own, arrays or batches, beside data that is passed in. `known`
+    is the preparation of a trained program, which holds for the `data` block's source as well.
     Raises E525 for anything else, and what loading raises.
     """
     if isinstance(data, Dataset):
@@ -77,13 +80,8 @@ def dataset(
             "parts of their own stand beside data that is passed in; found no data",
             help='`data { validation = "later.csv" }` names a file',
         )
-    block = program.spec.data
-    for key, text in program.settings.options.items():
-        if key.startswith("data."):
-            block = override(block, key, text)
-    dims, inputs, real = _dims(program), program.inputs, program.real
+    settings, inputs, real = data_settings(program), program.inputs, program.real
     if data is not None:
-        settings = read_data(block, dims) if block is not None else None
         parts = {"validation": _examples("validation", validation), "test": _examples("test", test)}
         root, found = program.settings.root, _examples("data", data)
         if isinstance(found, dict):
@@ -91,10 +89,20 @@ def dataset(
                 inputs, found, lengths, settings, **parts, root=root, dtype=real, bptt=bptt
             )
         return loading.from_batches(inputs, found, settings, **parts, root=root, dtype=real, bptt=bptt)
-    if block is None and (examples := program.examples) is not None:
+    if settings is None and (examples := program.examples) is not None:
         own = literal_lengths(program.spec.inputs)
         return loading.from_arrays(inputs, examples, own, dtype=real, bptt=bptt)
-    return loading.load(read_data(block, dims), inputs, program.settings.root, dtype=real, bptt=bptt)
+    root = program.settings.root
+    return loading.load(settings or DataSettings(), inputs, root, dtype=real, bptt=bptt, known=known)
+
+
+def data_settings(program: Program) -> DataSettings | None:
+    """The `data` block with the command line's options on top; None if there is none."""
+    block = program.spec.data
+    for key, text in program.settings.options.items():
+        if key.startswith("data."):
+            block = override(block, key, text)
+    return None if block is None else read_data(block, _dims(program))
 
 
 def _examples(name: str, given: Any) -> Any:

@@ -96,15 +96,22 @@ class RunFolder:
         root = self.config.get("root")
         return Path(root) if isinstance(root, str) else self.path
 
-    @property
-    def result(self) -> Path:
-        """The checkpoint of the weights that training came to: the best ones if it stops by patience."""
+    def checkpoint(self, which: str | None = None) -> Path:
+        """The `best` or the `last` weights; without a choice those that training came to.
+
+        These are the best ones if it stops by patience. Raises E608 if the folder is no run's, E634 if there
+        are no such weights.
+        """
         fit = self.config.get("fit")
         chosen = isinstance(fit, dict) and fit.get("patience") is not None and self.best.is_file()
-        found = self.best if chosen else self.last
-        if not found.is_file():
-            raise self._no_run("it has no checkpoint: the run ended before there was one")
-        return found
+        found = self.best if which == "best" or (which is None and chosen) else self.last
+        if found.is_file():
+            return found
+        if self.last.is_file():
+            why, help = "keeps no best weights: no validation part chose any", "`last` are those at the end"
+        else:
+            why, help = "has no checkpoint yet", "a run keeps its first one after an epoch"
+        raise fault("E634", f"the run `{self.path}` {why}", help=help)
 
     def _no_run(self, why: str) -> GraphcError:
         return fault("E608", f"`{self.path}` is not the folder of a run: {why}")

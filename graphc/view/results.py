@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from graphc.diagnostics import Diagnostic
+from graphc.view.columns import columns
 from graphc.view.numbers import number
 from graphc.view.trace import Trace
 
@@ -88,19 +89,18 @@ def diagnostic_object(diagnostic: Diagnostic) -> dict[str, Any]:
     }
 
 
+def metrics_text(metrics: Mapping[str, Mapping[str, float]]) -> str:
+    """A line for each part of the data, a column for each figure."""
+    names = list(dict.fromkeys(name for part in metrics.values() for name in part))
+    rows = [["", *names]]
+    for part, values in metrics.items():
+        rows.append([part, *(number(values[name]) if name in values else "-" for name in names)])
+    return "\n".join(columns(rows, right=range(1, len(names) + 1)))
+
+
 def fit_text(result: Fitted, compile_seconds: float) -> str:
     """A line for each part of the data, a column for each metric, then how long it took."""
-    parts = [part for part in PARTS if part in result.metrics]
-    names = list(dict.fromkeys(name for part in parts for name in result.metrics[part]))
-    rows = [["", *names]]
-    for part in parts:
-        metrics = result.metrics[part]
-        rows.append([part, *(number(metrics[name]) if name in metrics else "-" for name in names)])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(names) + 1)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-        for row in rows
-    ]
+    lines = [metrics_text({part: result.metrics[part] for part in PARTS if part in result.metrics})]
     epochs = f"{result.epochs} epoch{'' if result.epochs == 1 else 's'}"
     why = _ENDINGS.get(result.ending, "")
     lines.append(f"{epochs} in {result.train_seconds:.1f} s{why}, compiled in {compile_seconds:.2f} s")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from graphc.types import BATCH_NAME, TensorType
@@ -22,10 +22,10 @@ _WIDEST = 100_000
 
 def render(trace: Trace, *, colour: bool = False, boxed: bool = False) -> str:
     """The whole table as text, without a newline at its end."""
-    parts = [_table("forward", ("name", "shape", "value"), _forward(trace), colour, boxed)]
+    parts = [table(("forward", "shape", "value"), _forward(trace), colour=colour, boxed=boxed)]
     backward = list(_backward(trace))
     if backward:
-        parts.append(_table("backward", ("name", "cotangent"), backward, colour, boxed))
+        parts.append(table(("backward", "cotangent"), backward, colour=colour, boxed=boxed))
     if trace.loss is not None:
         parts.append(f"loss {numbers.number(trace.loss)}")
     return "\n\n".join(parts)
@@ -59,20 +59,29 @@ def shape(type: TensorType, *, batch: bool) -> str:
     return " ".join(parts)
 
 
-def _table(title: str, header: Line, lines: Iterable[Line], colour: bool, boxed: bool) -> str:
+def table(
+    header: Line,
+    lines: Iterable[Line],
+    *,
+    right: Collection[int] = (),
+    colour: bool = False,
+    boxed: bool = False,
+) -> str:
+    """Lines of cells under the names of their columns; those numbered in `right` are flush right."""
     if not (colour or boxed):
-        return "\n".join(columns([(title, *header[1:]), *lines]))
+        return "\n".join(columns([header, *lines], right))
     # Only for terminals: importing it would take a good part of a run on a small spec.
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table: Table = Table(box=box.SIMPLE_HEAD if boxed else None, pad_edge=False, header_style="bold")
-    for column, name in enumerate((title, *header[1:])):
-        table.add_column(name, no_wrap=True, style="cyan" if column == 0 else "")
+    grid: Table = Table(box=box.SIMPLE_HEAD if boxed else None, pad_edge=False, header_style="bold")
+    for column, name in enumerate(header):
+        style = "cyan" if column == 0 else ""
+        grid.add_column(name, no_wrap=True, style=style, justify="right" if column in right else "left")
     for line in lines:
-        table.add_row(*(Text(cell) for cell in line))
+        grid.add_row(*(Text(cell) for cell in line))
     out = io.StringIO()
     Console(
         file=out,
@@ -81,5 +90,5 @@ def _table(title: str, header: Line, lines: Iterable[Line], colour: bool, boxed:
         no_color=not colour,
         highlight=False,
         legacy_windows=False,
-    ).print(table)
+    ).print(grid)
     return "\n".join(text.rstrip() for text in out.getvalue().strip("\n").splitlines())

@@ -1,0 +1,116 @@
+"""The runs below a folder, and what became of each."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from graphc.diagnostics import GraphcError, fault
+from graphc.train import runs
+from graphc.train.runs import RunFolder
+from graphc.view.runs import RunState, RunSummary
+
+_DIVERGED = ("E501", "E502")
+
+
+def listing(folder: Path | None = None) -> list[RunSummary]:
+    """What is known of every run in a folder (`runs` by default), the oldest first. Raises E711."""
+    base = runs.FOLDER if folder is None else folder
+    try:
+        found = [entry for entry in base.iterdir() if (entry / "config.json").is_file()]
+    except FileNotFoundError:
+        raise fault("E711", f"there is no folder `{base}`", help="`graphc run` makes it") from None
+    except OSError as error:
+        raise fault("E711", f"`{base}` cannot be read: {(error.strerror or str(error)).lower()}") from None
+    return sorted((summary(path) for path in found), key=lambda run: (run.started, run.name))
+
+
+def newest(folder: Path | None = None) -> Path:
+    """The run that was begun last. Raises E711 if there is none."""
+    found = listing(folder)
+    if not found:
+        raise fault("E711", f"`{runs.FOLDER if folder is None else folder}` holds no run")
+    return Path(found[-1].path)
+
+
+def summary(path: Path) -> RunSummary:
+    """What the files of a run say, as far as they can be read."""
+    folder = RunFolder(path)
+    try:
+        config = folder.config
+    except GraphcError:
+        config = {}
+    lines = _lines(folder.metrics)
+    epochs = [line for line in lines if "epoch" in line]
+    # Behind the record of an end come epochs again if the training went on.
+    end = lines[-1] if lines and "end" in lines[-1] else {}
+    return RunSummary(
+        path.name,
+        str(path),
+        str(config.get("name", "")),
+        len(epochs),
+        min((loss for loss in map(_validated, epochs) if not math.isnan(loss)), default=None),
+        {name: float(value) for name, value in end.get("test", {}).items()},
+        _state(folder, end),
+        float(lines[-1].get("seconds", 0.0)) if lines else 0.0,
+        _started(path, config),
+    )
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a record; a process that was killed may have left part of one."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return []
+    found = []
+    for line in text.splitlines():
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            found.append(value)
+    return found
+
+
+def _validated(line: Mapping[str, Any]) -> float:
+    return float(line.get("validation", {}).get("loss", math.nan))
+
+
+def _state(folder: RunFolder, end: Mapping[str, Any]) -> RunState:
+    if _is_locked(folder.lock):
+        return "running"
+    if end.get("end") == "fault":
+        return "diverged" if end.get("code") in _DIVERGED else "failed"
+    return "interrupted" if end.get("end", "interrupt") == "interrupt" else "finished"
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a process trains in the folder now: it holds the lock as long as it lives."""
+    try:
+        number = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(number)
+    return False
+
+
+def _started(path: Path, config: Mapping[str, Any]) -> datetime:
+    try:
+        return datetime.fromisoformat(str(config.get("started"))).astimezone()
+    except ValueError:
+        return datetime.fromtimestamp((path / "config.json").stat().st_mtime).astimezone()

@@ -1,0 +1,50 @@
+"""Runs as a table and for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from graphc.view.table import table
+
+RunState = Literal["running", "finished", "interrupted", "diverged", "failed"]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in a line: `best` is the lowest validation loss, `test` what was measured at the end."""
+
+    name: str
+    path: str
+    spec: str
+    epochs: int
+    best: float | None
+    test: Mapping[str, float]
+    state: RunState
+    seconds: float
+    started: datetime
+
+
+def runs_object(found: Sequence[RunSummary]) -> list[dict[str, Any]]:
+    return [{**asdict(run), "started": run.started.isoformat(timespec="seconds")} for run in found]
+
+
+def runs_text(found: Sequence[RunSummary], *, colour: bool = False, boxed: bool = False) -> str:
+    """A line for each run, under the names of the columns."""
+    header = ("run", "spec", "state", "epochs", "best validation", "test", "seconds", "begun")
+    return table(header, map(_line, found), right=(3, 4, 6), colour=colour, boxed=boxed)
+
+
+def _line(run: RunSummary) -> tuple[str, ...]:
+    return (
+        run.name,
+        run.spec,
+        run.state,
+        str(run.epochs),
+        "-" if run.best is None else f"{run.best:.4g}",
+        ", ".join(f"{name} {value:.4g}" for name, value in run.test.items()) or "-",
+        f"{run.seconds:.1f}",
+        f"{run.started:%Y-%m-%d %H:%M}",
+    )
