@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from graphc.diagnostics import Diagnostic, GraphcError
+from graphc.train.blame import Blame
 from graphc.train.data import Array, Batch
 from graphc.train.fit_settings import FitSettings
 from graphc.train.protocol import StepResult, Trainable
@@ -17,9 +18,12 @@ _ADVICE = "a smaller learning rate or `clip = 1.0` in `fit` may help; so may `st
 _NOTE = "the last weights with a finite loss are kept"
 
 
-def runaway(code: str, message: str) -> GraphcError:
-    """The fault of a loss or gradient that is no finite number."""
-    return GraphcError(Diagnostic(code, message, note=_NOTE, help=_ADVICE))
+def runaway(code: str, message: str, blame: Blame | None = None) -> GraphcError:
+    """The fault of a loss or gradient that is no finite number; `blame` says where that began."""
+    if blame is None:
+        return GraphcError(Diagnostic(code, message, note=_NOTE, help=_ADVICE))
+    message = f"{message}: {blame.what}"
+    return GraphcError(Diagnostic(code, message, blame.span, blame.detail, help=f"{_NOTE}; {_ADVICE}"))
 
 
 class Descent:
@@ -54,12 +58,14 @@ class Descent:
     def _along(self, objective: int, batch: Batch, number: int, place: str) -> float:
         result = self.model.gradients(batch, step=number, objective=objective)
         if not math.isfinite(result.loss):
+            found = self.model.blame(batch, step=number, objective=objective)
             self.undo()
-            raise runaway("E501", f"the loss is {result.loss} at step {number}{place}")
+            raise runaway("E501", f"the loss is {result.loss} at step {number}{place}", found)
         norm = self.norm(result.gradients.flat)
         if not math.isfinite(norm):
+            found = self.model.blame(batch, step=number, objective=objective)
             raise runaway(
-                "E502", f"the gradient of {_not_finite(result)} is not finite at step {number}{place}"
+                "E502", f"the gradient of {_not_finite(result)} is not finite at step {number}{place}", found
             )
         limit = self.settings.clip
         scale = 1.0 if limit is None or norm <= limit else limit / norm

@@ -9,6 +9,7 @@ from typing import Protocol
 from graphc.backend import Executable
 from graphc.diagnostics import Span
 from graphc.ir.graph import Graph
+from graphc.train.blame import Blame
 from graphc.train.data import Array, Batch
 from graphc.train.state import Generations, Vector
 from graphc.types import Length, TensorType
@@ -94,6 +95,13 @@ class Trainable(Protocol):
         """One loss and its gradients in training mode.
 
         `step` counts batches from 1 and keys the random draws.
+        """
+        ...
+
+    def blame(self, batch: Batch, *, step: int, objective: int = 0) -> Blame | None:
+        """Which number of `gradients`, called with the same arguments, is the first that is not finite.
+
+        None if all are finite where they are computed one after another. Slow: for a training that ends.
         """
         ...
 

@@ -72,6 +72,9 @@ class Model:
     def keep(self) -> dict[str, Array]:
         return {}
 
+    def blame(self, batch: Batch, *, step: int, objective: int = 0) -> None:
+        """These models have no names to blame."""
+
     def result(self, loss: float, **gradients: Any) -> StepResult:
         for name, value in gradients.items():
             self.gradient.parts[name][...] = value
