@@ -1,47 +1,23 @@
 """The functions of scalars that kernels call, by the names that the ops give them.
 
-Each is a Numba intrinsic that emits LLVM IR: numbers of one dtype in, one number of that dtype out. LLVM
-vectorizes loops over all of them except sin, cos and the float64 `pow`, which call the platform's library.
-NaN goes through every one.
+Each emits LLVM IR: numbers of one dtype in, one number of that dtype out. LLVM vectorizes loops over all of
+them except sin, cos and the float64 `pow`, which call the platform's library. NaN goes through every one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from graphc.backend.cpu import exponential, logarithmic
+from graphc.backend.cpu.language import BOOL, INT, REALS, Function, same
 from graphc.backend.cpu.scalars import Scalar, where
 
 Emit = Callable[..., Scalar]
 IntegerEmit = Callable[..., ir.Value]
 """From a builder and integers to an integer."""
 Body = Callable[[ir.IRBuilder, Sequence[ir.Value]], ir.Value]
-
-
-def _intrinsic(name: str, reals: Emit | None, integers: IntegerEmit | None, operands: tuple[Any, ...]) -> Any:
-    """(signature, emission) for operands of these types, or None where the function has no such form."""
-    kind = operands[0]
-    real = isinstance(kind, types.Float) and reals is not None
-    integer = kind in types.signed_domain and integers is not None
-    if not (real or integer) or any(other != kind for other in operands):
-        return None
-
-    def body(builder: ir.IRBuilder, arguments: Sequence[ir.Value]) -> ir.Value:
-        if integers is not None and integer:
-            return integers(builder, *arguments)
-        assert reals is not None
-        return reals(*(Scalar(builder, argument) for argument in arguments)).value
-
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        result = arguments[0].type
-        return builder.call(defined(builder.module, name, result, arguments, body), arguments)
-
-    return kind(*operands), emit
 
 
 def defined(
@@ -60,41 +36,33 @@ def defined(
     return function
 
 
-def _unary(name: str, reals: Emit | None, integers: IntegerEmit | None = None) -> Any:
-    @intrinsic
-    def function(typing: Any, a: Any) -> Any:
-        return _intrinsic(name, reals, integers, (a,))
+def _function(name: str, arity: int, reals: Emit | None, integers: IntegerEmit | None = None) -> Function:
+    """What takes reals of one format, or integers, as many as `arity` says."""
 
-    return function
+    def body(builder: ir.IRBuilder, operands: Sequence[ir.Value]) -> ir.Value:
+        if isinstance(operands[0].type, ir.IntType):
+            assert integers is not None
+            return integers(builder, *operands)
+        assert reals is not None
+        return reals(*(Scalar(builder, operand) for operand in operands)).value
 
+    def emit(builder: ir.IRBuilder, *operands: ir.Value) -> ir.Value:
+        return builder.call(defined(builder.module, name, operands[0].type, operands, body), operands)
 
-def _binary(name: str, reals: Emit | None, integers: IntegerEmit | None = None) -> Any:
-    @intrinsic
-    def function(typing: Any, a: Any, b: Any) -> Any:
-        return _intrinsic(name, reals, integers, (a, b))
-
-    return function
-
-
-def _ternary(name: str, reals: Emit) -> Any:
-    @intrinsic
-    def function(typing: Any, a: Any, b: Any, c: Any) -> Any:
-        return _intrinsic(name, reals, None, (a, b, c))
-
-    return function
+    kinds = (*(REALS if reals else ()), *((INT,) if integers else ()))
+    return Function(name, arity, same(*kinds), emit)
 
 
-@intrinsic
-def _isnan(typing: Any, a: Any) -> Any:
-    """Whether a real number is NaN."""
-    if not isinstance(a, types.Float):
-        return None
+def _unary(name: str, reals: Emit | None, integers: IntegerEmit | None = None) -> Function:
+    return _function(name, 1, reals, integers)
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (number,) = arguments
-        return Scalar(builder, number).compare("!=", Scalar(builder, number))
 
-    return types.boolean(a), emit
+def _binary(name: str, reals: Emit | None, integers: IntegerEmit | None = None) -> Function:
+    return _function(name, 2, reals, integers)
+
+
+def _emit_isnan(builder: ir.IRBuilder, number: ir.Value) -> ir.Value:
+    return Scalar(builder, number).compare("!=", Scalar(builder, number))
 
 
 # Kinks and order.
@@ -151,7 +119,7 @@ def _integer_mod(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
     return builder.add(remainder, builder.select(turn, b, zero))
 
 
-FUNCTIONS: Mapping[str, Any] = {
+FUNCTIONS: Mapping[str, Function] = {
     "exp": _unary("exp", exponential.exp),
     "expm1": _unary("expm1", exponential.expm1),
     "tanh": _unary("tanh", exponential.tanh),
@@ -172,8 +140,8 @@ FUNCTIONS: Mapping[str, Any] = {
     "maximum": _binary("maximum", _maximum, _integer_maximum),
     "minimum": _binary("minimum", _minimum, _integer_minimum),
     "mod": _binary("mod", None, _integer_mod),
-    "isnan": _isnan,
-    "fma": _ternary("fma", lambda a, b, c: a.times_plus(b, c)),
+    "isnan": Function("isnan", 1, lambda a: BOOL if a in REALS else None, _emit_isnan),
+    "fma": _function("fma", 3, lambda a, b, c: a.times_plus(b, c)),
     "add_reassociating": _binary("add_reassociating", _add_reassociating),
 }
 """`maximum` and `minimum` give NaN if either operand is one; `relu` keeps it. `fma(a, b, c)` is a b + c,

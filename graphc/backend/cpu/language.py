@@ -1,8 +1,8 @@
 """What sources of kernels may say: each operator and function with its types and its instructions.
 
 Numba knows thousands of these, for types from arrays to strings, and needs most of a second to collect them.
-Kernels get along with a page: numbers, truth values and pointers. Nothing here mixes types, so in which format
-something is computed is said in the source.
+Kernels get along with a page: numbers, truth values and pointers. Nothing here mixes types, so in which
+format something is computed is said in the source.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import types
-from numba.core.datamodel import models, register_default
+from numba.core.datamodel import models
+from numba.core.datamodel.registry import register_default
 from numba.core.typing.templates import signature
 
 Emit = Callable[..., ir.Value]
@@ -27,26 +28,24 @@ _WORD = ir.IntType(64)
 class Function:
     """Something that kernels call: a function or an operator.
 
-    `result` is given the types of the operands, and returns that of the result, or None where it has no such
-    form. `emit` is given a builder and the operands, and returns the result.
+    It takes `arity` operands. `result` is given their types, and returns that of the result, or None where
+    the function has no such form. `emit` is given a builder and the operands, and returns the result.
     """
 
-    def __init__(self, name: str, result: Callable[..., Any], emit: Emit) -> None:
+    def __init__(self, name: str, arity: int, result: Callable[..., Any], emit: Emit) -> None:
         self.name = name
+        self.arity = arity
         self.result = result
         self.emit = emit
         self.type = FunctionType(self)
 
     def signature(self, operands: Sequence[Any]) -> Any:
         """Numba's description of a call with operands of these types, or None."""
-        try:
-            result = self.result(*operands)
-        except TypeError:  # there are too many or too few
-            return None
+        result = self.result(*operands) if len(operands) == self.arity else None
         return None if result is None else signature(result, *operands)
 
 
-class FunctionType(types.Callable, types.Opaque):  # type: ignore[misc]
+class FunctionType(types.Callable, types.Opaque):
     """The type of one function: in Numba every function has a type of its own."""
 
     def __init__(self, function: Function) -> None:
@@ -78,16 +77,16 @@ def same(*kinds: Any) -> Callable[..., Any]:
 # --------------------------------------------------------------------------------- arithmetic
 
 
-def _arithmetic(symbol: str, reals: str, integers: str) -> Function:
+def _arithmetic(symbol: str, reals: str, integers: str, arity: int = 2) -> Function:
     def emit(builder: ir.IRBuilder, *operands: ir.Value) -> ir.Value:
         whole = isinstance(operands[0].type, ir.IntType)
         return getattr(builder, integers if whole else reals)(*operands)
 
-    return Function(symbol, same(*(REALS if not integers else (INT, *REALS))), emit)
+    return Function(symbol, arity, same(*REALS, *((INT,) if integers else ())), emit)
 
 
-def _logic(symbol: str, operation: str) -> Function:
-    return Function(symbol, same(BOOL), lambda builder, *operands: getattr(builder, operation)(*operands))
+def _logic(symbol: str, operation: str, arity: int = 2) -> Function:
+    return Function(symbol, arity, same(BOOL), getattr(ir.IRBuilder, operation))
 
 
 def _comparison(symbol: str) -> Function:
@@ -101,7 +100,7 @@ def _comparison(symbol: str) -> Function:
             return (builder.fcmp_unordered if symbol == "!=" else builder.fcmp_ordered)(symbol, a, b)
         return builder.icmp_signed(symbol, _widened(builder, a, b.type), b)
 
-    return Function(symbol, result, emit)
+    return Function(symbol, 2, result, emit)
 
 
 def _widened(builder: ir.IRBuilder, a: ir.Value, kind: ir.IntType) -> ir.Value:
@@ -124,7 +123,7 @@ def _cast(kind: Any) -> Function:
             return (builder.fptosi if kind == INT else builder.fptoui)(a, width)
         return (builder.fptrunc if kind == REALS[0] else builder.fpext)(a, width)
 
-    return Function(str(kind), lambda a: kind if a in (INT, BOOL, BYTE, *REALS) else None, emit)
+    return Function(str(kind), 1, lambda a: kind if a in (INT, BOOL, BYTE, *REALS) else None, emit)
 
 
 # ------------------------------------------------------------------------------------- memory
@@ -142,22 +141,19 @@ def _store(builder: ir.IRBuilder, pointer: ir.Value, index: ir.Value, value: ir.
     builder.store(value, builder.gep(pointer, [index]))
 
 
-_GET = Function("[]", _element, _load)
-_SET = Function("[]=", lambda p, i, x: types.none if x == _element(p, i) else None, _store)
+_GET = Function("[]", 2, _element, _load)
+_SET = Function("[]=", 3, lambda p, i, x: types.none if x == _element(p, i) else None, _store)
 
-
-_ADD, _SUBTRACT = _arithmetic("+", "fadd", "add"), _arithmetic("-", "fsub", "sub")
-_MULTIPLY, _DIVIDE = _arithmetic("*", "fmul", "mul"), _arithmetic("/", "fdiv", "")
 
 LANGUAGE: Mapping[Any, Function] = {
-    operator.add: _ADD,
-    operator.sub: _SUBTRACT,
-    operator.mul: _MULTIPLY,
-    operator.truediv: _DIVIDE,
-    operator.neg: Function("-", same(INT, *REALS), _arithmetic("-", "fneg", "neg").emit),
+    operator.add: _arithmetic("+", "fadd", "add"),
+    operator.sub: _arithmetic("-", "fsub", "sub"),
+    operator.mul: _arithmetic("*", "fmul", "mul"),
+    operator.truediv: _arithmetic("/", "fdiv", ""),
+    operator.neg: _arithmetic("-", "fneg", "neg", 1),
     operator.and_: _logic("&", "and_"),
     operator.or_: _logic("|", "or_"),
-    operator.not_: _logic("not", "not_"),
+    operator.not_: _logic("not", "not_", 1),
     operator.eq: _comparison("=="),
     operator.ne: _comparison("!="),
     operator.lt: _comparison("<"),

@@ -1,21 +1,21 @@
 """Random numbers by counter in compiled code: the words of `graphc.ops.philox`, bit for bit.
 
 One number at a time, as kernels call it: see `graphc.ops.philox.SCALARS`. Of a point with more words than a
-counter has, the first four go through `philox`: its results are the new key and two words to go on with.
+counter has, the first four go through Philox: its results are the new key and two words to go on with.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from graphc.backend.cpu import logarithmic
-from graphc.backend.cpu.functions import defined
+from graphc.backend.cpu.functions import Body, defined
+from graphc.backend.cpu.language import INT, REALS, Function
 from graphc.backend.cpu.scalars import BINARY32, BINARY64, Format, Scalar, where
 from graphc.backend.cpu.trigonometric import circle_point
 
@@ -27,29 +27,11 @@ _WORD = ir.IntType(32)
 _WIDE = ir.IntType(64)
 
 
-def _philox(typing: Any, a: Any, b: Any, c: Any, d: Any, k: Any, m: Any) -> Any:
-    """Four words (uint32) from a counter (a, b, c, d) and a key (k, m): integers, of which 32 bits count.
+def _rounds(builder: ir.IRBuilder, words: list[ir.Value]) -> list[ir.Value]:
+    """Four words from a counter of four and a key of two.
 
     Philox4x32-10 of Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
     """
-    operands = (a, b, c, d, k, m)
-    if not all(isinstance(operand, types.Integer) for operand in operands):
-        return None
-
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        words = [
-            context.cast(builder, argument, kind, types.uint32)
-            for argument, kind in zip(arguments, signature.args, strict=True)
-        ]
-        return cgutils.pack_array(builder, _rounds(builder, words))
-
-    return types.UniTuple(types.uint32, 4)(*operands), emit
-
-
-philox: Any = intrinsic(_philox)
-
-
-def _rounds(builder: ir.IRBuilder, words: list[ir.Value]) -> list[ir.Value]:
     a, b, c, d, k, m = words
     for _ in range(_ROUNDS):
         left_high, left_low = _product(builder, a, _MULTIPLIERS[0])
@@ -67,27 +49,12 @@ def _product(builder: ir.IRBuilder, word: ir.Value, multiplier: int) -> tuple[ir
     return builder.trunc(builder.lshr(wide, _WIDE(32)), _WORD), builder.trunc(wide, _WORD)
 
 
-@intrinsic
-def philox_word(typing: Any, word: Any, a: Any, b: Any, c: Any, d: Any, k: Any, m: Any) -> Any:
-    """The word of this number (0 to 3) of those that `philox` gives, as an int64."""
-    operands = (word, a, b, c, d, k, m)
-    if any(operand != types.int64 for operand in operands):
-        return None
-
-    def body(builder: ir.IRBuilder, arguments: Any) -> ir.Value:
-        number, *words = arguments
-        made = _rounds(builder, [builder.trunc(word, _WORD) for word in words])
-        chosen = made[-1]
-        for place in (2, 1, 0):
-            chosen = builder.select(
-                builder.icmp_signed("==", number, number.type(place)), made[place], chosen
-            )
-        return builder.zext(chosen, _WIDE)
-
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        return builder.call(defined(builder.module, "philox", _WIDE, arguments, body), arguments)
-
-    return types.int64(*operands), emit
+def _emit_word(builder: ir.IRBuilder, operands: Sequence[ir.Value]) -> ir.Value:
+    number, *words = operands
+    *others, chosen = _rounds(builder, [builder.trunc(word, _WORD) for word in words])
+    for place, word in enumerate(others):
+        chosen = builder.select(builder.icmp_signed("==", number, number.type(place)), word, chosen)
+    return builder.zext(chosen, _WIDE)
 
 
 def _normals(builder: ir.IRBuilder, first: ir.Value, second: ir.Value) -> tuple[Scalar, Scalar]:
@@ -102,26 +69,22 @@ def _number(builder: ir.IRBuilder, word: ir.Value) -> Scalar:
     return Scalar(builder, builder.uitofp(builder.trunc(word, _WORD), ir.DoubleType()))
 
 
-def _box_muller(real: types.Float, format: Format) -> Any:
-    def typed(typing: Any, first: Any, second: Any, odd: Any) -> Any:
-        """A standard normal number of two words (int64): the first, or with odd = 1 the second."""
-        operands = (first, second, odd)
-        if any(operand != types.int64 for operand in operands):
-            return None
-
-        def body(builder: ir.IRBuilder, arguments: Any) -> ir.Value:
-            even, other = _normals(builder, *arguments[:2])
-            number = where(builder.icmp_signed("==", arguments[2], _WIDE(0)), even, other)
-            return (number if format is BINARY64 else number.to(format)).value
-
-        def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-            name = f"box_muller.{format.type}"
-            return builder.call(defined(builder.module, name, format.type, arguments, body), arguments)
-
-        return real(*operands), emit
-
-    return intrinsic(typed)
+def _emit_normal(format: Format, builder: ir.IRBuilder, operands: Sequence[ir.Value]) -> ir.Value:
+    first, second, odd = operands
+    even, other = _normals(builder, first, second)
+    number = where(builder.icmp_signed("==", odd, odd.type(0)), even, other)
+    return (number if format is BINARY64 else number.to(format)).value
 
 
-box_muller_float32 = _box_muller(types.float32, BINARY32)
-box_muller_float64 = _box_muller(types.float64, BINARY64)
+def _drawn(name: str, arity: int, result: Any, kind: ir.Type, body: Body) -> Function:
+    def emit(builder: ir.IRBuilder, *operands: ir.Value) -> ir.Value:
+        return builder.call(defined(builder.module, name, kind, operands, body), operands)
+
+    return Function(name, arity, lambda *kinds: result if set(kinds) == {INT} else None, emit)
+
+
+philox_word = _drawn("philox_word", 7, INT, _WIDE, _emit_word)
+"""philox_word(word, a, b, c, d, k, m): word 0 to 3 of the counter (a, b, c, d) and the key (k, m)."""
+box_muller_float32 = _drawn("box_muller32", 3, REALS[0], BINARY32.type, partial(_emit_normal, BINARY32))
+box_muller_float64 = _drawn("box_muller64", 3, REALS[1], BINARY64.type, partial(_emit_normal, BINARY64))
+"""box_muller(first, second, odd): of the two standard normal numbers of two words one, the second if odd = 1."""

@@ -32,7 +32,7 @@ _UNARY: Mapping[type[ast.AST], Any] = {ast.USub: operator.neg, ast.Not: operator
 
 
 def read(function: ast.FunctionDef, identity: Any, names: Mapping[str, Any]) -> ir.FunctionIR:
-    """The function in Numba's IR. `identity` is Numba's description of it, `names` what its globals stand for.
+    """The function in Numba's IR. `identity` is Numba's description of it, `names` says what its globals are.
 
     Raises numba.errors.UnsupportedError, with the line, where the source is none of a kernel.
     """
@@ -152,7 +152,7 @@ class _Writer:
         return self.held[key]
 
     def temporary(self, value: Any) -> ir.Var:
-        variable = self.scope.define(f"${len(self.scope.localvars)}", self.place)
+        variable: ir.Var = self.scope.define(f"${len(self.scope.localvars)}", self.place)
         self.block.append(ir.Assign(value, variable, self.place))
         return variable
 

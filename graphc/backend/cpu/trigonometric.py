@@ -8,12 +8,8 @@ wanted, and its sign (Cody and Waite, chapter 8). Angles of any size need pi to 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from graphc.backend.cpu.scalars import Scalar, where
 
@@ -31,21 +27,6 @@ _COSINE = (
 _QUARTER_HIGH = math.floor(math.pi * 2.0**30) * 2.0**-31
 _QUARTER_LOW = (math.pi / 2 - _QUARTER_HIGH) + 6.123233995736766e-17
 """pi/2 in two parts, the first so short that its product with q is exact; 6e-17 is beyond a float64."""
-
-
-def _typed(typing: Any, angle: Any) -> Any:
-    """`circle_point` as compiled code calls it."""
-    if angle != types.float64:
-        return None
-
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        pair = circle_point(Scalar(builder, arguments[0]))
-        return cgutils.pack_array(builder, [number.value for number in pair])
-
-    return types.UniTuple(types.float64, 2)(angle), emit
-
-
-cosine_and_sine: Any = intrinsic(_typed)
 
 
 def circle_point(x: Scalar) -> tuple[Scalar, Scalar]:
