@@ -28,7 +28,7 @@ from graphc.train.data import Batch, Dataset
 from graphc.train.descent import Descent
 from graphc.train.preparation import Preparation
 from graphc.train.protocol import InputSpec
-from graphc.train.trainer import epoch_line
+from graphc.train.reporting import Lines
 from graphc.train.trainer import fit as train
 from graphc.view.checks import CheckResult
 from graphc.view.doctor import Diagnosis
@@ -296,9 +296,9 @@ class Program:
         found = self.dataset(data, lengths=lengths, validation=validation, test=test, bptt=settings.bptt)
         self.preparation = found.preparation
         started = time.perf_counter()
-        shown = None if progress is None else lambda record: progress(epoch_line(record))
+        reporter = None if progress is None else Lines(progress)
         with self.losses.fitting(settings):
-            history = train(self.losses, found, settings, progress=shown)
+            history = train(self.losses, found, settings, reporter=reporter)
         return FitResult(
             {part: dict(values) for part, values in history.metrics.items()},
             history.epochs,

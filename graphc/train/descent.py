@@ -36,6 +36,8 @@ class Descent:
         self.carried: Mapping[str, Array] = {}
         """States of a long sequence's chunk, for the next one."""
         self.steps = 0
+        self.gradient_norm = 0.0
+        """Of the first objective at the last step, before clipping."""
         model.weights.settle()
 
     def step(self, batch: Batch, place: str = "") -> float:
@@ -50,6 +52,11 @@ class Descent:
         self.carried = self.model.keep()
         self.steps = number
         return first
+
+    def restore(self, steps: int, state: Mapping[str, Array], carried: Mapping[str, Array]) -> None:
+        """Go on after some steps, from what `update.state` and `carried` were then."""
+        self.update.restore(state)
+        self.steps, self.carried = steps, carried
 
     def undo(self) -> None:
         """Back to the parameters before the last move."""
@@ -67,6 +74,8 @@ class Descent:
             raise runaway(
                 "E502", f"the gradient of {_not_finite(result)} is not finite at step {number}{place}", found
             )
+        if objective == 0:
+            self.gradient_norm = norm
         limit = self.settings.clip
         scale = 1.0 if limit is None or norm <= limit else limit / norm
         # A step that overflows is found by the next loss, and undone then.

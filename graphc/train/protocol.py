@@ -78,6 +78,14 @@ class Trainable(Protocol):
         """The parameters that training moves, at most."""
         ...
 
+    def state(self) -> dict[str, Array]:
+        """Copies of `params` by kind: `param/W`, and `running/m` for statistics that have an average."""
+        ...
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """What `state` gave, again; entries of other kinds are passed over."""
+        ...
+
     @property
     def objectives(self) -> int:
         """How many losses take a step on each batch, one after another."""

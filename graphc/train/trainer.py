@@ -1,57 +1,27 @@
-"""The training loop: steps, epochs, what is measured after each, and when it ends."""
+"""The training loop: steps, epochs, what is measured after each, when it ends, and how it goes on.
+
+A training is a state that steps move. All of it is in arrays and numbers (`Trainer.snapshot`), so that it can
+be kept between any two steps and be restored: the steps behind give the same bits then.
+"""
 
 from __future__ import annotations
 
 import math
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from types import FrameType
-from typing import Literal
+from collections.abc import Iterator
+from dataclasses import replace
 
 from graphc.diagnostics import Diagnostic, GraphcError, fault
-from graphc.train.batches import judging_batches, training_batches
-from graphc.train.data import Array, Batch, Dataset, Examples
+from graphc.train.batches import batches_in_epoch, judging_batches, training_batches
+from graphc.train.checkpoint import under, within
+from graphc.train.data import Batch, Dataset, Examples
 from graphc.train.descent import Descent, runaway
 from graphc.train.fit_settings import FitSettings
+from graphc.train.interrupts import Interrupts
+from graphc.train.keeping import Keeper, Snapshot, Unkept
+from graphc.train.position import Best, Position
 from graphc.train.protocol import Trainable
-
-Metrics = dict[str, float]
-Ending = Literal["epochs", "steps", "patience", "interrupt"]
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """What was measured after an epoch, over whole parts: `metrics["validation"]["loss"]`."""
-
-    epoch: int
-    epochs: int | None
-    step: int
-    metrics: dict[str, Metrics]
-    seconds: float
-
-
-@dataclass
-class History:
-    """What a training did. `metrics` holds for the weights that it left, and has the test part's figures.
-
-    After an interrupt the metrics are those of the last whole epoch, and the test part is not looked at.
-    """
-
-    records: list[EpochRecord] = field(default_factory=list)
-    steps: int = 0
-    best_epoch: int = 0
-    metrics: dict[str, Metrics] = field(default_factory=dict)
-    seconds: float = 0.0
-    ending: Ending = "epochs"
-
-    @property
-    def epochs(self) -> int:
-        """The number of epochs that were finished."""
-        return len(self.records)
+from graphc.train.reporting import Ending, EpochRecord, History, Metrics, Plan, Reporter, Silent, StepRecord
 
 
 class Diverged(GraphcError):
@@ -62,32 +32,19 @@ class Diverged(GraphcError):
         self.history = history
 
 
-def epoch_line(record: EpochRecord) -> str:
-    """An epoch in one plain line."""
-    of = f"/{record.epochs}" if record.epochs else ""
-    parts = []
-    for part, metrics in record.metrics.items():
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-        parts.append(f"{part} {shown}")
-    return f"epoch {record.epoch}{of}, step {record.step}: {' | '.join(parts)} | {record.seconds:.1f} s"
-
-
-def print_epoch(record: EpochRecord) -> None:
-    """The line on stderr, for logs and pipes."""
-    sys.stderr.write(epoch_line(record) + "\n")
-    sys.stderr.flush()
-
-
 def fit(
     model: Trainable,
     dataset: Dataset,
     settings: FitSettings,
     *,
-    progress: Callable[[EpochRecord], None] | None = print_epoch,
+    reporter: Reporter | None = None,
+    keeper: Keeper | None = None,
+    start: Snapshot | None = None,
 ) -> History:
     """Train until the epochs or steps are done, validation stops getting better, or Ctrl-C.
 
-    With `patience` the weights left are those of the best epoch by validation loss.
+    With `patience` the weights left are those of the best epoch by validation loss. `start` is the state
+    to go on from, one that `keeper` has written. Raises E503 and what the model and the data raise.
     """
     if settings.patience is not None and dataset.validation is None:
         raise fault(
@@ -96,122 +53,216 @@ def fit(
             settings.spans.get("stop"),
             help="`data { validation = 0.2 }`",
         )
-    return _Training(model, dataset, settings).run(progress)
+    trainer = Trainer(model, dataset, settings, reporter or Silent(), keeper or Unkept())
+    if start is not None:
+        trainer.restore(start)
+    return trainer.run()
 
 
-@dataclass
-class _Best:
-    """The weights and running statistics of the epoch with the lowest validation loss so far."""
+class Trainer:
+    """A training between its beginning and its end."""
 
-    loss: float = math.inf
-    epoch: int = 0
-    params: dict[str, Array] = field(default_factory=dict)
-
-
-class _Training:
-    """One call of `fit`."""
-
-    def __init__(self, model: Trainable, dataset: Dataset, settings: FitSettings) -> None:
+    def __init__(
+        self,
+        model: Trainable,
+        dataset: Dataset,
+        settings: FitSettings,
+        reporter: Reporter,
+        keeper: Keeper,
+    ) -> None:
         self.model, self.dataset, self.settings = model, dataset, settings
+        self.reporter, self.keeper = reporter, keeper
+        self.at = Position()
         self.descent = Descent(model, settings)
+        self.best = Best()
         self.history = History()
-        self.best = _Best()
-        self.started = time.perf_counter()
+        self._resumed = False
+        self._examples, self._stepping = 0, 0.0
+        """Examples of this epoch's steps so far, and the seconds that they took."""
+        self._clock = time.perf_counter()
 
-    def run(self, progress: Callable[[EpochRecord], None] | None) -> History:
-        with _Interrupt() as interrupt:
-            ending: Ending | None = None
-            while ending is None:
-                epoch = self.history.epochs + 1
-                for batch in training_batches(self.dataset.train, self.settings, epoch=epoch):
-                    self._step(batch, epoch)
-                    if interrupt.seen or self.history.steps == self.settings.steps:
-                        break
-                if interrupt.seen:
-                    ending = "interrupt"
+    # ---------------------------------------------------------------------------------- its state
+
+    def snapshot(self) -> Snapshot:
+        """All of it: what `restore` takes. The arrays hold until the next step."""
+        tensors = {
+            **self.model.state(),
+            **under("slot", self.descent.update.state()),
+            **under("best", self.best.state),
+        }
+        if self.at.batch:
+            # No loss has shown yet that the last move was a good one: it can still be taken back.
+            tensors |= under("before", self.model.weights.before.parts)
+            tensors |= under("carried", self.descent.carried)
+        self.at.seconds = self._seconds()
+        return Snapshot(tensors, {**self.at.numbers(), "best": self.best.numbers()})
+
+    def restore(self, start: Snapshot) -> None:
+        """Take over a state. Raises KeyError, TypeError or ValueError if it is another one's."""
+        numbers, tensors = start.numbers, start.tensors
+        self.at = Position.of(numbers)
+        self.best = Best.of(numbers["best"], within("best", tensors))
+        self.model.restore(tensors)
+        self.descent.restore(self.at.step, within("slot", tensors), within("carried", tensors))
+        for name, part in within("before", tensors).items():
+            self.model.weights.before.parts[name][...] = part
+        self.history.records = self.keeper.resume(start)
+        self._clock = time.perf_counter() - self.at.seconds
+        self._resumed = True
+
+    def _keep(self) -> None:
+        self.keeper.keep(self.snapshot(), self._best())
+
+    def _keep_if_due(self) -> None:
+        if self.keeper.is_due(self.at.epoch, self.at.step):
+            self._keep()
+
+    def _best(self) -> Snapshot | None:
+        """The weights alone: a program to use, no training to go on with."""
+        return Snapshot(self.best.state, self.best.numbers()) if self.best.epoch else None
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._clock
+
+    # ----------------------------------------------------------------------------------- the loop
+
+    def run(self) -> History:
+        """From where it stands to an end. Raises `Diverged`, and what the model and the data raise."""
+        self.reporter.started(self._plan())
+        if not self._resumed:
+            self.keeper.begin(self.snapshot())
+        with Interrupts() as interrupts:
+            while (ending := self._ending()) is None:
+                self._epoch(interrupts)
+                if interrupts.seen():
                     break
-                record = self._evaluate(epoch)
-                if progress is not None:
-                    progress(record)
-                ending = "interrupt" if interrupt.seen else self._judge(record)
-            return self._close(ending)
+                if self.at.step == self.settings.steps:
+                    # To go on later means to go on in the middle of the epoch that is judged now.
+                    self._keep()
+                    self._judge()
+                    return self._close(self._ending() or "steps", kept=True)
+                self._judge()
+                if interrupts.seen():
+                    break
+                self._keep_if_due()
+            return self._close(ending or "interrupt")
 
-    def _step(self, batch: Batch, epoch: int) -> None:
-        if not batch.first:
-            batch = replace(batch, carried=self.descent.carried)
+    def _plan(self) -> Plan:
+        count = batches_in_epoch(self.dataset.train, self.settings)
+        return Plan(self.settings.epochs, self.settings.steps, count, self.at.epoch, self.at.step)
+
+    def _ending(self) -> Ending | None:
+        """Why nothing is left to do between two epochs, if it is so."""
+        at, settings = self.at, self.settings
+        if at.batch:
+            return None
+        if settings.patience is not None and at.epoch - self.best.epoch >= settings.patience:
+            return "patience"
+        if settings.steps is not None and at.step >= settings.steps:
+            return "steps"
+        return "epochs" if settings.epochs is not None and at.epoch >= settings.epochs else None
+
+    def _epoch(self, interrupts: Interrupts) -> None:
+        """The steps that are left of an epoch, or fewer."""
+        at, settings = self.at, self.settings
+        batches = training_batches(self.dataset.train, settings, epoch=at.epoch + 1, start=at.batch)
+        self._examples, self._stepping = 0, 0.0
+        while not (interrupts.seen() or at.step == settings.steps):
+            began = time.perf_counter()
+            batch = self._next(batches)
+            if batch is None:
+                break
+            self._step(batch)
+            self._examples += batch.size
+            self._stepping += time.perf_counter() - began
+            self._keep_if_due()
+
+    def _next(self, batches: Iterator[Batch]) -> Batch | None:
+        """Raises what the data raises; nothing is lost then."""
         try:
-            self.descent.step(batch, f" (epoch {epoch})")
+            return next(batches, None)
+        except Exception:
+            self._keep()
+            raise
+
+    def _step(self, batch: Batch) -> None:
+        at, descent = self.at, self.descent
+        if not batch.first:
+            batch = replace(batch, carried=descent.carried)
+        try:
+            loss = descent.step(batch, f" (epoch {at.epoch + 1})")
         except GraphcError as error:
             raise self._diverged(error) from None
-        self.history.steps = self.descent.steps
+        at.step, at.batch = descent.steps, at.batch + 1
+        norm, lr = descent.gradient_norm, descent.update.lr
+        at.norms += norm
+        self.reporter.stepped(StepRecord(at.epoch + 1, at.step, loss, norm, lr))
 
-    def _evaluate(self, epoch: int) -> EpochRecord:
+    def _judge(self) -> None:
+        """The end of an epoch: measure the parts, and keep the weights if there were none better."""
+        at = self.at
+        number = at.epoch + 1
         metrics = {"train": self._report(self.dataset.train)}
         loss = metrics["train"].get("loss", 0.0)
         if not math.isfinite(loss):
             self.descent.undo()
-            message = f"the loss over the training part is {loss} after epoch {epoch}"
+            message = f"the loss over the training part is {loss} after epoch {number}"
             raise self._diverged(runaway("E501", message))
         if self.dataset.validation is not None:
             metrics["validation"] = self._report(self.dataset.validation)
-        seconds = time.perf_counter() - self.started
-        record = EpochRecord(epoch, self.settings.epochs, self.history.steps, metrics, seconds)
+            self._compare(number, metrics)
+        record = self._record(number, metrics)
+        self.at = replace(at, epoch=number, batch=0, norms=0.0, metrics=metrics)
         self.history.records.append(record)
-        return record
+        self.reporter.judged(record)
+        self.keeper.record(record)
+
+    def _compare(self, number: int, metrics: dict[str, Metrics]) -> None:
+        """Keep the weights of this epoch if validation is the best so far, and somebody asks for them."""
+        loss = metrics["validation"].get("loss", math.inf)
+        if loss < self.best.loss and (self.settings.patience is not None or self.keeper.wants_best):
+            self.best = Best(loss, number, self.at.step, metrics, self.model.state())
+
+    def _record(self, number: int, metrics: dict[str, Metrics]) -> EpochRecord:
+        at = self.at
+        return EpochRecord(
+            number,
+            self.settings.epochs,
+            at.step,
+            metrics,
+            self._seconds(),
+            self.descent.update.lr,
+            at.norms / max(1, at.batch),
+            self._examples / self._stepping if self._stepping else None,
+        )
 
     def _report(self, part: Examples) -> Metrics:
         return self.model.report(judging_batches(part, self.settings))
 
-    def _judge(self, record: EpochRecord) -> Ending | None:
-        settings = self.settings
-        if settings.patience is not None:
-            loss = record.metrics["validation"]["loss"]
-            if loss < self.best.loss:
-                self.best = _Best(loss, record.epoch, dict(self.model.params))
-            elif record.epoch - self.best.epoch >= settings.patience:
-                return "patience"
-        if self.history.steps == settings.steps:
-            return "steps"
-        return "epochs" if record.epoch == settings.epochs else None
+    # ------------------------------------------------------------------------------------ its end
 
-    def _close(self, ending: Ending) -> History:
-        history = self.history
-        history.ending = ending
-        history.best_epoch = self.best.epoch or history.epochs
-        for name, value in self.best.params.items():
-            self.model.params[name] = value
-        if history.records:
-            history.metrics = dict(history.records[history.best_epoch - 1].metrics)
+    def _close(self, ending: Ending, *, kept: bool = False) -> History:
+        """Raises E606 if a run could not be kept as it ended."""
+        history, at = self.history, self.at
+        if kept:
+            self.keeper.keep_best(self._best())
+        else:
+            self._keep()
+        history.best_epoch, history.metrics = at.epoch, dict(at.metrics)
+        if self.settings.patience is not None and self.best.epoch:
+            self.model.restore(self.best.state)
+            history.best_epoch, history.metrics = self.best.epoch, dict(self.best.metrics)
         if self.dataset.test is not None and ending != "interrupt":
             history.metrics["test"] = self._report(self.dataset.test)
-        history.seconds = time.perf_counter() - self.started
+        history.ending, history.epochs, history.steps = ending, at.epoch, at.step
+        history.seconds = self._seconds()
+        self.reporter.ended(history)
+        self.keeper.end(history)
         return history
 
     def _diverged(self, error: GraphcError) -> GraphcError:
         """The fault with what was done so far; a fault of another kind as it is."""
-        self.history.seconds = time.perf_counter() - self.started
-        found = error.diagnostics[0]
+        found, history = error.diagnostics[0], self.history
+        history.epochs, history.steps, history.seconds = self.at.epoch, self.at.step, self._seconds()
+        self.keeper.stop(self.at.step, found.message)
         return Diverged(found, self.history) if found.code in ("E501", "E502") else error
-
-
-class _Interrupt:
-    """Notes the first Ctrl-C, so that the step is finished; the second one stops at once."""
-
-    def __init__(self) -> None:
-        self.seen = False
-        # Only the main thread may handle signals.
-        self._active = threading.current_thread() is threading.main_thread()
-
-    def __enter__(self) -> _Interrupt:
-        if self._active:
-            self._before = signal.signal(signal.SIGINT, self._note)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._active:
-            signal.signal(signal.SIGINT, self._before)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.seen:
-            raise KeyboardInterrupt
-        self.seen = True

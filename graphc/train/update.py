@@ -22,6 +22,8 @@ class Update:
         self.weights = model.weights
         layout, dtype = self.weights.layout, self.weights.now.flat.dtype
         self.slots = {slot: Generations(layout, dtype) for slot in rule.slots}
+        self.lr: float | None = None
+        """The learning rate of the last step."""
         self._run = Run(dtype)
         self._numbers: dict[str, Array] = {n: np.zeros((), dtype) for n in ("scale", *rule.numbers(1))}
         self._calls: list[tuple[Executable, dict[str, Array]]] = []
@@ -47,7 +49,9 @@ class Update:
 
     def __call__(self, gradients: Vector, step: int, objective: int = 0, scale: float = 1.0) -> None:
         """Move the weights that an objective moves, along gradients that are multiplied by `scale` first."""
-        for name, value in self.rule.numbers(step).items():
+        numbers = self.rule.numbers(step)
+        self.lr = numbers.get("lr")
+        for name, value in numbers.items():
             self._numbers[name][()] = value
         self._numbers["scale"][()] = scale
         executable, moves = self._calls[objective]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,13 @@ class Model:
 
     def blame(self, batch: Batch, *, step: int, objective: int = 0) -> None:
         """These models have no names to blame."""
+
+    def state(self) -> dict[str, Array]:
+        return {f"param/{name}": self.params[name] for name in self.params}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        for name in self.params:
+            self.params[name] = state[f"param/{name}"]
 
     def result(self, loss: float, **gradients: Any) -> StepResult:
         for name, value in gradients.items():

@@ -14,7 +14,8 @@ from graphc.train.data_settings import DataSettings
 from graphc.train.fit_settings import FitSettings
 from graphc.train.loading import from_arrays
 from graphc.train.optimizers import Adam, Momentum, Sgd
-from graphc.train.trainer import Diverged, EpochRecord, fit
+from graphc.train.reporting import EpochRecord, History, Lines, Plan, Silent, StepRecord
+from graphc.train.trainer import Diverged, fit
 from tests.train.models import Carrying, Linear, Scripted, spec, specs
 
 
@@ -33,7 +34,7 @@ def constant(count: int = 4, validation: int = 2) -> Dataset:
 
 def test_it_learns() -> None:
     model = Linear(3)
-    history = fit(model, regression(), FitSettings(Adam(0.1), batch=16, epochs=60), progress=None)
+    history = fit(model, regression(), FitSettings(Adam(0.1), batch=16, epochs=60))
     np.testing.assert_allclose(model.params["w"], [1, -2, 0.5], atol=1e-3)
     assert model.params["b"] == pytest.approx(3, abs=1e-3)
     assert (history.epochs, history.steps, history.ending) == (60, 240, "epochs")
@@ -45,7 +46,7 @@ def test_it_learns() -> None:
 def test_a_step_is_the_rule_applied_to_the_gradient() -> None:
     model, twin = Linear(3), Linear(3)
     dataset = regression(0, 0)
-    fit(model, dataset, FitSettings(Momentum(0.1), batch=None, steps=3, epochs=None), progress=None)
+    fit(model, dataset, FitSettings(Momentum(0.1), batch=None, steps=3, epochs=None))
     velocity = {name: np.zeros_like(twin.params[name]) for name in twin.trainable}
     batch = dataset.train.table.batch(np.arange(100))
     for _ in range(3):
@@ -59,7 +60,7 @@ def test_a_step_is_the_rule_applied_to_the_gradient() -> None:
 
 def test_the_test_part_is_seen_once_and_trains_nothing() -> None:
     model, dataset = Linear(3), regression()
-    fit(model, dataset, FitSettings(epochs=3), progress=None)
+    fit(model, dataset, FitSettings(epochs=3))
     held = set(dataset.test.rows.tolist())  # type: ignore[union-attr]
     assert not held & set(np.concatenate(model.seen).tolist())
     assert [bool(held & set(ids.tolist())) for ids in model.reported] == [False] * 6 + [True]
@@ -67,7 +68,7 @@ def test_the_test_part_is_seen_once_and_trains_nothing() -> None:
 
 def test_each_epoch_sees_each_training_example_once() -> None:
     model, dataset = Linear(3), regression()
-    fit(model, dataset, FitSettings(batch=7, epochs=2), progress=None)
+    fit(model, dataset, FitSettings(batch=7, epochs=2))
     ids = np.concatenate(model.seen).reshape(2, -1)
     rows = dataset.train.rows.tolist()  # type: ignore[union-attr]
     assert [sorted(epoch.tolist()) for epoch in ids] == [rows, rows]
@@ -77,20 +78,20 @@ def test_each_epoch_sees_each_training_example_once() -> None:
 def test_the_same_seed_gives_the_same_weights() -> None:
     models = [Linear(3) for _ in range(3)]
     for model, seed in zip(models, [5, 5, 6], strict=True):
-        fit(model, regression(), FitSettings(batch=8, epochs=2, seed=seed), progress=None)
+        fit(model, regression(), FitSettings(batch=8, epochs=2, seed=seed))
     assert (models[0].params["w"] == models[1].params["w"]).all()
     assert (models[0].params["w"] != models[2].params["w"]).any()
 
 
 def test_running_statistics_are_kept() -> None:
     model = Linear(3)
-    fit(model, regression(), FitSettings(epochs=1), progress=None)
+    fit(model, regression(), FitSettings(epochs=1))
     assert model.params["mean"].any()
 
 
 def test_order_without_shuffling() -> None:
     model = Linear(3)
-    fit(model, regression(0, 0), FitSettings(batch=50, epochs=1, shuffle=False), progress=None)
+    fit(model, regression(0, 0), FitSettings(batch=50, epochs=1, shuffle=False))
     assert np.concatenate(model.seen).tolist() == list(range(100))
 
 
@@ -103,7 +104,7 @@ def test_early_stopping_restores_the_best_weights(patience: int, epochs: int, be
     losses = [0.0, 9, 8, 5, 6, 6, 4, 5, 4, 6, 6, 6, 3]
     model = Scripted(lambda w: losses[int(w)])
     settings = FitSettings(Sgd(1), epochs=12, patience=patience)
-    history = fit(model, constant(), settings, progress=None)
+    history = fit(model, constant(), settings)
     if patience == 4:
         # Epoch 8 only equals the best: it does not count, and epoch 10 is the fourth without a better one.
         epochs, best = 10, 6
@@ -116,7 +117,7 @@ def test_early_stopping_restores_the_best_weights(patience: int, epochs: int, be
 
 def test_without_early_stopping_the_last_weights_stay() -> None:
     model = Scripted(lambda w: w)
-    history = fit(model, constant(), FitSettings(Sgd(1), epochs=4), progress=None)
+    history = fit(model, constant(), FitSettings(Sgd(1), epochs=4))
     assert model.params["w"] == 4
     assert history.best_epoch == 4
 
@@ -124,7 +125,7 @@ def test_without_early_stopping_the_last_weights_stay() -> None:
 def test_a_training_part_without_a_finite_loss_ends_it() -> None:
     model = Scripted(lambda w: float("nan") if w == 2 else 5 - w)
     with pytest.raises(Diverged, match="loss over the training part is nan after epoch 2"):
-        fit(model, constant(), FitSettings(Sgd(1), epochs=4, patience=5), progress=None)
+        fit(model, constant(), FitSettings(Sgd(1), epochs=4, patience=5))
     assert model.params["w"] == 1
 
 
@@ -136,27 +137,27 @@ def test_a_validation_loss_of_nan_is_no_improvement() -> None:
             return {"loss": loss if self.reports % 2 == 0 else 1.0}
 
     model = OnValidation(lambda w: float("nan") if w > 2 else 5 - w)
-    history = fit(model, constant(), FitSettings(Sgd(1), epochs=9, patience=3), progress=None)
+    history = fit(model, constant(), FitSettings(Sgd(1), epochs=9, patience=3))
     assert (history.epochs, history.best_epoch, history.ending) == (5, 2, "patience")
     assert model.params["w"] == 2
 
 
 def test_steps_end_in_the_middle_of_an_epoch() -> None:
     model = Scripted(lambda w: 1.0)
-    history = fit(model, constant(10, 2), FitSettings(Sgd(1), batch=2, epochs=None, steps=6), progress=None)
+    history = fit(model, constant(10, 2), FitSettings(Sgd(1), batch=2, epochs=None, steps=6))
     assert (history.steps, history.epochs, history.ending) == (6, 2, "steps")
 
 
 def test_clipping_bounds_the_step() -> None:
     model = Scripted(lambda w: 1.0, gradient=lambda w: -1000.0)
-    fit(model, constant(), FitSettings(Sgd(1), epochs=1, clip=0.5), progress=None)
+    fit(model, constant(), FitSettings(Sgd(1), epochs=1, clip=0.5))
     assert model.params["w"] == 0.5
 
 
 def test_a_loss_of_nan_keeps_the_last_good_weights() -> None:
     model = Scripted(lambda w: 1.0, training=lambda w: float("nan") if w > 2 else 1.0)
     with pytest.raises(Diverged, match=r"loss is nan at step 4 \(epoch 4\)") as caught:
-        fit(model, constant(), FitSettings(Sgd(1), epochs=9), progress=None)
+        fit(model, constant(), FitSettings(Sgd(1), epochs=9))
     assert model.params["w"] == 2
     assert caught.value.history.steps == 3
 
@@ -164,14 +165,14 @@ def test_a_loss_of_nan_keeps_the_last_good_weights() -> None:
 def test_a_gradient_that_is_not_finite_takes_no_step() -> None:
     model = Scripted(lambda w: 1.0, gradient=lambda w: float("inf") if w > 1 else -1.0)
     with pytest.raises(Diverged, match=r"gradient of `w` is not finite at step 3"):
-        fit(model, constant(), FitSettings(Sgd(1), epochs=9), progress=None)
+        fit(model, constant(), FitSettings(Sgd(1), epochs=9))
     assert model.params["w"] == 2
 
 
 def test_an_overflowing_step_is_undone() -> None:
     model = Scripted(lambda w: 1.0, training=lambda w: w, gradient=lambda w: -1e308)
     with pytest.raises(Diverged, match="loss is inf"):
-        fit(model, constant(), FitSettings(Sgd(1), epochs=9), progress=None)
+        fit(model, constant(), FitSettings(Sgd(1), epochs=9))
     assert np.isfinite(model.params["w"])
 
 
@@ -181,7 +182,7 @@ def test_interrupt_finishes_the_step() -> None:
     settings = DataSettings(validation=2, test=2)
     dataset = from_arrays(specs(spec("x")), {"x": np.zeros(8)}, settings=settings)
     before = signal.getsignal(signal.SIGINT)
-    history = fit(model, dataset, FitSettings(Sgd(1), batch=1, epochs=9), progress=None)
+    history = fit(model, dataset, FitSettings(Sgd(1), batch=1, epochs=9))
     assert (history.ending, history.steps, history.epochs) == ("interrupt", 7, 1)
     assert model.params["w"] == 7
     assert set(history.metrics) == {"train", "validation"}
@@ -198,24 +199,62 @@ def test_a_second_interrupt_stops_at_once() -> None:
     model.on_step = interrupt
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        fit(model, constant(), FitSettings(Sgd(1)), progress=None)
+        fit(model, constant(), FitSettings(Sgd(1)))
     assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_chunks_carry_their_states() -> None:
     model = Carrying()
     dataset = from_arrays(model.inputs, {"x": np.ones((1, 11))}, bptt=4)
-    fit(model, dataset, FitSettings(batch=2, epochs=2, bptt=2), progress=None)
+    fit(model, dataset, FitSettings(batch=2, epochs=2, bptt=2))
     epoch = [[2.0, 2.0], [4.0, 4.0], [5.0, 5.0]]
     assert model.sums == epoch + epoch
 
 
-def test_progress_is_told_and_stdout_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    told: list[EpochRecord] = []
-    model = Scripted(lambda w: 0.25)
-    fit(model, constant(), FitSettings(Sgd(1), epochs=2), progress=told.append)
-    assert [(record.epoch, record.step, record.epochs) for record in told] == [(1, 1, 2), (2, 2, 2)]
-    fit(Scripted(lambda w: 0.25), constant(), FitSettings(Sgd(1), epochs=2))
+class Told(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.steps: list[StepRecord] = []
+        self.epochs: list[EpochRecord] = []
+        self.events: list[str] = []
+
+    def started(self, plan: Plan) -> None:
+        self.plan = plan
+        self.events.append("started")
+
+    def stepped(self, record: StepRecord) -> None:
+        self.steps.append(record)
+        self.events.append("stepped")
+
+    def judged(self, record: EpochRecord) -> None:
+        self.epochs.append(record)
+        self.events.append("judged")
+
+    def ended(self, history: History) -> None:
+        self.events.append("ended")
+
+
+def test_what_happens_is_told_in_order() -> None:
+    told = Told()
+    model = Scripted(lambda w: 0.25, training=lambda w: 5 - w, gradient=lambda w: -1 - w)
+    fit(model, constant(6, 2), FitSettings(Sgd(1), batch=2, epochs=2, clip=1.5), reporter=told)
+    assert told.plan == Plan(epochs=2, steps=None, steps_per_epoch=2)
+    assert told.events == ["started", *(["stepped"] * 2 + ["judged"]) * 2, "ended"]
+    assert [(record.epoch, record.step, record.loss) for record in told.steps[:3]] == [
+        (1, 1, 5.0),
+        (1, 2, 4.0),
+        (2, 3, 2.5),
+    ]
+    assert [record.gradient_norm for record in told.steps[:3]] == [1, 2, 3.5]
+    assert [(record.epoch, record.step, record.epochs) for record in told.epochs] == [(1, 2, 2), (2, 4, 2)]
+    assert told.epochs[0].gradient_norm == 1.5
+    assert told.epochs[0].lr == 1
+    assert told.epochs[0].examples_per_second is not None
+
+
+def test_lines_leave_stdout_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    fit(Scripted(lambda w: 0.25), constant(), FitSettings(Sgd(1), epochs=2), reporter=Lines())
     printed = capsys.readouterr()
     assert printed.out == ""
     lines = printed.err.splitlines()

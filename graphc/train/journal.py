@@ -1,0 +1,114 @@
+"""The record of a run: `metrics.jsonl`, a line of JSON for each epoch and one for the end.
+
+JSON has no NaN and no infinities: they are the strings "nan", "inf" and "-inf".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from graphc.diagnostics import fault
+from graphc.train.durable import replace_file, unwritable
+from graphc.train.reporting import EpochRecord, History
+from graphc.view.results import dumps
+
+_PARTS = ("train", "validation")
+
+
+class Journal:
+    """Lines that are kept in a file. What a full disk refuses is written with the next line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines: list[str] = []
+        self._written = 0
+        """How many bytes of the file are whole lines."""
+        self._pending = ""
+
+    def resume(self, epochs: int) -> list[EpochRecord]:
+        """Cut the record back to what was known after some epochs, and return it.
+
+        Raises E608 if an epoch is missing, E601 if the file cannot be written.
+        """
+        try:
+            lines = self._path.read_text(encoding="utf-8").splitlines() if epochs else []
+            # A line that a killed process left unfinished can only be behind those of whole epochs.
+            found = [_record(json.loads(line)) for line in lines[:epochs]]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._damaged(str(error)) from None
+        if [record.epoch for record in found] != list(range(1, epochs + 1)):
+            raise self._damaged(f"it does not hold the epochs 1 to {epochs}, one a line")
+        text = "".join(line + "\n" for line in lines[:epochs])
+        replace_file(self._path, text.encode())
+        self._written = len(text.encode())
+        return found
+
+    def epoch(self, record: EpochRecord, compile_seconds: float) -> None:
+        """Add an epoch. Raises E601."""
+        values = {part: record.metrics[part] for part in _PARTS if part in record.metrics}
+        self._append(
+            {
+                "epoch": record.epoch,
+                "step": record.step,
+                **values,
+                "seconds": record.seconds,
+                "lr": record.lr,
+                "gradient_norm": record.gradient_norm,
+                "examples_per_second": record.examples_per_second,
+                "compile_seconds": compile_seconds,
+            }
+        )
+
+    def end(self, history: History) -> None:
+        """Add how it ended: metrics of the weights that were left, those of the test part among them."""
+        self._append(
+            {
+                "end": history.ending,
+                "step": history.steps,
+                "best_epoch": history.best_epoch,
+                **history.metrics,
+                "seconds": history.seconds,
+            }
+        )
+
+    def stop(self, step: int, message: str) -> None:
+        """Add what went wrong behind a step."""
+        self._append({"end": "fault", "step": step, "message": message})
+
+    def _append(self, values: Mapping[str, Any]) -> None:
+        self._pending += dumps(values) + "\n"
+        content = self._pending.encode()
+        try:
+            with os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644), "r+b") as file:
+                # What a full disk took of a line last time is written over.
+                file.seek(min(self._written, file.seek(0, os.SEEK_END)))
+                file.write(content)
+                file.truncate()
+                file.flush()
+                os.fsync(file.fileno())
+                end = file.tell()
+        except OSError as error:
+            raise unwritable(self._path, error) from None
+        self._written = end
+        self._pending = ""
+
+    def _damaged(self, why: str) -> Exception:
+        return fault("E608", f"`{self._path}` cannot be gone on with: {why}")
+
+
+def _record(values: Mapping[str, Any]) -> EpochRecord:
+    rate = values["examples_per_second"]
+    return EpochRecord(
+        values["epoch"],
+        None,
+        values["step"],
+        {part: {n: float(v) for n, v in values[part].items()} for part in _PARTS if part in values},
+        float(values["seconds"]),
+        None if values["lr"] is None else float(values["lr"]),
+        float(values["gradient_norm"]),
+        None if rate is None else float(rate),
+    )

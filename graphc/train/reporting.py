@@ -1,0 +1,146 @@
+"""What a training says of itself: to a terminal, to a file of records, to the caller."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from graphc.diagnostics import Diagnostic
+
+Metrics = dict[str, float]
+Ending = Literal["epochs", "steps", "patience", "interrupt"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What lies ahead when a training begins or goes on. What only the data can tell is None."""
+
+    epochs: int | None
+    steps: int | None
+    steps_per_epoch: int | None
+    epoch: int = 0
+    """Epochs that were finished before."""
+    step: int = 0
+    """Steps that were taken before."""
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What a step was: the loss before it, and the norm of the gradients before they were clipped."""
+
+    epoch: int
+    step: int
+    loss: float
+    gradient_norm: float
+    lr: float | None
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What was measured after an epoch, over whole parts: `metrics["validation"]["loss"]`.
+
+    `seconds` are those of the whole training so far; the norm of the gradients is the mean over the
+    epoch's steps; examples per second are counted while steps are taken, not while parts are judged.
+    """
+
+    epoch: int
+    epochs: int | None
+    step: int
+    metrics: dict[str, Metrics]
+    seconds: float
+    lr: float | None = None
+    gradient_norm: float = 0.0
+    examples_per_second: float | None = None
+
+
+@dataclass
+class History:
+    """What a training did. `metrics` holds for the weights that it left, and has the test part's figures.
+
+    After an interrupt the metrics are those of the last whole epoch, and the test part is not looked at.
+    """
+
+    records: list[EpochRecord] = field(default_factory=list)
+    epochs: int = 0
+    """How many were finished."""
+    steps: int = 0
+    best_epoch: int = 0
+    metrics: dict[str, Metrics] = field(default_factory=dict)
+    seconds: float = 0.0
+    ending: Ending = "epochs"
+
+
+class Reporter(Protocol):
+    """Is told what happens, in this order: started; stepped, judged, saved, warned as it comes; ended."""
+
+    def started(self, plan: Plan) -> None: ...
+
+    def stepped(self, record: StepRecord) -> None: ...
+
+    def judged(self, record: EpochRecord) -> None:
+        """An epoch is over, and the parts are measured."""
+        ...
+
+    def saved(self, path: Path, step: int) -> None:
+        """The state after a step is on the disk."""
+        ...
+
+    def warned(self, warning: Diagnostic) -> None:
+        """Something went wrong that training goes on without."""
+        ...
+
+    def ended(self, history: History) -> None: ...
+
+
+class Silent:
+    """Tells nobody. What others do not want to hear, they inherit."""
+
+    def started(self, plan: Plan) -> None:
+        pass
+
+    def stepped(self, record: StepRecord) -> None:
+        pass
+
+    def judged(self, record: EpochRecord) -> None:
+        pass
+
+    def saved(self, path: Path, step: int) -> None:
+        pass
+
+    def warned(self, warning: Diagnostic) -> None:
+        pass
+
+    def ended(self, history: History) -> None:
+        pass
+
+
+def to_stderr(line: str) -> None:
+    """For logs and pipes; stdout is for data."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+class Lines(Silent):
+    """A plain line for each epoch, and for each warning."""
+
+    def __init__(self, write: Callable[[str], None] = to_stderr) -> None:
+        self._write = write
+
+    def judged(self, record: EpochRecord) -> None:
+        self._write(epoch_line(record))
+
+    def warned(self, warning: Diagnostic) -> None:
+        self._write(warning.render())
+
+
+def epoch_line(record: EpochRecord) -> str:
+    """An epoch in one plain line."""
+    of = f"/{record.epochs}" if record.epochs else ""
+    parts = []
+    for part, metrics in record.metrics.items():
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        parts.append(f"{part} {shown}")
+    return f"epoch {record.epoch}{of}, step {record.step}: {' | '.join(parts)} | {record.seconds:.1f} s"

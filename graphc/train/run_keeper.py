@@ -1,0 +1,126 @@
+"""A training's state in the folder of its run: what is written when, and what happens if that fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from graphc.diagnostics import Diagnostic, GraphcError, fault
+from graphc.train.checkpoint import Checkpoint, write
+from graphc.train.fit_settings import Saving
+from graphc.train.journal import Journal
+from graphc.train.keeping import Snapshot
+from graphc.train.reporting import EpochRecord, History, Reporter
+from graphc.train.runs import RunFolder
+
+
+class RunKeeper:
+    """Writes a training's checkpoints and its record.
+
+    `base` is what all checkpoints of the run have in common: the spec, and what happened to the data. A
+    failure to write does not end a training, which may be worth more than its record: it is told as a
+    warning, tried again the next time, and an error only at the end.
+    """
+
+    wants_best = True
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        base: Checkpoint,
+        saving: Saving,
+        reporter: Reporter,
+        compile_seconds: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._folder, self._base, self._saving, self._reporter = folder, base, saving, reporter
+        self._compile_seconds = compile_seconds
+        self._journal = Journal(folder.metrics)
+        self._epoch = self._step = 0
+        self._time = time.monotonic()
+        self._best_epoch = 0
+        """The epoch of the best weights that are on the disk."""
+        self._failed: GraphcError | None = None
+
+    def begin(self, start: Snapshot) -> None:
+        """Raises E601."""
+        self._write(self._folder.last, start)
+
+    def resume(self, start: Snapshot) -> list[EpochRecord]:
+        """Cuts the record back to these epochs. Raises E608 if there are not as many, E601."""
+        self._epoch, self._step = start.epoch, start.step
+        return self._journal.resume(start.epoch)
+
+    def is_due(self, epoch: int, step: int) -> bool:
+        """By `fit { save = ... }`."""
+        since = {
+            "epochs": float(epoch - self._epoch),
+            "steps": float(step - self._step),
+            "seconds": time.monotonic() - self._time,
+        }
+        return since[self._saving.unit] >= self._saving.every
+
+    def keep(self, state: Snapshot, best: Snapshot | None) -> None:
+        """Warns if it fails."""
+        try:
+            self._write_best(best)
+            self._reporter.saved(self._write(self._folder.last, state), state.step)
+        except GraphcError as error:
+            self._fail(error, f"the state after step {self._step} is still there")
+        else:
+            self._failed = None
+            self._epoch, self._step = state.epoch, state.step
+        # Also after a failure: the next try waits for its time.
+        self._time = time.monotonic()
+
+    def keep_best(self, best: Snapshot | None) -> None:
+        """Warns if it fails."""
+        try:
+            self._write_best(best)
+        except GraphcError as error:
+            self._fail(error, f"the best weights of epoch {self._best_epoch} are still there")
+
+    def record(self, record: EpochRecord) -> None:
+        """Warns if it fails."""
+        try:
+            self._journal.epoch(record, self._compile_seconds())
+        except GraphcError as error:
+            self._warn(error, "it is tried again after the next epoch")
+
+    def stop(self, step: int, message: str) -> None:
+        """Warns if it fails."""
+        try:
+            self._journal.stop(step, message)
+        except GraphcError as error:
+            self._warn(error, "the record has no end")
+
+    def end(self, history: History) -> None:
+        """Raises E606 if not everything is on the disk."""
+        try:
+            self._journal.end(history)
+        except GraphcError as error:
+            self._failed = self._failed or error
+        if self._failed is not None:
+            raise fault(
+                "E606",
+                f"the run is not kept as it ended: {self._failed.diagnostics[0].message}",
+                note=f"`{self._folder.path}` holds the state after step {self._step} of {history.steps}",
+            )
+
+    def _write_best(self, best: Snapshot | None) -> None:
+        if best is not None and best.epoch != self._best_epoch:
+            self._write(self._folder.best, best)
+            self._best_epoch = best.epoch
+
+    def _write(self, path: Path, snapshot: Snapshot) -> Path:
+        tensors = {**self._base.tensors, **snapshot.tensors}
+        write(path, Checkpoint(tensors, {**self._base.about, "training": dict(snapshot.numbers)}))
+        return path
+
+    def _fail(self, error: GraphcError, kept: str) -> None:
+        self._failed = error
+        self._warn(error, kept)
+
+    def _warn(self, error: GraphcError, kept: str) -> None:
+        message = f"{error.diagnostics[0].message}; {kept}"
+        self._reporter.warned(Diagnostic("W601", message, severity="warning"))
