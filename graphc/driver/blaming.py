@@ -108,7 +108,7 @@ class _Graphs:
             span = node.span
         steps = {axis.rstrip("'*"): at for axis, at in origin.place.items() if axis != BATCH_NAME}
         return Blame(
-            "the loss" if "@" in name else name,
+            "" if "@" in name else name,
             kind,
             origin.number,
             span,

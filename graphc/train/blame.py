@@ -11,9 +11,10 @@ from graphc.diagnostics import Span
 
 @dataclass(frozen=True)
 class Blame:
-    """A name (`h`, `enc.W`, or "the loss") whose value or gradient stopped being finite before all others."""
+    """A name (`h`, `enc.W`) whose value or gradient stopped being finite before all others."""
 
     name: str
+    """Empty where that was in `minimize` itself."""
     kind: Literal["input", "parameter", "value", "gradient"]
     number: float
     """What it became: NaN or an infinity."""
@@ -43,10 +44,11 @@ class Blame:
         """`h` was the first to be inf, in a message about a step."""
         if self.kind in ("input", "parameter"):
             return f"{self.kind} `{self.name}` holds {self.number}"
-        what = self.name if " " in self.name else f"`{self.name}`"
+        text = "" if self.span is None else " ".join(self.span.text.split())
+        text = f"`{text if len(text) < 60 else text[:57] + '...'}`"
         if self.kind == "gradient" and self.span is not None:
-            text = " ".join(self.span.text.split())
-            what = f"the derivative of `{text if len(text) < 60 else text[:57] + '...'}` in {what}"
+            return f"the derivative of {text} was the first to be {self.number}"
+        what = f"`{self.name}`" if self.name else text if self.span is not None else "the loss"
         return f"{what} was the first to be {self.number}"
 
     @property
