@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numba
 import numpy as np
 import pytest
 
-from graphc.backend.cpu.functions import FUNCTIONS
+from graphc.backend.cpu.compile import build, listing
+from graphc.backend.cpu.unit import Unit
 from graphc.backend.reference import Run
 from graphc.ops import TABLE
+from tests.backend.cpu.elementwise import applied, loop
 from tests.ops.calls import evaluate
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -31,34 +32,11 @@ EDGES = (
     *(np.sqrt(0.5), np.sqrt(2.0), np.log(2) / 2, 88.5, 103.9, 709.5, 745.0, 8388609.0, 16777218.0),
 )
 
-compiled = numba.njit(error_model="numpy")
-
-
-@cache
-def loop(name: str, arity: int = 1) -> Any:
-    """A loop over elements, as kernels have them: (operands..., out)."""
-    function = FUNCTIONS[name]
-    if arity == 1:
-
-        @compiled
-        def run(a, out):
-            for i in range(out.size):
-                out[i] = function(a[i])
-
-    else:
-
-        @compiled
-        def run(a, b, out):
-            for i in range(out.size):
-                out[i] = function(a[i], b[i])
-
-    return run
+PATH = "graphc.backend.cpu.functions:FUNCTIONS"
 
 
 def call(name: str, *operands: Array) -> Array:
-    out = np.empty_like(operands[0])
-    loop(name, len(operands))(*operands, out)
-    return out
+    return applied(f"{PATH}.{name}", *operands)
 
 
 def ulps(found: Array, exact: Array) -> Array:
@@ -205,80 +183,71 @@ def test_pairs_of_integers(name: str) -> None:
 
 @pytest.mark.parametrize("dtype", REALS)
 def test_isnan(dtype: type[np.floating]) -> None:
-    x, out = edges(dtype), np.zeros(edges(dtype).size, np.bool_)
-    loop("isnan")(x, out)
-    np.testing.assert_array_equal(out, np.isnan(x))
+    x = edges(dtype)
+    np.testing.assert_array_equal(applied(f"{PATH}.isnan", x, result=np.bool_), np.isnan(x))
 
 
 @pytest.mark.parametrize("dtype", REALS)
 @pytest.mark.parametrize("name", VECTORIZED)
 def test_loops_are_vectorized(name: str, dtype: type[np.floating]) -> None:
-    operands = [np.ones(4, dtype)] * (1 if name in UNARY else 2)
-    call(name, *operands)
-    run = loop(name, len(operands))
-    signature = next(s for s in run.signatures if s[0].dtype == numba.from_dtype(np.dtype(dtype)))
+    operands = [dtype] * (1 if name in UNARY else 2)
     vector = "float" if dtype == np.float32 else "double"
-    assert re.search(rf"load <\d+ x {vector}>", run.inspect_llvm(signature))
+    assert re.search(rf"load <\d+ x {vector}>", listing(loop(f"{PATH}.{name}", operands, dtype)))
 
 
-_maximum, _minimum, _add = (FUNCTIONS[name] for name in ("maximum", "minimum", "add_reassociating"))
+EXTREMES = """def extremes(x, out, n):
+    largest = x[0]
+    smallest = x[0]
+    for i in range(n):
+        largest = maximum(largest, x[i])
+        smallest = minimum(smallest, x[i])
+    out[0] = largest
+    out[1] = smallest
+"""
+TOTAL = """def total(x, out, n):
+    sum = real(0.0)
+    for i in range(n):
+        sum = add_reassociating(sum, x[i])
+    out[0] = sum
+"""
 
 
-@compiled
-def extremes(x):
-    largest, smallest = x[0], x[0]
-    for i in range(x.size):
-        largest = _maximum(largest, x[i])
-        smallest = _minimum(smallest, x[i])
-    return largest, smallest
+def reduction(name: str, source: str, dtype: type[np.floating]) -> Unit:
+    kind = np.dtype(dtype).name
+    names = ("maximum", "minimum", "add_reassociating")
+    uses = {"real": f"numba:{kind}", **{each: f"{PATH}.{each}" for each in names}}
+    return Unit(name, source, (f"{kind}*", f"{kind}*", "int64"), uses)
 
 
-@compiled
-def total(x, zero):
-    for i in range(x.size):
-        zero = _add(zero, x[i])
-    return zero
+def reduced(name: str, source: str, x: Array) -> Array:
+    out = np.zeros(2, x.dtype)
+    build(reduction(name, source, x.dtype.type))(x.ctypes.data, out.ctypes.data, len(x))
+    return out
 
 
 @pytest.mark.parametrize("dtype", REALS)
 def test_reductions_keep_nan(dtype: type[np.floating]) -> None:
     x = np.random.default_rng(1).normal(size=203).astype(dtype)
-    assert extremes(x) == (x.max(), x.min())
-    np.testing.assert_allclose(total(x, dtype(0)), x.sum(dtype=np.float64), rtol=100 * np.finfo(dtype).eps)
+    assert reduced("extremes", EXTREMES, x).tolist() == [x.max(), x.min()]
+    total = reduced("total", TOTAL, x)[0]
+    np.testing.assert_allclose(total, x.sum(dtype=np.float64), rtol=100 * np.finfo(dtype).eps)
     for place in (0, 1, 64, 202):
         broken = x.copy()
         broken[place] = np.nan
-        assert np.isnan([*extremes(broken), total(broken, dtype(0))]).all()
+        assert np.isnan([*reduced("extremes", EXTREMES, broken), reduced("total", TOTAL, broken)[0]]).all()
 
 
 @pytest.mark.parametrize("dtype", REALS)
-def test_sums_and_extremes_are_vectorized(dtype: type[np.floating]) -> None:
-    x = np.ones(8, dtype)
-    extremes(x)
-    total(x, dtype(0))
-    kind = numba.from_dtype(np.dtype(dtype))
-    for function in (extremes, total):
-        signature = next(s for s in function.signatures if s[0].dtype == kind)
-        assert re.search(r"load <\d+ x (float|double)>", function.inspect_llvm(signature))
+@pytest.mark.parametrize(("name", "source"), [("extremes", EXTREMES), ("total", TOTAL)])
+def test_sums_and_extremes_are_vectorized(name: str, source: str, dtype: type[np.floating]) -> None:
+    assert re.search(r"load <\d+ x (float|double)>", listing(reduction(name, source, dtype)))
 
 
 def test_fma() -> None:
-    function = FUNCTIONS["fma"]
-
-    @compiled
-    def run(a, b, c):
-        return function(a, b, c)
-
-    assert run(3.0, 4.0, 0.5) == 12.5
-    assert np.isnan(run(np.inf, 0.0, 1.0))
+    a, b, c = np.array([3.0, np.inf]), np.array([4.0, 0.0]), np.array([0.5, 1.0])
+    np.testing.assert_array_equal(call("fma", a, b, c), [12.5, np.nan])
 
 
 def test_operands_of_two_dtypes_are_refused() -> None:
-    function = FUNCTIONS["maximum"]
-
-    @compiled
-    def run(a, b):
-        return function(a, b)
-
-    with pytest.raises(numba.TypingError):
-        run(np.float32(1), 2.0)
+    with pytest.raises(numba.TypingError, match="maximum with parameters \\(float32, float64\\)"):
+        call("maximum", np.ones(1, np.float32), np.ones(1))
