@@ -138,7 +138,7 @@ def read(source: Mapping[str, Any] | str | Path) -> tuple[dict[str, Any], str]:
     """
     if not isinstance(source, str | Path):
         return arguments.mapping("weights", source, 'load_weights({"W": array})'), "the mapping"
-    path = RunFolder(Path(source)).result if Path(source).is_dir() else Path(source)
+    path = RunFolder(Path(source)).checkpoint() if Path(source).is_dir() else Path(source)
     reader = _by_suffix(path, {".npz": _read_npz, ".safetensors": _read_safetensors})
     if not path.is_file():
         raise fault("E602", f"there is no file `{path}`")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graphc.diagnostics import fault
+from graphc.diagnostics import Diagnostic, fault
 from graphc.train.durable import replace_file, unwritable
 from graphc.train.reporting import EpochRecord, History
 from graphc.view.results import dumps
@@ -75,9 +75,9 @@ class Journal:
             }
         )
 
-    def stop(self, step: int, message: str) -> None:
+    def stop(self, step: int, found: Diagnostic) -> None:
         """Add what went wrong behind a step."""
-        self._append({"end": "fault", "step": step, "message": message})
+        self._append({"end": "fault", "step": step, "code": found.code, "message": found.message})
 
     def _append(self, values: Mapping[str, Any]) -> None:
         self._pending += dumps(values) + "\n"

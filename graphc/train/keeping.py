@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from graphc.diagnostics import Diagnostic
 from graphc.ir.op import Array
 from graphc.train.reporting import EpochRecord, History
 
@@ -60,7 +61,7 @@ class Keeper(Protocol):
         """Add an epoch to the record."""
         ...
 
-    def stop(self, step: int, message: str) -> None:
+    def stop(self, step: int, found: Diagnostic) -> None:
         """Add a fault that ends the training to the record."""
         ...
 
@@ -92,7 +93,7 @@ class Unkept:
     def record(self, record: EpochRecord) -> None:
         pass
 
-    def stop(self, step: int, message: str) -> None:
+    def stop(self, step: int, found: Diagnostic) -> None:
         pass
 
     def end(self, history: History) -> None:

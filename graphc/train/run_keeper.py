@@ -87,10 +87,10 @@ class RunKeeper:
         except GraphcError as error:
             self._warn(error, "it is tried again after the next epoch")
 
-    def stop(self, step: int, message: str) -> None:
+    def stop(self, step: int, found: Diagnostic) -> None:
         """Warns if it fails."""
         try:
-            self._journal.stop(step, message)
+            self._journal.stop(step, found)
         except GraphcError as error:
             self._warn(error, "the record has no end")
 

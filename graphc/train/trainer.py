@@ -264,5 +264,5 @@ class Trainer:
         """The fault with what was done so far; a fault of another kind as it is."""
         found, history = error.diagnostics[0], self.history
         history.epochs, history.steps, history.seconds = self.at.epoch, self.at.step, self._seconds()
-        self.keeper.stop(self.at.step, found.message)
+        self.keeper.stop(self.at.step, found)
         return Diverged(found, self.history) if found.code in ("E501", "E502") else error
