@@ -29,23 +29,24 @@ _SWITCH = 0.0005
 _TARGET = re.compile(r"^target .*\n", re.MULTILINE)
 
 
-def submit(text: str, *, speed: int = 3, vectorize: bool = True) -> Future[Code]:
-    """Begin to compile a module: verify, optimize at level `speed` (0 to 3), and emit object code.
+def submit(text: str, *, optimize: bool = True) -> Future[Code]:
+    """Begin to compile a module: verify it, optimize it for this machine, and emit object code.
 
-    vectorize: whether loops may become vectors and be unrolled; not for what is written in vectors. Equal
-    texts become equal code. The future raises RuntimeError if LLVM finds the text wrong.
+    optimize: all that LLVM can, vectors for loops above all. False is for what was written as it is to run:
+    instructions are merged and branches straightened, which takes a tenth of the time. Equal texts become
+    equal code. The future raises RuntimeError if LLVM finds the text wrong.
     """
-    return _thread().submit(_assemble, text, speed, vectorize)
+    return _thread().submit(_assemble, text, optimize)
 
 
-def assemble(text: str, *, speed: int = 3, vectorize: bool = True) -> Code:
+def assemble(text: str, *, optimize: bool = True) -> Code:
     """What `submit` begins, waited for. Raises RuntimeError if LLVM finds the text wrong."""
-    return submit(text, speed=speed, vectorize=vectorize).result()
+    return submit(text, optimize=optimize).result()
 
 
-def optimized(text: str, *, speed: int = 3, vectorize: bool = True) -> str:
+def optimized(text: str, *, optimize: bool = True) -> str:
     """The text of the module as it is when object code is emitted. Raises as `assemble` does."""
-    return _thread().submit(lambda: str(_optimized(text, speed, vectorize))).result()
+    return _thread().submit(lambda: str(_optimized(text, optimize))).result()
 
 
 def features() -> frozenset[str]:
@@ -53,8 +54,8 @@ def features() -> frozenset[str]:
     return frozenset(item[1:] for item in _features().split(",") if item.startswith("+"))
 
 
-def _assemble(text: str, speed: int, vectorize: bool) -> Code:
-    module = _optimized(text, speed, vectorize)
+def _assemble(text: str, optimize: bool) -> Code:
+    module = _optimized(text, optimize)
     # Read from the text: to ask LLVM for each name would be many more calls than all the others.
     return Code(*_symbols(str(module)), _target().emit_object(module))
 
@@ -66,21 +67,27 @@ def _symbols(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(name.strip('"') for name in defines), tuple(name.strip('"') for name in needs)
 
 
-def _optimized(text: str, speed: int, vectorize: bool) -> Any:
+def _optimized(text: str, optimize: bool) -> Any:
     # A context of its own: names of types, which a context keeps apart, are those of the text.
     module = binding.parse_assembly(_machine() + _TARGET.sub("", text), binding.create_context())
     module.verify()
-    builder = _passes(speed, vectorize)
-    builder.getModulePassManager().run(module, builder)
+    builder = _passes()
+    if optimize:
+        passes = builder.getModulePassManager()
+    else:
+        passes = binding.create_new_module_pass_manager()
+        passes.add_instruction_combine_pass()
+        passes.add_simplify_cfg_pass()
+    passes.run(module, builder)
     return module
 
 
 @cache
-def _passes(speed: int, vectorize: bool) -> Any:
-    tuning = binding.create_pipeline_tuning_options(speed_level=speed)
-    tuning.loop_vectorization = tuning.loop_unrolling = vectorize
-    # Numba has it off as well, since it was found to miscompile (Numba issue 8705).
-    tuning.slp_vectorization = False
+def _passes() -> Any:
+    """As Numba has them. Vectors are made of loops and not of what stands side by side, which was found to be
+    compiled wrongly (Numba issue 8705)."""
+    tuning = binding.create_pipeline_tuning_options(speed_level=3)
+    tuning.loop_vectorization, tuning.slp_vectorization = True, False
     return binding.create_pass_builder(_target(), tuning)
 
 

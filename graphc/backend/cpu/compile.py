@@ -116,7 +116,7 @@ def _part(unit: Unit) -> Part:
 def _begin(unit: Unit) -> Future[Code]:
     from graphc.backend.cpu import assembler
 
-    return assembler.submit(_lowered(unit))
+    return assembler.submit(_lowered(unit), optimize=unit.language == "numba")
 
 
 def _lowered(unit: Unit) -> str:
@@ -134,4 +134,4 @@ def listing(unit: Unit) -> str:
     """LLVM's text of a unit, without what it calls, as optimized: it shows which loops are vectorized."""
     from graphc.backend.cpu import assembler
 
-    return assembler.optimized(_lowered(unit))
+    return assembler.optimized(_lowered(unit), optimize=unit.language == "numba")

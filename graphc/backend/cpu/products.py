@@ -33,8 +33,7 @@ def _begin(real: str) -> Future[Code]:
 
     emit = instructions.Emitter(real, tile.HOST, {name: symbol(name, real) for name in PARAMETERS})
     gemm.write(emit, blas.library())
-    # Vectors already; and the loops around them are to stay small.
-    return assembler.submit(str(emit.module), speed=2, vectorize=False)
+    return assembler.submit(str(emit.module), optimize=False)
 
 
 LIBRARIES = {

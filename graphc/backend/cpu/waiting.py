@@ -55,7 +55,7 @@ def begin(public: Mapping[str, str]) -> Future[Code]:
     _emit_run(emit)
     _emit_launch(emit)
     _emit_serve(emit)
-    return assembler.submit(str(emit.module), speed=1, vectorize=False)
+    return assembler.submit(str(emit.module), optimize=False)
 
 
 class _Writer(Writer):
