@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from benchmarks.jax_models import MODELS, Tree
 from benchmarks.rows import Workload
-from graphc.train.optimizers import Adam, Rule, Sgd
+from graphc.train.optimizers import Optimizer
 
 Loss = Callable[..., Any]
 
@@ -75,29 +75,33 @@ def _started(params: Tree) -> tuple[Tree, Tree, Tree, Any]:
     )
 
 
-def _step(loss: Loss, rule: Rule, clip: float | None) -> Callable[[Any, Tree], tuple[Any, Any]]:
+def _step(loss: Loss, rule: Optimizer, clip: float | None) -> Callable[[Any, Tree], tuple[Any, Any]]:
     def step(state: Any, inputs: Tree) -> tuple[Any, Any]:
         params, m, v, count = state
         value, g = jax.value_and_grad(lambda p: loss(p, **inputs))(params)
         if clip is not None:
             norm = jnp.sqrt(sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(g)))
             g = jax.tree.map(lambda leaf: leaf * jnp.minimum(1.0, clip / norm), g)
-        if isinstance(rule, Adam):
-            return _adam(rule, params, m, v, count + 1, g), value
-        assert isinstance(rule, Sgd), rule
-        assert not rule.momentum, rule
-        return (jax.tree.map(lambda p, d: p - rule.lr * d, params, g), m, v, count), value
+        if rule.name == "adam":
+            return _adam(rule.numbers, params, m, v, count + 1, g), value
+        assert rule.name == "sgd", rule
+        assert "momentum" not in rule.numbers, rule
+        rate = rule.numbers["lr"]
+        return (jax.tree.map(lambda p, d: p - rate * d, params, g), m, v, count), value
 
     return step
 
 
-def _adam(rule: Adam, params: Tree, m: Tree, v: Tree, count: Any, g: Tree) -> tuple[Tree, Tree, Tree, Any]:
-    """The same update as `graphc.train.optimizers.Adam`."""
-    m = jax.tree.map(lambda a, d: rule.beta1 * a + (1 - rule.beta1) * d, m, g)
-    v = jax.tree.map(lambda a, d: rule.beta2 * a + (1 - rule.beta2) * d * d, v, g)
-    m_bias, v_bias = 1 - rule.beta1**count, 1 - rule.beta2**count
+def _adam(
+    option: Mapping[str, float], params: Tree, m: Tree, v: Tree, count: Any, g: Tree
+) -> tuple[Tree, Tree, Tree, Any]:
+    """The same update as `adam` of `graphc/stdlib/optimizers.nn`."""
+    beta1, beta2 = option["beta1"], option["beta2"]
+    m = jax.tree.map(lambda a, d: beta1 * a + (1 - beta1) * d, m, g)
+    v = jax.tree.map(lambda a, d: beta2 * a + (1 - beta2) * d * d, v, g)
+    m_bias, v_bias = 1 - beta1**count, 1 - beta2**count
 
     def moved(p: Any, a: Any, b: Any) -> Any:
-        return p - rule.lr * (a / m_bias) / (jnp.sqrt(b / v_bias) + rule.eps)
+        return p - option["lr"] * (a / m_bias) / (jnp.sqrt(b / v_bias) + option["eps"])
 
     return jax.tree.map(moved, params, m, v), m, v, count

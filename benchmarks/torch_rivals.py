@@ -8,7 +8,7 @@ from torch import Tensor
 from benchmarks.competitor import THREADS
 from benchmarks.rows import Workload
 from benchmarks.torch_models import MODELS, tensor
-from graphc.train.optimizers import Adam, Rule, Sgd
+from graphc.train.optimizers import Optimizer
 
 
 class TorchRival:
@@ -66,8 +66,10 @@ def _differentiated(rival: TorchRival, workload: Workload) -> list[Tensor]:
     return [rival.inputs[name] if name in rival.inputs else params[name] for name in workload.row.wrt]
 
 
-def _optimizer(params: list[Tensor], rule: Rule) -> torch.optim.Optimizer:
-    if isinstance(rule, Adam):
-        return torch.optim.Adam(params, rule.lr, (rule.beta1, rule.beta2), rule.eps, fused=True)
-    assert isinstance(rule, Sgd), rule
-    return torch.optim.SGD(params, rule.lr, rule.momentum, fused=True)
+def _optimizer(params: list[Tensor], rule: Optimizer) -> torch.optim.Optimizer:
+    number = rule.numbers
+    if rule.name == "adam":
+        betas = number["beta1"], number["beta2"]
+        return torch.optim.Adam(params, number["lr"], betas, number["eps"], fused=True)
+    assert rule.name == "sgd", rule
+    return torch.optim.SGD(params, number["lr"], number.get("momentum", 0.0), fused=True)

@@ -12,7 +12,7 @@ from graphc.driver.targets import targets
 from graphc.ir.graph import Node
 from graphc.ops import random
 from graphc.train.data import Batch
-from graphc.train.optimizers import Adam
+from graphc.train.optimizers import optimizer
 from graphc.train.protocol import StepResult
 from graphc.train.update import Update
 from graphc.view.doctor import Finding
@@ -37,7 +37,7 @@ class Trial:
 
     def __init__(self, program: Program, batch: Batch, rate: float) -> None:
         self.losses, self.batch = program.fresh().losses, batch
-        self.update = Update(Adam(lr=rate), self.losses)
+        self.update = Update(optimizer("adam", lr=rate), self.losses)
         self.steps = 0
 
     def step(self, objective: int = 0) -> StepResult:

@@ -50,7 +50,7 @@ def fit_settings(program: Program, overrides: Mapping[str, Any]) -> FitSettings:
             block = override(block, key, text)
     for name, value in overrides.items():
         block = override(block, f"fit.{name}", value, name="fit")
-    return read_fit(block, _dims(program), seed=program.seed)
+    return read_fit(block, _dims(program), seed=program.seed, library=program.spec.scope.library)
 
 
 def _dims(program: Program) -> dict[str, int]:

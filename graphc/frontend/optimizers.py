@@ -7,7 +7,7 @@ parameters. So nothing in it can mix them, and what is compiled of it fits any m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from graphc.analysis.recurrence import plan
 from graphc.diagnostics import Diagnostic, GraphcError, fault
@@ -27,17 +27,16 @@ _MOST_STEPS = 2**31 - 1
 def rule_system(
     definition: ast.OptimizerDefinition,
     library: Library,
-    *,
-    flags: Mapping[str, bool] | None = None,
+    choices: Collection[str] = (),
     grouped: Collection[str] = (),
 ) -> System:
     """The rolled system of an optimizer; options named in `grouped` differ between parameters.
 
-    `flags` are the options that are true or false (false where nothing is said): they decide what is
-    compiled. Raises the faults of the equations, with their places in the definition.
+    `choices` are the options that are true, of those that are true or false: they decide what is compiled.
+    Raises the faults of the equations, with their places in the definition.
     """
     _check(definition)
-    file = _file(definition, dict(flags or {}), grouped)
+    file = _file(definition, choices, grouped)
     system = elaborate(file, library, mode="train").system
     plan(system, system.units)
     return system
@@ -73,7 +72,7 @@ def _is_boundary(equation: ast.Equation) -> bool:
 
 
 def _file(
-    definition: ast.OptimizerDefinition, flags: Mapping[str, bool], grouped: Collection[str]
+    definition: ast.OptimizerDefinition, choices: Collection[str], grouped: Collection[str]
 ) -> ast.File:
     span = head_of(definition.span)
     real = ast.TypeExpr(span, "real")
@@ -83,7 +82,7 @@ def _file(
     statements: list[ast.Statement] = [ast.AxisDeclaration(span, (axis,))]
     for setting in definition.settings:
         if setting.kind == "flag":
-            side = one if flags.get(setting.name) else zero
+            side = one if setting.name in choices else zero
             constant = ast.Binary(setting.span, "==", one, side)
             statements.append(ast.Equation(setting.span, setting.name, (), constant))
         elif setting.name in grouped:

@@ -31,7 +31,7 @@ class Descent:
 
     def __init__(self, model: Trainable, settings: FitSettings) -> None:
         self.model, self.settings = model, settings
-        self.update = Update(settings.optimizer, model)
+        self.update = Update(settings.optimizer, model, maximize=settings.maximize, patience=settings.stall)
         self.norm = Norm(model)
         self.carried: Mapping[str, Array] = {}
         """States of a long sequence's chunk, for the next one."""

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from graphc.diagnostics import Span, fault, nearest
+from graphc.diagnostics import Span, fault
 from graphc.frontend import ast
+from graphc.frontend.scope import Library
+from graphc.train.averaging import Average
 from graphc.train.expressions import describe
-from graphc.train.optimizers import Adam, Momentum, Rule, Sgd
+from graphc.train.optimizers import Optimizer, optimizer, read_optimizer
 from graphc.train.options import (
     COUNT,
     FRACTION,
     NATURAL,
     POSITIVE,
     Block,
-    Range,
     read_choice,
-    read_flag,
     read_number,
     unknown,
 )
@@ -42,7 +42,7 @@ class FitSettings:
     `memory` "low" computes states again for the gradients instead of keeping them, where the backend can.
     """
 
-    optimizer: Rule = field(default_factory=Adam)
+    optimizer: Optimizer = field(default_factory=lambda: optimizer("adam"))
     batch: int | None = 32
     epochs: int | None = 10
     steps: int | None = None
@@ -55,6 +55,12 @@ class FitSettings:
     accumulate: int = 1
     """How many batches' gradients are added up before a step: the trainer hands them over as one batch."""
     save: Saving = field(default_factory=Saving)
+    maximize: bool = False
+    """Climb instead of descending."""
+    average: Average | None = None
+    """What is averaged over the steps, for evaluation and as the outcome."""
+    stall: int = 5
+    """How many epochs without a better validation loss are a standstill, for schedules that ask for it."""
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -76,17 +82,29 @@ FIT_OPTIONS = (
     "memory",
     "accumulate",
     "save",
+    "maximize",
+    "average",
+    "stall",
 )
 
 
 def read_fit(
-    settings: ast.Settings | None, dims: Mapping[str, int] | None = None, *, seed: int = 0
+    settings: ast.Settings | None,
+    dims: Mapping[str, int] | None = None,
+    *,
+    seed: int = 0,
+    library: Library | None = None,
 ) -> FitSettings:
-    """The `fit` block, or what holds without one; `seed` holds where the block names none."""
+    """The `fit` block, or what holds without one; `seed` holds where the block names none.
+
+    `library` has the functions and optimizers of the file, which go before those of the standard library.
+    """
     block = Block(settings, "fit", FIT_OPTIONS, dims or {})
     default = FitSettings()
     result = FitSettings(
-        optimizer=block.read("optimizer", default.optimizer, lambda value: _optimizer(value, block.dims)),
+        optimizer=block.read(
+            "optimizer", default.optimizer, lambda v: read_optimizer(v, block.dims, library)
+        ),
         batch=block.read("batch", default.batch, lambda value: _batch(value, block.dims)),
         epochs=block.whole("epochs", None if "steps" in block.options else default.epochs),
         steps=block.whole("steps", None),
@@ -98,56 +116,13 @@ def read_fit(
         memory=block.read("memory", default.memory, _memory),
         accumulate=block.whole("accumulate", default.accumulate),
         save=block.read("save", default.save, lambda value: _saving(value, block.dims)),
+        maximize=block.flag("maximize", False),
+        average=block.read("average", None, lambda value: _average(value, block.dims)),
+        stall=block.whole("stall", default.stall),
         spans=block.spans,
     )
     block.finish()
     return result
-
-
-@dataclass(frozen=True)
-class _Form:
-    """An optimizer's options in order, each a range of numbers or `None` for a flag; `lr` may be required."""
-
-    rule: type[Sgd] | type[Momentum] | type[Adam]
-    options: Mapping[str, Range | None]
-    required: Collection[str] = ()
-
-
-_OPTIMIZERS = {
-    "sgd": _Form(Sgd, {"lr": POSITIVE, "momentum": FRACTION}, ["lr"]),
-    "momentum": _Form(Momentum, {"lr": POSITIVE, "beta": FRACTION, "averaging": None}, ["lr"]),
-    "adam": _Form(Adam, {"lr": POSITIVE, "beta1": FRACTION, "beta2": FRACTION, "eps": POSITIVE}),
-}
-
-
-def _optimizer(value: ast.Expr, dims: Mapping[str, int]) -> Rule:
-    call = ast.Call(value.span, value, ()) if isinstance(value, ast.Name) else value
-    if not (isinstance(call, ast.Call) and isinstance(call.function, ast.Name)):
-        raise fault(
-            "E403", f"`optimizer` is a call such as `adam(lr = 1e-3)`, found {describe(value)}", value.span
-        )
-    name = call.function.id
-    form = _OPTIMIZERS.get(name)
-    if form is None:
-        near = nearest(name, _OPTIMIZERS) or "known: " + ", ".join(sorted(_OPTIMIZERS))
-        raise fault("E504", f"unknown optimizer `{name}`", call.function.span, help=near)
-    if len(call.args) > len(form.options):
-        raise fault("E403", f"`{name}` takes at most {len(form.options)} values", call.span)
-    given = [ast.Option(arg.span, option, arg) for option, arg in zip(form.options, call.args, strict=False)]
-    values: dict[str, float | bool] = {}
-    for option in [*given, *call.options]:
-        if option.name not in form.options:
-            raise unknown(f"`{name}`", option.name, form.options, option.span)
-        if option.name in values:
-            raise fault("E402", f"`{option.name}` is given twice", option.span)
-        allowed = form.options[option.name]
-        if allowed is None:
-            values[option.name] = read_flag(option.name, option.value)
-        else:
-            values[option.name] = float(read_number(option.name, option.value, allowed, dims))
-    for missing in set(form.required) - set(values):
-        raise fault("E403", f"`{name}` needs a learning rate", call.span, help=f"`{name}({missing} = 0.1)`")
-    return form.rule(**values)  # type: ignore[arg-type]
 
 
 def _batch(value: ast.Expr, dims: Mapping[str, int]) -> int | None:
@@ -166,6 +141,25 @@ def _patience(value: ast.Expr, dims: Mapping[str, int]) -> int | None:
         return int(read_number("patience", value.args[0], COUNT, dims))
     raise fault(
         "E403", f"`stop` is `patience(n)`, n epochs without a better one, found {describe(value)}", value.span
+    )
+
+
+def _average(value: ast.Expr, dims: Mapping[str, int]) -> Average:
+    call = ast.Call(value.span, value, ()) if isinstance(value, ast.Name) else value
+    kind = call.function.span.text if isinstance(call, ast.Call) else ""
+    epoch = 1
+    if isinstance(call, ast.Call) and kind in ("ema", "mean") and len(call.args) == (kind == "ema"):
+        for option in call.options:
+            if option.name != "epoch":
+                raise unknown(f"`{kind}`", option.name, ("epoch",), option.span)
+            epoch = int(read_number("epoch", option.value, COUNT, dims))
+        decay = float(read_number("ema", call.args[0], FRACTION, dims)) if call.args else None
+        return Average(decay, epoch)
+    raise fault(
+        "E403",
+        f"`average` is `ema(0.999)` or `mean(epoch = 10)`, found {describe(value)}",
+        value.span,
+        help="`epoch` is the first one whose weights are taken",
     )
 
 

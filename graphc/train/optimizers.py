@@ -1,161 +1,184 @@
-"""Update rules, each stated once as a formula, and the graphs that a backend compiles of them.
+"""`fit { optimizer = adam(lr = 1e-3) }`: which definition is meant, and what its options are.
 
-A rule sees the parameters as one vector `w`, their gradients as another one `g`, and its own state as
-vectors of the same length (its `slots`). What changes from step to step comes in as numbers, so that
-nothing is compiled twice.
+An option is a number, a schedule (see `train.schedules`), or `names(1e-3, Emb = 1e-2)`: another one for some
+parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from graphc.ir.builder import Builder
-from graphc.ir.graph import Graph, Value
-from graphc.ir.op import Op
-from graphc.ops.elementwise import ADD, DIV, MUL, SELECT, SQRT, SUB
-from graphc.ops.leaf import constant
-from graphc.ops.reduction import REDUCE_SUM
-from graphc.types import Dim, TensorType
+from graphc.diagnostics import Span, fault, nearest
+from graphc.frontend import ast
+from graphc.frontend.library import standard_optimizers
+from graphc.frontend.scope import Library
+from graphc.train.expressions import describe
+from graphc.train.options import ANY, FRACTION, NON_NEGATIVE, POSITIVE, Range, read_flag, read_number, unknown
+from graphc.train.schedules import Schedule, is_schedule
+
+RANGES: Mapping[str, Range] = {
+    "number": ANY,
+    "positive": POSITIVE,
+    "nonnegative": NON_NEGATIVE,
+    "fraction": FRACTION,
+}
+"""What an option of each kind may be."""
+
+GROUPS = "names"
 
 
 @dataclass(frozen=True)
-class Term:
-    """A value of a graph under construction, for formulas written with Python's operators."""
+class Amount:
+    """What an option is: a number or a schedule, and what it is for some parameters or layers instead."""
 
-    builder: Builder
-    value: Value
+    value: float | Schedule
+    groups: Mapping[str, Amount] = field(default_factory=dict)
 
-    def __add__(self, other: Term | float) -> Term:
-        return self._with(ADD, self, other)
-
-    def __sub__(self, other: Term | float) -> Term:
-        return self._with(SUB, self, other)
-
-    def __mul__(self, other: Term | float) -> Term:
-        return self._with(MUL, self, other)
-
-    def __rmul__(self, other: float) -> Term:
-        return self._with(MUL, other, self)
-
-    def __truediv__(self, other: Term | float) -> Term:
-        return self._with(DIV, self, other)
-
-    def sqrt(self) -> Term:
-        return Term(self.builder, self.builder(SQRT, self.value))
-
-    def _with(self, op: Op, *operands: Term | float) -> Term:
-        b = self.builder
-        return Term(b, b(op, *(o.value if isinstance(o, Term) else constant(b, o) for o in operands)))
+    def leaves(self, name: str) -> dict[str, float | Schedule]:
+        """The values by place, the general ones first: `lr`, `lr/Emb`, `lr/enc`, `lr/enc/bf`."""
+        found = {name: self.value}
+        for group, amount in self.groups.items():
+            found |= amount.leaves(f"{name}/{group}")
+        return found
 
 
-Terms = Mapping[str, Term]
+@dataclass(frozen=True)
+class Optimizer:
+    """A definition with all its options. `library` is what its equations may call."""
 
-
-class Rule(Protocol):
-    """An optimizer."""
+    definition: ast.OptimizerDefinition
+    amounts: Mapping[str, Amount]
+    flags: Mapping[str, bool]
+    library: Library = field(compare=False, repr=False)
+    span: Span | None = field(default=None, compare=False, repr=False)
 
     @property
-    def slots(self) -> tuple[str, ...]:
-        """The names of its state's vectors, which are zeros before the first step."""
-        ...
-
-    def numbers(self, step: int) -> dict[str, float]:
-        """What the formula takes besides vectors; `step` counts from 1. The names are always the same."""
-        ...
-
-    def formula(self, w: Term, g: Term, state: Terms, number: Terms) -> dict[str, Term]:
-        """The new parameters, as `w`, and the new state by slot."""
-        ...
-
-
-@dataclass(frozen=True)
-class Momentum:
-    """v = beta v + g; with `averaging` v = beta v + (1 - beta) g, the lecture's form. Then w = w - lr v."""
-
-    lr: float
-    beta: float = 0.9
-    averaging: bool = False
-    slots = ("v",)
-
-    def numbers(self, step: int) -> dict[str, float]:
-        return {"lr": self.lr}
-
-    def formula(self, w: Term, g: Term, state: Terms, number: Terms) -> dict[str, Term]:
-        share = 1 - self.beta if self.averaging else 1.0
-        v = self.beta * state["v"] + share * g
-        return {"w": w - number["lr"] * v, "v": v}
-
-
-@dataclass(frozen=True)
-class Sgd:
-    """w = w - lr g; with `momentum` the same as `Momentum` in its common form."""
-
-    lr: float
-    momentum: float = 0.0
+    def name(self) -> str:
+        return self.definition.name
 
     @property
-    def slots(self) -> tuple[str, ...]:
-        return Momentum.slots if self.momentum else ()
+    def numbers(self) -> dict[str, float]:
+        """The options that are one number for all parameters and steps."""
+        plain = {name: amount.value for name, amount in self.amounts.items() if not amount.groups}
+        return {name: value for name, value in plain.items() if not isinstance(value, Schedule)}
 
-    def numbers(self, step: int) -> dict[str, float]:
-        return {"lr": self.lr}
+    @property
+    def choices(self) -> frozenset[str]:
+        """The options that are true."""
+        return frozenset(name for name, chosen in self.flags.items() if chosen)
 
-    def formula(self, w: Term, g: Term, state: Terms, number: Terms) -> dict[str, Term]:
-        if self.momentum:
-            return Momentum(self.lr, self.momentum).formula(w, g, state, number)
-        return {"w": w - number["lr"] * g}
+    @property
+    def grouped(self) -> frozenset[str]:
+        """The options that differ between parameters."""
+        return frozenset(name for name, amount in self.amounts.items() if amount.groups)
 
 
-@dataclass(frozen=True)
-class Adam:
-    """Moving averages m of g and v of g^2, bias-corrected; w = w - lr m' / (sqrt(v') + eps).
+def optimizer(name: str, **options: float | bool) -> Optimizer:
+    """An optimizer of the standard library, with its defaults where nothing is given."""
+    library = standard_optimizers()
+    definition = _chosen(library.optimizers[name], (), options)
+    found = _Options(definition, {}, None)
+    for setting in definition.settings:
+        if setting.name in options and setting.kind == "flag":
+            found.flags[setting.name] = bool(options[setting.name])
+        elif setting.name in options:
+            found.amounts[setting.name] = Amount(float(options[setting.name]))
+        else:
+            found.default(setting)
+    return Optimizer(definition, found.amounts, found.flags, library)
 
-    Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1.
+
+def read_optimizer(value: ast.Expr, dims: Mapping[str, int], own: Library | None) -> Optimizer:
+    """A call such as `adam(lr = 1e-3)`; the optimizers of a file and its imports, `own`, go first.
+
+    Raises E504 for an unknown optimizer, E401 to E404 for options that do not fit.
     """
-
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-    slots = ("m", "v")
-
-    def numbers(self, step: int) -> dict[str, float]:
-        return {"lr": self.lr, "m_bias": 1 - self.beta1**step, "v_bias": 1 - self.beta2**step}
-
-    def formula(self, w: Term, g: Term, state: Terms, number: Terms) -> dict[str, Term]:
-        m = self.beta1 * state["m"] + (1 - self.beta1) * g
-        v = self.beta2 * state["v"] + (1 - self.beta2) * g * g
-        size = (v / number["v_bias"]).sqrt() + self.eps
-        return {"w": w - number["lr"] * (m / number["m_bias"]) / size, "m": m, "v": v}
-
-
-def update_graph(rule: Rule, size: int, *, masked: bool = False) -> Graph:
-    """One step of a rule on `size` numbers: from `w`, `g` and the slots to new `w` and slots.
-
-    Besides the rule's numbers it takes `scale`, by which gradients are multiplied first (clipping). With
-    `masked` it takes `moves`, bool of shape (size,): where it is false, parameters and state stay.
-    """
-    b = Builder()
-    flat = TensorType.of("real", (), (Dim.literal(size),))
-    vectors = {name: Value(flat, name) for name in ("w", "g", *rule.slots)}
-    scalars = {name: Value(TensorType.of("real"), name) for name in ("scale", *rule.numbers(1))}
-    term = {name: Term(b, value) for name, value in {**vectors, **scalars}.items()}
-    state = {slot: term[slot] for slot in rule.slots}
-    found = rule.formula(term["w"], term["g"] * term["scale"], state, term)
-    outputs = {name: moved.value for name, moved in found.items()}
-    inputs = [*vectors.values(), *scalars.values()]
-    if masked:
-        moves = Value(flat.with_dtype("bool"), "moves")
-        outputs = {name: b(SELECT, moves, new, vectors[name]) for name, new in outputs.items()}
-        inputs.append(moves)
-    return Graph(tuple(inputs), tuple(b.nodes), outputs)
+    call = ast.Call(value.span, value, ()) if isinstance(value, ast.Name) else value
+    if not (isinstance(call, ast.Call) and isinstance(call.function, ast.Name)):
+        raise fault(
+            "E403", f"`optimizer` is a call such as `adam(lr = 1e-3)`, found {describe(value)}", value.span
+        )
+    name, standard = call.function.id, standard_optimizers()
+    library = own if own is not None and name in own.optimizers else standard
+    if name not in library.optimizers:
+        known = {*standard.optimizers, *(own.optimizers if own is not None else ())}
+        near = nearest(name, known) or "known: " + ", ".join(sorted(known))
+        raise fault("E504", f"unknown optimizer `{name}`", call.function.span, help=near)
+    definition = _chosen(library.optimizers[name], call.args, [option.name for option in call.options])
+    given = _given(definition, call)
+    found = _Options(definition, dims, own)
+    for setting in definition.settings:
+        if setting.name in given:
+            found.read(setting, given[setting.name])
+        elif setting.default is None:
+            what = "a learning rate" if setting.name == "lr" else f"the option `{setting.name}`"
+            raise fault("E403", f"`{name}` needs {what}", call.span, help=f"`{name}({setting.name} = 0.1)`")
+        else:
+            found.default(setting)
+    return Optimizer(definition, found.amounts, found.flags, library, value.span)
 
 
-def squares_graph(size: int) -> Graph:
-    """The sum of the squares of `size` numbers `g`."""
-    b = Builder()
-    g = Value(TensorType.of("real", (), (Dim.literal(size),)), "g")
-    total = b(REDUCE_SUM, b(MUL, g, g), dims=(0,), indices=())
-    return Graph((g,), tuple(b.nodes), {"squares": total})
+def _chosen(
+    definitions: Sequence[ast.OptimizerDefinition], args: Sequence[ast.Expr], named: Collection[str]
+) -> ast.OptimizerDefinition:
+    """The first definition that has all the options that are given; the last one if none has."""
+    for definition in definitions:
+        options = {setting.name for setting in definition.settings}
+        if options.issuperset(named) and len(args) + len(named) <= len(options):
+            return definition
+    return definitions[-1]
+
+
+def _given(definition: ast.OptimizerDefinition, call: ast.Call) -> dict[str, ast.Expr]:
+    """The values by option. Raises E401, E402, E403."""
+    name, options = definition.name, [setting.name for setting in definition.settings]
+    if len(call.args) > len(options):
+        raise fault("E403", f"`{name}` takes at most {len(options)} values", call.span)
+    given = dict(zip(options, call.args, strict=False))
+    for option in call.options:
+        if option.name not in options:
+            raise unknown(f"`{name}`", option.name, options, option.span)
+        if option.name in given:
+            raise fault("E402", f"`{option.name}` is given twice", option.span)
+        given[option.name] = option.value
+    return given
+
+
+@dataclass
+class _Options:
+    """The options of a definition, one after another. Schedules see `dims` and the functions of `own`."""
+
+    definition: ast.OptimizerDefinition
+    dims: Mapping[str, int]
+    own: Library | None
+    amounts: dict[str, Amount] = field(default_factory=dict)
+    flags: dict[str, bool] = field(default_factory=dict)
+
+    def default(self, setting: ast.Setting) -> None:
+        assert setting.default is not None, f"{self.definition.name} needs {setting.name}"
+        _Options(self.definition, {}, None, self.amounts, self.flags).read(setting, setting.default)
+
+    def read(self, setting: ast.Setting, value: ast.Expr) -> None:
+        if setting.kind == "flag":
+            self.flags[setting.name] = read_flag(setting.name, value)
+        else:
+            self.amounts[setting.name] = self._amount(setting, value)
+
+    def _amount(self, setting: ast.Setting, value: ast.Expr) -> Amount:
+        if not (isinstance(value, ast.Call) and value.function == ast.Name(value.span, GROUPS)):
+            return Amount(self._value(setting, value))
+        if len(value.args) != 1:
+            raise fault(
+                "E403",
+                f"`{value.span.text}` does not say what `{setting.name}` is for all other parameters",
+                value.span,
+                help=f"as in `{setting.name} = names(0.01, W = 0.1)`",
+            )
+        groups = {option.name: self._amount(setting, option.value) for option in value.options}
+        return Amount(self._value(setting, value.args[0]), groups)
+
+    def _value(self, setting: ast.Setting, value: ast.Expr) -> float | Schedule:
+        if is_schedule(value, self.dims):
+            return Schedule(value, self.dims, self.own)
+        return float(read_number(setting.name, value, RANGES[setting.kind], self.dims))

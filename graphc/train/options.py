@@ -27,6 +27,8 @@ POSITIVE = Range("above 0", lambda value: value > 0)
 FRACTION = Range("at least 0 and below 1", lambda value: 0 <= value < 1)
 COUNT = Range("a whole number from 1 on", lambda value: 1 <= value < 2**53, whole=True)
 NATURAL = Range("a whole number from 0 on", lambda value: 0 <= value < 2**53, whole=True)
+ANY = Range("a number", lambda value: True)
+NON_NEGATIVE = Range("at least 0", lambda value: value >= 0)
 NON_ZERO = Range("a number other than 0", lambda value: value != 0)
 SHARE = Range(
     "a fraction at least 0 and below 1, or a whole number of examples",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from graphc.diagnostics import Span, fault
 from graphc.frontend import ast
@@ -20,6 +21,7 @@ from graphc.ir.system import READ, System, Unit
 from graphc.ops.elementwise import MUL, SELECT
 from graphc.ops.indexing import BROADCAST
 from graphc.ops.leaf import CONSTANT, INSIDE, PIN, POSITION
+from graphc.ops.reduction import REDUCE_SUM
 from graphc.passes import optimize
 from graphc.types import BATCH, Affine, TensorType
 
@@ -43,6 +45,16 @@ class Rule:
     numbers: Graph
     step: Graph
 
+    @property
+    def starts_at_zero(self) -> bool:
+        """Whether the first state is all zeros, as memory is."""
+        made = {node.result: node for node in self.start.nodes if isinstance(node, Node)}
+        for value in self.start.outputs.values():
+            source = made[value].operands[0] if value in made and made[value].op is BROADCAST else None
+            if source not in made or made[source].attrs.get("value") != 0.0:
+                return False
+        return True
+
     def masked(self) -> Graph:
         """The step where only some parameters move: the others, and their state, stay (`moves` is false)."""
         b = Builder()
@@ -55,15 +67,18 @@ class Rule:
         return Graph((*self.step.inputs, *missing, moves), tuple(b.nodes), outputs)
 
 
+@lru_cache(maxsize=64)
 def compile_rule(
     definition: ast.OptimizerDefinition,
     library: Library,
-    *,
-    flags: Mapping[str, bool] | None = None,
-    grouped: Collection[str] = (),
+    choices: frozenset[str] = frozenset(),
+    grouped: frozenset[str] = frozenset(),
 ) -> Rule:
-    """The graphs of a definition; options in `grouped` are vectors. Raises the faults of its equations."""
-    system = rule_system(definition, library, flags=flags, grouped=grouped)
+    """The graphs of a definition where the options in `choices` are true, and those in `grouped` are vectors.
+
+    Raises the faults of its equations.
+    """
+    system = rule_system(definition, library, choices, grouped)
     lowering = _Step(system)
     outcome = lowering.outcome()
     start = _Start(system)
@@ -76,6 +91,14 @@ def compile_rule(
 def slot_name(name: str, lag: int) -> str:
     """What the value of `lag` steps ago is kept as: `m`, `m'` for two steps; `g` is the gradient of now."""
     return name + "'" * (lag if name == GRADIENT else lag - 1)
+
+
+def squares_graph() -> Graph:
+    """The sum of the squares of a vector `g`."""
+    b = Builder()
+    g = Value(_VECTOR, GRADIENT)
+    total = b(REDUCE_SUM, b(MUL, g, g), dims=(), indices=(BATCH,))
+    return Graph((g,), tuple(b.nodes), {"squares": total})
 
 
 class _Lowering:

@@ -4,34 +4,85 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 
 from graphc.backend import Executable, Run
+from graphc.backend.reference import execute
+from graphc.frontend.optimizers import GRADIENT, WEIGHT
+from graphc.ir.graph import Graph
+from graphc.train.course import Course, Judgement, Spread
 from graphc.train.data import Array
-from graphc.train.optimizers import Rule, squares_graph, update_graph
+from graphc.train.optimizers import Optimizer
 from graphc.train.protocol import Trainable
+from graphc.train.rules import MOVES, SCALE, compile_rule, squares_graph
 from graphc.train.state import Generations, Vector
 
 
 class Update:
-    """An optimizer's rule on a model's weights, with its state: slots of the weights' layout."""
+    """An optimizer's rule on a model's weights, with its state: slots of the weights' layout.
 
-    def __init__(self, rule: Rule, model: Trainable) -> None:
-        self.rule = rule
+    With `maximize` the weights climb. `patience` is that of `Judgement`.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, model: Trainable, *, maximize: bool = False, patience: int = 5
+    ) -> None:
+        rule = compile_rule(optimizer.definition, optimizer.library, optimizer.choices, optimizer.grouped)
         self.weights = model.weights
-        layout, dtype = self.weights.layout, self.weights.now.flat.dtype
-        self.slots = {slot: Generations(layout, dtype) for slot in rule.slots}
+        layout, real = self.weights.layout, self.weights.now.flat.dtype
+        self.slots = {slot: Generations(layout, real) for slot in rule.slots}
         self.lr: float | None = None
         """The learning rate of the last step."""
-        self._run = Run(dtype)
-        self._numbers: dict[str, Array] = {n: np.zeros((), dtype) for n in ("scale", *rule.numbers(1))}
+        self._course = Course(optimizer, rule)
+        self._judgement = Judgement(patience)
+        self._spread = {name: Spread(name, optimizer, layout, real) for name in optimizer.grouped}
+        self._run = Run(real, batch=layout.size)
+        self._scalars: dict[str, Array] = {
+            value.name: np.zeros((), real if value.type.dtype == "real" else np.dtype(value.type.dtype))
+            for value in rule.step.inputs
+            if not value.type.axes
+        }
+        self._sign = -1.0 if maximize else 1.0
         self._calls: list[tuple[Executable, dict[str, Array]]] = []
         for objective in range(model.objectives):
             moves = layout.mask(model.moves(objective))
             masked = not moves.all()
-            executable = model.prepare(update_graph(rule, layout.size, masked=masked))
-            self._calls.append((executable, {"moves": moves} if masked else {}))
+            executable = model.prepare(rule.masked() if masked else rule.step)
+            self._calls.append((executable, {MOVES: moves} if masked else {}))
+        if rule.slots and not rule.starts_at_zero:
+            self._start(rule.start)
+
+    def _start(self, graph: Graph) -> None:
+        """The state before the first step. It is made once: to compile anything for it would not pay."""
+        options = self._course.options(1)
+        inputs = {WEIGHT: self.weights.now.flat, **{n: np.asarray(v) for n, v in options.items()}}
+        for name, spread in self._spread.items():
+            spread.fill(options)
+            inputs[name] = spread.flat
+        for slot, values in execute(graph, inputs, self._run).items():
+            for name, part in self.weights.layout.views(values).items():
+                self.slots[slot].assign(name, part)
+
+    def begin(self, epoch: int, steps: int | None = None) -> None:
+        """From now on it is this epoch, from 1; `steps` is how many there will be in all, if it is known."""
+        self._course.move(replace(self._course.moment, epoch=epoch, steps=steps))
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it asks for the validation loss of each epoch."""
+        return self._course.is_judged
+
+    def judged(self, loss: float) -> None:
+        """The validation loss after an epoch, or what else there is to get smaller."""
+        self._judgement = self._judgement.after(self._sign * loss)
+        self._tell()
+
+    def _tell(self) -> None:
+        moment, judgement = self._course.moment, self._judgement
+        self._course.move(replace(moment, worse=judgement.worse, stalled=judgement.stalled))
 
     def state(self) -> dict[str, Array]:
         """The rule's state by name (`m/enc.Wf`), as views that hold until the next move."""
@@ -41,26 +92,42 @@ class Update:
             for name, part in vectors.now.parts.items()
         }
 
-    def restore(self, state: Mapping[str, Array]) -> None:
-        """What `state` gave, again. Raises KeyError if a part of it is missing."""
+    def numbers(self) -> dict[str, int | float]:
+        """The rest of its state."""
+        return asdict(self._judgement)
+
+    def restore(self, state: Mapping[str, Array], numbers: Mapping[str, Any] | None = None) -> None:
+        """What `state` and `numbers` gave, again. Raises KeyError if a part of it is missing."""
         for slot, vectors in self.slots.items():
             for name in vectors.layout.shapes:
                 vectors.assign(name, state[f"{slot}/{name}"])
+        if numbers is not None:
+            kinds = asdict(Judgement())
+            self._judgement = Judgement(**{name: type(kinds[name])(numbers[name]) for name in kinds})
+            self._tell()
 
     def __call__(self, gradients: Vector, step: int, objective: int = 0, scale: float = 1.0) -> None:
         """Move the weights that an objective moves, along gradients that are multiplied by `scale` first."""
-        numbers = self.rule.numbers(step)
-        self.lr = numbers.get("lr")
-        for name, value in numbers.items():
-            self._numbers[name][()] = value
-        self._numbers["scale"][()] = scale
+        self._look_up(step)
+        self._scalars[SCALE][()] = self._sign * scale
         executable, moves = self._calls[objective]
-        moved = {"w": self.weights, **self.slots}
+        moved = {WEIGHT: self.weights, **self.slots}
         inputs = {name: vectors.now.flat for name, vectors in moved.items()}
         outputs = {name: vectors.before.flat for name, vectors in moved.items()}
-        executable.run({**inputs, "g": gradients.flat, **self._numbers, **moves}, self._run, outputs)
+        spread = {name: spread.flat for name, spread in self._spread.items()}
+        given = {**inputs, **spread, GRADIENT: gradients.flat, **self._scalars, **moves}
+        executable.run(given, self._run, outputs)
         for vectors in moved.values():
             vectors.turn()
+
+    def _look_up(self, step: int) -> None:
+        for name, value in self._course.numbers(step):
+            self._scalars[name][()] = value
+        self.lr = self._course.option("lr", step)
+        if self._spread:
+            options = self._course.options(step)
+            for spread in self._spread.values():
+                spread.fill(options)
 
     def undo(self) -> None:
         """Weights and state as before the last move."""
@@ -73,8 +140,8 @@ class Norm:
 
     def __init__(self, model: Trainable) -> None:
         real = model.weights.now.flat.dtype
-        self._squares = model.prepare(squares_graph(model.weights.layout.size))
-        self._run = Run(real)
+        self._squares = model.prepare(squares_graph())
+        self._run = Run(real, batch=model.weights.layout.size)
         self._result = {"squares": np.zeros((), real)}
 
     def __call__(self, flat: Array) -> float:

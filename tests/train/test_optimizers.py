@@ -11,7 +11,7 @@ import pytest
 
 from graphc.train.descent import Descent
 from graphc.train.fit_settings import FitSettings
-from graphc.train.optimizers import Adam, Momentum, Rule, Sgd
+from graphc.train.optimizers import Optimizer, optimizer
 from graphc.train.protocol import StepResult
 from graphc.train.state import Layout, Vector
 from graphc.train.update import Norm, Update
@@ -30,7 +30,7 @@ def gradient(w: float, step: int) -> float:
     return 3 * w - math.sin(step) + 0.1 * w**3
 
 
-def by_rule(rule: Rule, start: list[float]) -> np.ndarray:
+def by_rule(rule: Optimizer, start: list[float]) -> np.ndarray:
     params = model(a=start, b=start[0])
     update = Update(rule, params)
     for step in range(1, STEPS + 1):
@@ -69,15 +69,15 @@ def adam(w: float) -> float:
 @pytest.mark.parametrize(
     ("rule", "oracle"),
     [
-        (Sgd(0.1), sgd),
-        (Sgd(0.05, momentum=0.9), lambda w: momentum(w, averaging=False)),
-        (Momentum(0.05), lambda w: momentum(w, averaging=False)),
-        (Momentum(0.05, averaging=True), lambda w: momentum(w, averaging=True)),
-        (Adam(0.1, 0.8, 0.95, 1e-6), adam),
+        (optimizer("sgd", lr=0.1), sgd),
+        (optimizer("sgd", lr=0.05, momentum=0.9), lambda w: momentum(w, averaging=False)),
+        (optimizer("momentum", lr=0.05), lambda w: momentum(w, averaging=False)),
+        (optimizer("momentum", lr=0.05, averaging=True), lambda w: momentum(w, averaging=True)),
+        (optimizer("adam", lr=0.1, beta1=0.8, beta2=0.95, eps=1e-6), adam),
     ],
     ids=["sgd", "sgd with momentum", "momentum", "averaging", "adam"],
 )
-def test_ten_steps(rule: Rule, oracle: Callable[[float], float]) -> None:
+def test_ten_steps(rule: Optimizer, oracle: Callable[[float], float]) -> None:
     start = [0.3, -1.2, 2.0, 0.0]
     np.testing.assert_allclose(by_rule(rule, start), [oracle(w) for w in start], rtol=1e-13)
 
@@ -88,7 +88,7 @@ def published(low: float, high: float) -> np.ndarray:
 
 def test_adam_as_published_by_cs231n() -> None:
     params = model(w=published(-0.4, 0.6))
-    update = Update(Adam(lr=1e-2), params)
+    update = Update(optimizer("adam", lr=1e-2), params)
     update.state()["m/w"][:], update.state()["v/w"][:] = published(0.6, 0.9), published(0.7, 0.5)
     params.gradient.parts["w"][:] = published(-0.6, 0.4)
     update(params.gradient, step=6)
@@ -100,7 +100,7 @@ def test_adam_as_published_by_cs231n() -> None:
 
 def test_momentum_as_published_by_cs231n() -> None:
     params = model(w=published(-0.4, 0.6))
-    update = Update(Momentum(lr=1e-3), params)
+    update = Update(optimizer("momentum", lr=1e-3), params)
     update.state()["v/w"][:] = -published(0.6, 0.9) / 1e-3
     params.gradient.parts["w"][:] = published(-0.6, 0.4)
     update(params.gradient, step=1)
@@ -109,11 +109,16 @@ def test_momentum_as_published_by_cs231n() -> None:
     )
 
 
-RULES: list[Rule] = [Sgd(0.1), Sgd(0.1, 0.9), Momentum(0.1), Adam()]
+RULES: list[Optimizer] = [
+    optimizer("sgd", lr=0.1),
+    optimizer("sgd", lr=0.1, momentum=0.9),
+    optimizer("momentum", lr=0.1),
+    optimizer("adam"),
+]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=repr)
-def test_what_a_loss_does_not_move_stays_with_its_state(rule: Rule) -> None:
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_what_a_loss_does_not_move_stays_with_its_state(rule: Optimizer) -> None:
     class Turns(Model):
         objectives = 2
 
@@ -132,8 +137,8 @@ def test_what_a_loss_does_not_move_stays_with_its_state(rule: Rule) -> None:
         assert (value == kept[name]).all() == (name.split("/")[-1] != "a"), name
 
 
-@pytest.mark.parametrize("rule", RULES, ids=repr)
-def test_a_move_keeps_the_dtype_and_can_be_undone(rule: Rule) -> None:
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_move_keeps_the_dtype_and_can_be_undone(rule: Optimizer) -> None:
     params = model(np.float32, w=np.ones((2, 3)))
     update = Update(rule, params)
     params.gradient.flat[:] = 0.5
@@ -154,7 +159,7 @@ def test_a_move_keeps_the_dtype_and_can_be_undone(rule: Rule) -> None:
 
 def test_assigning_outlives_an_undone_move() -> None:
     params = model(a=[1.0, 2.0], b=3.0)
-    update = Update(Sgd(0.1), params)
+    update = Update(optimizer("sgd", lr=0.1), params)
     params.gradient.flat[:] = 1.0
     update(params.gradient, 1)
     params.params["b"] = 7.0
@@ -172,7 +177,7 @@ class Given(Model):
 @pytest.mark.parametrize(("limit", "norm"), [(None, 5.0), (1.0, 1.0), (5.0, 5.0), (6.0, 5.0)])
 def test_clipping_shrinks_the_norm_of_all_gradients_to_the_bound(limit: float | None, norm: float) -> None:
     params = Given(specs(spec("x")), {"a": np.zeros(2), "b": 0.0}, {})
-    Descent(params, FitSettings(Sgd(1.0), clip=limit)).step(None)  # type: ignore[arg-type]
+    Descent(params, FitSettings(optimizer("sgd", lr=1.0), clip=limit)).step(None)  # type: ignore[arg-type]
     moved = params.weights.now.flat
     assert math.hypot(*moved) == pytest.approx(norm, rel=1e-15)
     np.testing.assert_allclose(moved / norm, [-0.6, 0, -0.8], rtol=1e-15)

@@ -13,7 +13,7 @@ from graphc.train.data import Batch, Dataset
 from graphc.train.data_settings import DataSettings
 from graphc.train.fit_settings import FitSettings
 from graphc.train.loading import from_arrays
-from graphc.train.optimizers import Adam, Momentum, Sgd
+from graphc.train.optimizers import optimizer
 from graphc.train.reporting import EpochRecord, History, Lines, Plan, Silent, StepRecord
 from graphc.train.trainer import Diverged, fit
 from tests.train.models import Carrying, Linear, Scripted, spec, specs
@@ -34,7 +34,7 @@ def constant(count: int = 4, validation: int = 2) -> Dataset:
 
 def test_it_learns() -> None:
     model = Linear(3)
-    history = fit(model, regression(), FitSettings(Adam(0.1), batch=16, epochs=60))
+    history = fit(model, regression(), FitSettings(optimizer("adam", lr=0.1), batch=16, epochs=60))
     np.testing.assert_allclose(model.params["w"], [1, -2, 0.5], atol=1e-3)
     assert model.params["b"] == pytest.approx(3, abs=1e-3)
     assert (history.epochs, history.steps, history.ending) == (60, 240, "epochs")
@@ -46,7 +46,7 @@ def test_it_learns() -> None:
 def test_a_step_is_the_rule_applied_to_the_gradient() -> None:
     model, twin = Linear(3), Linear(3)
     dataset = regression(0, 0)
-    fit(model, dataset, FitSettings(Momentum(0.1), batch=None, steps=3, epochs=None))
+    fit(model, dataset, FitSettings(optimizer("momentum", lr=0.1), batch=None, steps=3, epochs=None))
     velocity = {name: np.zeros_like(twin.params[name]) for name in twin.trainable}
     batch = dataset.train.table.batch(np.arange(100))
     for _ in range(3):
@@ -103,7 +103,7 @@ def test_early_stopping_restores_the_best_weights(patience: int, epochs: int, be
     # The loss after each of 12 epochs; one step each, so that w is the number of the epoch.
     losses = [0.0, 9, 8, 5, 6, 6, 4, 5, 4, 6, 6, 6, 3]
     model = Scripted(lambda w: losses[int(w)])
-    settings = FitSettings(Sgd(1), epochs=12, patience=patience)
+    settings = FitSettings(optimizer("sgd", lr=1), epochs=12, patience=patience)
     history = fit(model, constant(), settings)
     if patience == 4:
         # Epoch 8 only equals the best: it does not count, and epoch 10 is the fourth without a better one.
@@ -117,7 +117,7 @@ def test_early_stopping_restores_the_best_weights(patience: int, epochs: int, be
 
 def test_without_early_stopping_the_last_weights_stay() -> None:
     model = Scripted(lambda w: w)
-    history = fit(model, constant(), FitSettings(Sgd(1), epochs=4))
+    history = fit(model, constant(), FitSettings(optimizer("sgd", lr=1), epochs=4))
     assert model.params["w"] == 4
     assert history.best_epoch == 4
 
@@ -125,7 +125,7 @@ def test_without_early_stopping_the_last_weights_stay() -> None:
 def test_a_training_part_without_a_finite_loss_ends_it() -> None:
     model = Scripted(lambda w: float("nan") if w == 2 else 5 - w)
     with pytest.raises(Diverged, match="loss over the training part is nan after epoch 2"):
-        fit(model, constant(), FitSettings(Sgd(1), epochs=4, patience=5))
+        fit(model, constant(), FitSettings(optimizer("sgd", lr=1), epochs=4, patience=5))
     assert model.params["w"] == 1
 
 
@@ -137,27 +137,27 @@ def test_a_validation_loss_of_nan_is_no_improvement() -> None:
             return {"loss": loss if self.reports % 2 == 0 else 1.0}
 
     model = OnValidation(lambda w: float("nan") if w > 2 else 5 - w)
-    history = fit(model, constant(), FitSettings(Sgd(1), epochs=9, patience=3))
+    history = fit(model, constant(), FitSettings(optimizer("sgd", lr=1), epochs=9, patience=3))
     assert (history.epochs, history.best_epoch, history.ending) == (5, 2, "patience")
     assert model.params["w"] == 2
 
 
 def test_steps_end_in_the_middle_of_an_epoch() -> None:
     model = Scripted(lambda w: 1.0)
-    history = fit(model, constant(10, 2), FitSettings(Sgd(1), batch=2, epochs=None, steps=6))
+    history = fit(model, constant(10, 2), FitSettings(optimizer("sgd", lr=1), batch=2, epochs=None, steps=6))
     assert (history.steps, history.epochs, history.ending) == (6, 2, "steps")
 
 
 def test_clipping_bounds_the_step() -> None:
     model = Scripted(lambda w: 1.0, gradient=lambda w: -1000.0)
-    fit(model, constant(), FitSettings(Sgd(1), epochs=1, clip=0.5))
+    fit(model, constant(), FitSettings(optimizer("sgd", lr=1), epochs=1, clip=0.5))
     assert model.params["w"] == 0.5
 
 
 def test_a_loss_of_nan_keeps_the_last_good_weights() -> None:
     model = Scripted(lambda w: 1.0, training=lambda w: float("nan") if w > 2 else 1.0)
     with pytest.raises(Diverged, match=r"loss is nan at step 4 \(epoch 4\)") as caught:
-        fit(model, constant(), FitSettings(Sgd(1), epochs=9))
+        fit(model, constant(), FitSettings(optimizer("sgd", lr=1), epochs=9))
     assert model.params["w"] == 2
     assert caught.value.history.steps == 3
 
@@ -165,14 +165,14 @@ def test_a_loss_of_nan_keeps_the_last_good_weights() -> None:
 def test_a_gradient_that_is_not_finite_takes_no_step() -> None:
     model = Scripted(lambda w: 1.0, gradient=lambda w: float("inf") if w > 1 else -1.0)
     with pytest.raises(Diverged, match=r"gradient of `w` is not finite at step 3"):
-        fit(model, constant(), FitSettings(Sgd(1), epochs=9))
+        fit(model, constant(), FitSettings(optimizer("sgd", lr=1), epochs=9))
     assert model.params["w"] == 2
 
 
 def test_an_overflowing_step_is_undone() -> None:
     model = Scripted(lambda w: 1.0, training=lambda w: w, gradient=lambda w: -1e308)
     with pytest.raises(Diverged, match="loss is inf"):
-        fit(model, constant(), FitSettings(Sgd(1), epochs=9))
+        fit(model, constant(), FitSettings(optimizer("sgd", lr=1), epochs=9))
     assert np.isfinite(model.params["w"])
 
 
@@ -182,7 +182,7 @@ def test_interrupt_finishes_the_step() -> None:
     settings = DataSettings(validation=2, test=2)
     dataset = from_arrays(specs(spec("x")), {"x": np.zeros(8)}, settings=settings)
     before = signal.getsignal(signal.SIGINT)
-    history = fit(model, dataset, FitSettings(Sgd(1), batch=1, epochs=9))
+    history = fit(model, dataset, FitSettings(optimizer("sgd", lr=1), batch=1, epochs=9))
     assert (history.ending, history.steps, history.epochs) == ("interrupt", 7, 1)
     assert model.params["w"] == 7
     assert set(history.metrics) == {"train", "validation"}
@@ -199,7 +199,7 @@ def test_a_second_interrupt_stops_at_once() -> None:
     model.on_step = interrupt
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        fit(model, constant(), FitSettings(Sgd(1)))
+        fit(model, constant(), FitSettings(optimizer("sgd", lr=1)))
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -238,7 +238,9 @@ class Told(Silent):
 def test_what_happens_is_told_in_order() -> None:
     told = Told()
     model = Scripted(lambda w: 0.25, training=lambda w: 5 - w, gradient=lambda w: -1 - w)
-    fit(model, constant(6, 2), FitSettings(Sgd(1), batch=2, epochs=2, clip=1.5), reporter=told)
+    fit(
+        model, constant(6, 2), FitSettings(optimizer("sgd", lr=1), batch=2, epochs=2, clip=1.5), reporter=told
+    )
     assert told.plan == Plan(epochs=2, steps=None, steps_per_epoch=2)
     assert told.events == ["started", *(["stepped"] * 2 + ["judged"]) * 2, "ended"]
     assert [(record.epoch, record.step, record.loss) for record in told.steps[:3]] == [
@@ -254,7 +256,7 @@ def test_what_happens_is_told_in_order() -> None:
 
 
 def test_lines_leave_stdout_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    fit(Scripted(lambda w: 0.25), constant(), FitSettings(Sgd(1), epochs=2), reporter=Lines())
+    fit(Scripted(lambda w: 0.25), constant(), FitSettings(optimizer("sgd", lr=1), epochs=2), reporter=Lines())
     printed = capsys.readouterr()
     assert printed.out == ""
     lines = printed.err.splitlines()

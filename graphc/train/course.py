@@ -1,0 +1,201 @@
+"""What an optimizer's equations take besides vectors, from step to step.
+
+Most of it can be known beforehand: it is computed for many steps at once, so that a step looks it up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from graphc.backend import Run
+from graphc.backend.reference import prepare
+from graphc.diagnostics import fault, nearest
+from graphc.frontend.optimizers import STEP
+from graphc.ir.builder import Builder
+from graphc.ir.graph import Graph, Node, Value
+from graphc.ir.op import Array
+from graphc.train.optimizers import GROUPS, RANGES, Optimizer
+from graphc.train.rules import Rule
+from graphc.train.schedules import JUDGED, Formulas, Moment, Schedule
+from graphc.train.state import Layout
+from graphc.types import BATCH
+
+_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Values by name, at steps `first`, `first + 1`, ...; from step `ends` on it does not hold."""
+
+    first: int
+    ends: float
+    options: Mapping[str, Array]
+    numbers: Mapping[str, Array]
+
+    def row(self, step: int) -> int:
+        return 0 if math.isinf(self.ends) else step - self.first
+
+
+class Course:
+    """The options of an optimizer and the numbers of its rule, at each step."""
+
+    def __init__(self, optimizer: Optimizer, rule: Rule) -> None:
+        self.leaves = {
+            place: value
+            for name, amount in optimizer.amounts.items()
+            for place, value in amount.leaves(name).items()
+        }
+        self.moment = Moment()
+        self._kinds = {setting.name: setting.kind for setting in optimizer.definition.settings}
+        schedules = {place: value for place, value in self.leaves.items() if isinstance(value, Schedule)}
+        self._formulas = Formulas(schedules)
+        self._numbers = prepare(_for_steps(rule.numbers))
+        self._counts_steps = (
+            any(value.name == STEP for value in rule.numbers.inputs) or "step" in self._formulas.given
+        )
+        self._table: _Table | None = None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a schedule asks how the validation loss goes."""
+        return bool(JUDGED & self._formulas.given)
+
+    def move(self, moment: Moment) -> None:
+        """From the next step on another moment holds."""
+        if moment != self.moment:
+            self.moment = moment
+            if self._formulas.given:
+                self._table = None
+
+    def option(self, name: str, step: int) -> float | None:
+        """One option, for parameters of which nothing else is said; None if there is none of the name."""
+        table = self._at(step)
+        return float(table.options[name][table.row(step)]) if name in table.options else None
+
+    def options(self, step: int) -> dict[str, float]:
+        """The options by place, `lr` or `lr/Emb`."""
+        table = self._at(step)
+        return {place: float(values[table.row(step)]) for place, values in table.options.items()}
+
+    def numbers(self, step: int) -> Iterator[tuple[str, float]]:
+        """What the rule's step takes."""
+        table = self._at(step)
+        row = table.row(step)
+        for name, values in table.numbers.items():
+            yield name, values[row]
+
+    def _at(self, step: int) -> _Table:
+        table = self._table
+        if table is None or not table.first <= step < table.ends:
+            table = self._table = self._computed(step)
+        return table
+
+    def _computed(self, step: int) -> _Table:
+        """Raises E546, E547 for a schedule without a value, E404 for one that leaves its option's range."""
+        count = _AT_ONCE if self._counts_steps else 1
+        steps = np.arange(step, step + count, dtype=np.int64)
+        found = self._formulas(steps, self.moment)
+        self._check(steps, found)
+        options = {
+            place: found[place] if isinstance(value, Schedule) else np.full(count, value)
+            for place, value in self.leaves.items()
+        }
+        real = np.dtype(np.float64)
+        numbers = self._numbers.run({**options, STEP: steps}, Run(real, batch=count))
+        ends = step + count if self._counts_steps else math.inf
+        every = {name: np.broadcast_to(values, (count,)) for name, values in numbers.items()}
+        return _Table(step, ends, options, every)
+
+    def _check(self, steps: Array, found: Mapping[str, Array]) -> None:
+        for place, values in found.items():
+            name = place.partition("/")[0]
+            allowed = RANGES[self._kinds[name]]
+            for step, value in zip(steps, values, strict=True):
+                # A rate may come to rest at zero.
+                if value != 0 and not allowed.holds(value):
+                    schedule = self.leaves[place]
+                    assert isinstance(schedule, Schedule)
+                    span = schedule.formula.span
+                    what = f"`{name}` must be {allowed.text}, and `{span.text}` is {value:g} at step {step}"
+                    raise fault("E404", what, span)
+
+
+def _for_steps(graph: Graph) -> Graph:
+    """The same graph for many steps at once: they are its batch."""
+    b = Builder()
+    moved = {value: Value(value.type.with_axes((BATCH,)), value.name) for value in graph.inputs}
+    for node in graph.nodes:
+        assert isinstance(node, Node)
+        moved[node.result] = b(node.op, *(moved[operand] for operand in node.operands), **node.attrs)
+    outputs = {name: moved[value] for name, value in graph.outputs.items()}
+    return Graph(tuple(moved[value] for value in graph.inputs), tuple(b.nodes), outputs)
+
+
+class Spread:
+    """An option that differs between parameters, as a vector of their layout."""
+
+    def __init__(self, name: str, optimizer: Optimizer, layout: Layout, real: np.dtype[Any]) -> None:
+        self.flat: Array = np.zeros(layout.size, real)
+        self._spans = {
+            place: _spans(place, optimizer, layout) for place in optimizer.amounts[name].leaves(name)
+        }
+        self._last: dict[str, float] = {}
+
+    def fill(self, options: Mapping[str, float]) -> None:
+        """What is more special is written over what is more general."""
+        values = {place: options[place] for place in self._spans}
+        if values != self._last:
+            self._last = values
+            for place, spans in self._spans.items():
+                for span in spans:
+                    self.flat[span] = values[place]
+
+
+def _spans(place: str, optimizer: Optimizer, layout: Layout) -> list[slice]:
+    """Where the parameters of a place lie: `lr/enc` holds for all of layer `enc`. Raises E548."""
+    option, *path = place.split("/")
+    if not path:
+        return [slice(0, layout.size)]
+    prefix = ".".join(path)
+    found = [span for name, span in layout.spans.items() if name == prefix or name.startswith(f"{prefix}.")]
+    if not found:
+        known = {*layout.spans, *(name.partition(".")[0] for name in layout.spans)}
+        what = (
+            f"`{option} = {GROUPS}(...)`: `{prefix}` is no parameter that is trained, and no layer with one"
+        )
+        raise fault("E548", what, optimizer.span, help=nearest(prefix, known))
+    return found
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How the validation loss has gone: what schedules on a plateau ask for.
+
+    The loss stands still each time that `patience` epochs in a row are not better than the best one.
+    """
+
+    patience: int = 5
+    worse: int = 0
+    stalled: int = 0
+    last: float = math.inf
+    best: float = math.inf
+    since: int = 0
+
+    def after(self, loss: float) -> Judgement:
+        """After one more epoch."""
+        better = loss < self.best
+        since = 0 if better else self.since + 1
+        stalls = since == self.patience
+        return replace(
+            self,
+            worse=self.worse + (loss > self.last),
+            stalled=self.stalled + stalls,
+            last=loss,
+            best=min(loss, self.best),
+            since=0 if stalls else since,
+        )
