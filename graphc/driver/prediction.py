@@ -153,24 +153,25 @@ class _Outputs:
         execution = program.execution
         values = execution.values("eval", self._names, fed, execution.run(fed, ids=batch.example_ids))
         for name in self._names:
-            inside = execution.shown(name, np.ones_like(values[name], np.bool_), system, fed)
-            shown = self._in_units(name, execution.shown(name, values[name], system, fed))
-            self._found[name].append(np.where(inside, shown, np.zeros((), shown.dtype)))
+            shown = execution.shown(name, values[name], system, fed)
+            restored = self._in_units(name, shown)
+            if restored is not shown:
+                # What lies behind an example's end is zero, or no text, in any units.
+                inside = execution.shown(name, np.ones_like(values[name], np.bool_), system, fed)
+                restored = np.where(inside, restored, np.zeros((), restored.dtype))
+            self._found[name].append(restored)
         for name, own in fed.lengths.items():
             self._lengths.setdefault(name, []).append(own)
         self._count += fed.batch
 
     def _in_units(self, name: str, array: Array) -> Array:
-        """A prediction of an input, as the source has it."""
+        """A prediction of an input, as the source has it; the array itself if it is none."""
         prepared = self._program.preparation
         if target := self._held.values.get(name):
             return prepared.undo(target, array).astype(array.dtype)
         if target := self._held.choices.get(name):
-            return (
-                prepared.words(target, array)
-                if target in prepared.vocabularies
-                else prepared.undo(target, array)
-            )
+            known = target in prepared.vocabularies
+            return prepared.words(target, array) if known else prepared.undo(target, array)
         return array
 
     def together(self) -> Predictions:
