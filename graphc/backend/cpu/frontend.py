@@ -104,6 +104,13 @@ class Lower(lowering.Lower):
     def pre_block(self, block: Any) -> None:
         """No exceptions to prepare for."""
 
+    def storevar(self, value: ir.Value, name: str, argidx: int | None = None) -> None:
+        """A parameter is never assigned anew, and stays in its register; nothing is released."""
+        if argidx is not None or name in self._singly_assigned_vars:
+            self._blk_local_varmap[name] = value
+        else:
+            self.builder.store(value, self.getvar(name))
+
     def lower_expr(self, resty: Any, expr: Any) -> ir.Value:
         """An operation whose operands have the types that it takes: nothing is cast."""
         match expr.op:

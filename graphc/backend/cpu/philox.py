@@ -87,4 +87,4 @@ philox_word = _drawn("philox_word", 7, INT, _WIDE, _emit_word)
 """philox_word(word, a, b, c, d, k, m): word 0 to 3 of the counter (a, b, c, d) and the key (k, m)."""
 box_muller_float32 = _drawn("box_muller32", 3, REALS[0], BINARY32.type, partial(_emit_normal, BINARY32))
 box_muller_float64 = _drawn("box_muller64", 3, REALS[1], BINARY64.type, partial(_emit_normal, BINARY64))
-"""box_muller(first, second, odd): of the two standard normal numbers of two words one, the second if odd = 1."""
+"""box_muller(first, second, odd): one of the two standard normal numbers of two words."""

@@ -40,6 +40,7 @@ def read(function: ast.FunctionDef, identity: Any, names: Mapping[str, Any]) -> 
     parameters = [argument.arg for argument in function.args.args]
     for place, name in enumerate(parameters):
         writer.assign(name, ir.Arg(name, place, writer.place))
+    writer.fixed = set(parameters)
     writer.statements(function.body)
     writer.finish(ir.Const(None, writer.place))
     definitions: Any = defaultdict(list)
@@ -56,6 +57,7 @@ class _Writer:
         self.names = names
         self.scope = ir.Scope(None, place)
         self.locals: set[str] = set()
+        self.fixed: set[str] = set()
         self.blocks: dict[int, ir.Block] = {}
         self.labels = 0
         self.begin(self.label())
@@ -116,7 +118,7 @@ class _Writer:
                 self.refuse(node)
 
     def loop(self, name: str, extent: Sequence[ast.expr], body: Sequence[ast.stmt]) -> None:
-        *first, end = (self.variable(bound) for bound in extent)
+        *first, end = (self.temporary(self.value(bound)) for bound in extent)
         self.assign(name, first[0] if first else self.constant(0))
         head, inside, behind = self.label(), self.label(), self.label()
         self.jump(head)
@@ -131,6 +133,8 @@ class _Writer:
         self.begin(behind)
 
     def assign(self, name: str, value: Any) -> None:
+        if name in self.fixed:
+            raise errors.UnsupportedError(f"`{name}` is a parameter and cannot be assigned", self.place)
         self.locals.add(name)
         self.held = {key: held for key, held in self.held.items() if name not in key}
         self.block.append(ir.Assign(value, self.scope.get_or_define(name, self.place), self.place))
