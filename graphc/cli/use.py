@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -36,7 +36,7 @@ class Trained:
     checkpoint: str | None
     backend: str
 
-    @property
+    @cached_property
     def path(self) -> Path:
         """Raises E711 if the last run is asked for and there is none."""
         if self.run != LAST:
@@ -50,6 +50,8 @@ class Trained:
     def load(self) -> Program:
         import graphc
 
+        if self.run == LAST:
+            click.echo(f"run {self.path}", err=True)
         return graphc.load(self.path, backend=self.backend, checkpoint=self.checkpoint)
 
 

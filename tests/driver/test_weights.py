@@ -59,6 +59,13 @@ def test_what_is_saved_is_loaded(tmp_path: Path, name: str) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / name]
 
 
+def test_a_saved_program_is_a_file_of_weights_too(tmp_path: Path) -> None:
+    one, two = trained(), program(seed=1)
+    one.save(tmp_path / "a.safetensors")
+    assert sorted(two.load_weights(tmp_path / "a.safetensors")) == sorted(one.params)
+    np.testing.assert_array_equal(values(one), values(two))
+
+
 def test_a_statistic_without_an_average_is_no_weight() -> None:
     one, two = program(), trained(seed=1)
     assert "m" not in one.weights()
