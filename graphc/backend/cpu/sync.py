@@ -61,8 +61,8 @@ class Pool:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._memory = np.zeros((words.AWAKE // words.LINE + 1 + workers) * words.LINE, np.int64)
-        # Lines of 64 bytes: a word that shared one with another would slow both down.
+        self._memory = np.zeros(words.AWAKE + (1 + workers) * words.LINE, np.int64)
+        # One line more than there are words, so that they can begin with a cache line, of 64 bytes.
         offset = -self._memory.ctypes.data % 64 // 8
         self._words = self._memory[offset:]
         self._sync = self._words.ctypes.data
