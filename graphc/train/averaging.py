@@ -75,6 +75,12 @@ class Averaging:
         finally:
             np.copyto(weights, kept)
 
+    def conclude(self) -> None:
+        """From now on the average is the model's weights, if there is one."""
+        if self.count:
+            for name, part in self._mean.now.parts.items():
+                self.weights.assign(name, part)
+
     def state(self) -> dict[str, Array]:
         """The average by name, as views that hold until the next step."""
         return dict(self._mean.now.parts)

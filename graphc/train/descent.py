@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
 
 from graphc.diagnostics import Diagnostic, GraphcError
+from graphc.train.averaging import Averaging
 from graphc.train.blame import Blame
+from graphc.train.checkpoint import under, within
 from graphc.train.data import Array, Batch
 from graphc.train.fit_settings import FitSettings
 from graphc.train.protocol import StepResult, Trainable
 from graphc.train.update import Norm, Update
+from graphc.view.results import plain
 
 _ADVICE = "a smaller learning rate or `clip = 1.0` in `fit` may help; so may `standardize` in `data`"
 _NOTE = "the last weights with a finite loss are kept"
@@ -32,6 +37,7 @@ class Descent:
     def __init__(self, model: Trainable, settings: FitSettings) -> None:
         self.model, self.settings = model, settings
         self.update = Update(settings.optimizer, model, maximize=settings.maximize, patience=settings.stall)
+        self.average = Averaging(settings.average, model) if settings.average is not None else None
         self.norm = Norm(model)
         self.carried: Mapping[str, Array] = {}
         """States of a long sequence's chunk, for the next one."""
@@ -39,6 +45,12 @@ class Descent:
         self.gradient_norm = 0.0
         """Of the first objective at the last step, before clipping."""
         model.weights.settle()
+        self.begin(1, settings.steps)
+
+    def begin(self, epoch: int, steps: int | None) -> None:
+        """The epoch, from 1, that the next steps belong to; `steps` is how many there will be, if known."""
+        self.epoch = epoch
+        self.update.begin(epoch, steps)
 
     def step(self, batch: Batch, place: str = "") -> float:
         """Descend along each objective in turn; the first one's loss before.
@@ -49,13 +61,38 @@ class Descent:
         first = self._along(0, batch, number, place)
         for objective in range(1, self.model.objectives):
             self._along(objective, batch, number, place)
+        if self.average is not None:
+            self.average.take(self.epoch)
         self.carried = self.model.keep()
         self.steps = number
         return first
 
-    def restore(self, steps: int, state: Mapping[str, Array], carried: Mapping[str, Array]) -> None:
-        """Go on after some steps, from what `update.state` and `carried` were then."""
-        self.update.restore(state)
+    def averaged(self) -> AbstractContextManager[None]:
+        """Inside, the weights are their average, if there is one: it is what is measured and kept."""
+        return self.average.applied() if self.average is not None else nullcontext()
+
+    def state(self) -> dict[str, Array]:
+        """The optimizer's vectors (`slot/v/W`) and the average (`average/W`), valid until the next step."""
+        average = self.average.state() if self.average is not None else {}
+        return under("slot", self.update.state()) | under("average", average)
+
+    def numbers(self) -> dict[str, Any]:
+        """The numbers that belong to `state`, as JSON knows them."""
+        average = self.average.numbers() if self.average is not None else {}
+        found: dict[str, Any] = plain({"update": self.update.numbers(), "average": average})
+        return found
+
+    def restore(
+        self,
+        steps: int,
+        state: Mapping[str, Array],
+        numbers: Mapping[str, Any],
+        carried: Mapping[str, Array],
+    ) -> None:
+        """Go on after some steps, from what `state`, `numbers` and `carried` were then."""
+        self.update.restore(within("slot", state), numbers["update"])
+        if self.average is not None:
+            self.average.restore(within("average", state), numbers["average"])
         self.steps, self.carried = steps, carried
 
     def undo(self) -> None:

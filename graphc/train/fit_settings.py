@@ -63,6 +63,10 @@ class FitSettings:
     """How many epochs without a better validation loss are a standstill, for schedules that ask for it."""
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
 
+    def cost(self, loss: float) -> float:
+        """What gets smaller in training: the loss, or minus it."""
+        return -loss if self.maximize else loss
+
     @property
     def per_step(self) -> int | None:
         """How many examples (or parallel sequences) a step takes; None for all."""

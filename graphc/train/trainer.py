@@ -54,6 +54,13 @@ def fit(
             help="`data { validation = 0.2 }`",
         )
     trainer = Trainer(model, dataset, settings, reporter or Silent(), keeper or Unkept())
+    if trainer.descent.update.is_judged and dataset.validation is None:
+        raise fault(
+            "E503",
+            "the schedule watches the validation part, and there is none",
+            settings.spans.get("optimizer"),
+            help="`data { validation = 0.2 }`",
+        )
     if start is not None:
         trainer.restore(start)
     return trainer.run()
@@ -87,7 +94,7 @@ class Trainer:
         """All of it: what `restore` takes. The arrays hold until the next step."""
         tensors = {
             **self.model.state(),
-            **under("slot", self.descent.update.state()),
+            **self.descent.state(),
             **under("best", self.best.state),
         }
         if self.at.batch:
@@ -95,7 +102,8 @@ class Trainer:
             tensors |= under("before", self.model.weights.before.parts)
             tensors |= under("carried", self.descent.carried)
         self.at.seconds = self._seconds()
-        return Snapshot(tensors, {**self.at.numbers(), "best": self.best.numbers()})
+        numbers = {**self.at.numbers(), "descent": self.descent.numbers(), "best": self.best.numbers()}
+        return Snapshot(tensors, numbers)
 
     def restore(self, start: Snapshot) -> None:
         """Take over a state. Raises KeyError, TypeError or ValueError if it is another one's."""
@@ -103,7 +111,8 @@ class Trainer:
         self.at = Position.of(numbers)
         self.best = Best.of(numbers["best"], within("best", tensors))
         self.model.restore(tensors)
-        self.descent.restore(self.at.step, within("slot", tensors), within("carried", tensors))
+        carried = within("carried", tensors)
+        self.descent.restore(self.at.step, tensors, numbers["descent"], carried)
         for name, part in within("before", tensors).items():
             self.model.weights.before.parts[name][...] = part
         self.history.records = self.keeper.resume(start)
@@ -147,6 +156,13 @@ class Trainer:
                 self._keep_if_due()
             return self._close(ending or "interrupt")
 
+    def _steps_in_all(self) -> int | None:
+        """How many steps there are if nothing ends the training early; None if that is not known."""
+        settings, count = self.settings, batches_in_epoch(self.dataset.train, self.settings)
+        by_epochs = settings.epochs * count if settings.epochs is not None and count is not None else None
+        known = [steps for steps in (settings.steps, by_epochs) if steps is not None]
+        return min(known, default=None)
+
     def _plan(self) -> Plan:
         count = batches_in_epoch(self.dataset.train, self.settings)
         return Plan(self.settings.epochs, self.settings.steps, count, self.at.epoch, self.at.step)
@@ -166,6 +182,7 @@ class Trainer:
         """The steps that are left of an epoch, or fewer."""
         at, settings = self.at, self.settings
         batches = training_batches(self.dataset.train, settings, epoch=at.epoch + 1, start=at.batch)
+        self.descent.begin(at.epoch + 1, self._steps_in_all())
         self._examples, self._stepping = 0, 0.0
         while not (interrupts.seen() or at.step == settings.steps):
             began = time.perf_counter()
@@ -202,24 +219,32 @@ class Trainer:
         """The end of an epoch: measure the parts, and keep the weights if there were none better."""
         at = self.at
         number = at.epoch + 1
-        metrics = {"train": self._report(self.dataset.train)}
+        with self.descent.averaged():
+            metrics = self._measured(number)
         loss = metrics["train"].get("loss", 0.0)
         if not math.isfinite(loss):
             self.descent.undo()
             message = f"the loss over the training part is {loss} after epoch {number}"
             raise self._diverged(runaway("E501", message))
-        if self.dataset.validation is not None:
-            metrics["validation"] = self._report(self.dataset.validation)
-            self._compare(number, metrics)
+        if (judged := metrics.get("validation", {}).get("loss")) is not None:
+            self.descent.update.judged(judged)
         record = self._record(number, metrics)
         self.at = replace(at, epoch=number, batch=0, norms=0.0, metrics=metrics)
         self.history.records.append(record)
         self.reporter.judged(record)
         self.keeper.record(record)
 
+    def _measured(self, number: int) -> dict[str, Metrics]:
+        """What holds of each part after an epoch; of the training part alone if its loss is not finite."""
+        metrics = {"train": self._report(self.dataset.train)}
+        if self.dataset.validation is not None and math.isfinite(metrics["train"].get("loss", 0.0)):
+            metrics["validation"] = self._report(self.dataset.validation)
+            self._compare(number, metrics)
+        return metrics
+
     def _compare(self, number: int, metrics: dict[str, Metrics]) -> None:
         """Keep the weights of this epoch if validation is the best so far, and somebody asks for them."""
-        loss = metrics["validation"].get("loss", math.inf)
+        loss = self.settings.cost(metrics["validation"].get("loss", math.nan))
         if loss < self.best.loss and (self.settings.patience is not None or self.keeper.wants_best):
             self.best = Best(loss, number, self.at.step, metrics, self.model.state())
 
@@ -249,6 +274,8 @@ class Trainer:
         else:
             self._keep()
         history.best_epoch, history.metrics = at.epoch, dict(at.metrics)
+        if self.descent.average is not None:
+            self.descent.average.conclude()
         if self.settings.patience is not None and self.best.epoch:
             self.model.restore(self.best.state)
             history.best_epoch, history.metrics = self.best.epoch, dict(self.best.metrics)
