@@ -53,10 +53,11 @@ def _read(unit: Unit) -> Any:
     tree = ast.parse(source)
     (function,) = tree.body
     assert isinstance(function, ast.FunctionDef), source
-    namespace: dict[str, Any] = {"__name__": __name__}
+    names = _names(unit)
+    namespace: dict[str, Any] = {"__name__": __name__, **names}
     exec(compile(tree, file, "exec"), namespace)
     identity = bytecode.FunctionIdentity.from_function(namespace[unit.symbol])
-    return syntax.read(function, identity, _names(unit))
+    return syntax.read(function, identity, names)
 
 
 def _names(unit: Unit) -> Mapping[str, Any]:
