@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,9 @@ def evaluate(program: Program, data: Any, part: str, lengths: Mapping[str, Any] 
     """See `Program.evaluate`."""
     settings = fit_settings(program, {})
     examples = _examples(program, data, part, lengths, settings.bptt)
+    if data is not None and isinstance(examples, Stream):
+        # A text of one's own is read from its beginning to its end, not in parallel pieces as in training.
+        settings = replace(settings, batch=1)
     return program.losses.report(judging_batches(examples, settings))
 
 

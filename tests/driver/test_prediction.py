@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,34 @@ def test_a_choice_is_named_as_in_the_data() -> None:
     words = ("red", "green", "ultramarine")
     program.preparation = replace(program.preparation, first={}, vocabularies={"y": words})
     assert program.predict({"x": x}, batch=1)["guess"].tolist() == [words[i] for i in plain["guess"]]
+
+
+TEXT = """
+axis t = 1..T
+input s[t] : index(3)
+param U = 0.5, W : [3]
+h[0] = 0
+h[t] = tanh(U * h[t-1] + W[s[t]])
+p[t] = softmax(W * h[t])
+minimize mean[t = 1..T-1](cross_entropy(p[t], s[t+1]))
+output p
+data { source = "a.txt" }
+fit { bptt = 4, batch = 8, epochs = 1 }
+"""
+
+
+def test_a_text_is_one_sequence(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("abcabcabacbabcabc" * 4, encoding="utf-8")
+    (tmp_path / "b.txt").write_text("cabacbbac", encoding="utf-8")
+    (tmp_path / "a.nn").write_text(TEXT, encoding="utf-8")
+    program = graphc.compile(tmp_path / "a.nn", dtype="float64")
+    program.fit()
+    codes = np.array([["abc".index(c) for c in "cabacbbac"]])
+    whole = program.forward({"s": codes}, names=["p"])["p"]
+    np.testing.assert_allclose(program.predict(tmp_path / "b.txt")["p"], whole, rtol=1e-12)
+    # A figure of its own steps, with the state carried from the first one to the last.
+    expected = -np.log(whole[0, np.arange(8), codes[0, 1:]]).mean()
+    assert program.evaluate(tmp_path / "b.txt")["loss"] == pytest.approx(expected, rel=1e-12)
 
 
 def test_inputs_that_outputs_do_not_need_may_be_there() -> None:
