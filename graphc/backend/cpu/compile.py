@@ -127,7 +127,8 @@ def _lowered(unit: Unit) -> str:
         return steps.lowered(unit)
     from graphc.backend.cpu import translate
 
-    return translate.lowered(unit)
+    text: str = translate.lowered(unit)
+    return text
 
 
 def listing(unit: Unit) -> str:
