@@ -76,10 +76,9 @@ class Predictions:
         return buffer.getvalue().encode()
 
     def _places(self, ends: Sequence[str]) -> Iterator[tuple[int, ...]]:
-        """The rows: examples from 0, and the steps that each example has."""
-        extents = next(
-            (o.array.shape[1 : 1 + len(ends)] for o in self.outputs if len(o.axes) == len(ends)), ()
-        )
+        """The rows: examples from 0, and the steps from 0 that each example has."""
+        shapes = [o.array.shape[o.varies :] for o in self.outputs if o.axes]
+        extents = shapes[0][: len(ends)] if shapes else ()
         for example in range(self.count):
             own = [
                 int(self.lengths[end][example]) if end in self.lengths else extent

@@ -69,6 +69,11 @@ def test_two_axes() -> None:
     ]
 
 
+def test_a_table_over_steps_that_no_example_changes() -> None:
+    found = of(Predicted("pos", np.array([[1.0], [2.0]]), ("t",), ("",), varies=False))
+    assert table(found)[1:] == [["0", "1", "1.0"], ["0", "2", "2.0"], ["1", "1", "1.0"], ["1", "2", "2.0"]]
+
+
 def test_different_axes_are_no_table() -> None:
     other = Predicted("g", np.zeros((2, 4)), ("u",), ("N",))
     with pytest.raises(GraphcError, match=r"`h` \(t\) and `g` \(u\) run along different axes") as caught:
