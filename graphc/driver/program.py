@@ -24,6 +24,7 @@ from graphc.driver.training import input_spec
 from graphc.frontend.elaborate import Mode
 from graphc.frontend.spec import OUTPUT, InputInfo
 from graphc.ir.op import Array
+from graphc.train import rules
 from graphc.train.data import Batch, Dataset
 from graphc.train.descent import Descent
 from graphc.train.preparation import Preparation
@@ -108,6 +109,7 @@ class Program:
                 self.pipeline.generation()
             except GraphcError as error:
                 faults += [d for d in error.diagnostics if not (causal and d.code in CAUSALITY)]
+        faults += rules.faults(self.spec.file, self.spec.scope.library)
         if faults:
             raise GraphcError(sorted(faults, key=lambda d: d.span.start if d.span else -1))
 

@@ -171,6 +171,12 @@ def restore(program: Program, stored: Stored) -> None:
                 f"expected {list(expected[name])}",
             )
     program.params.restore(held)
+    weights = program.params.weights
+    # What a training has to show for itself is the average, where it keeps one.
+    for name, part in stored.checkpoint.kind("average").items():
+        if weights.layout.shapes.get(name) != part.shape:
+            raise fault("E604", f"`{path}` does not fit its spec: the average of `{name}` is another one's")
+        weights.assign(name, part)
     program.preparation = stored.preparation
 
 

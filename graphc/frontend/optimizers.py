@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from graphc.analysis.recurrence import plan
-from graphc.diagnostics import Diagnostic, GraphcError, fault
+from graphc.diagnostics import Diagnostic, GraphcError, Span, fault
 from graphc.frontend import ast
 from graphc.frontend.elaborate import elaborate
 from graphc.frontend.names import head_of
@@ -62,9 +62,15 @@ def _check(definition: ast.OptimizerDefinition) -> None:
         raise fault(
             "E540",
             f"the optimizer `{definition.name}` has no equation for the weights",
-            head_of(definition.span),
+            _head(definition),
             help="such as `w[k] = w[k-1] - lr * g[k]`",
         )
+
+
+def _head(definition: ast.OptimizerDefinition) -> Span:
+    """What stands before the brace."""
+    span = definition.span
+    return Span(span.source, span.start, span.start + len(span.text.partition("{")[0].rstrip()))
 
 
 def _is_boundary(equation: ast.Equation) -> bool:
@@ -74,7 +80,7 @@ def _is_boundary(equation: ast.Equation) -> bool:
 def _file(
     definition: ast.OptimizerDefinition, choices: Collection[str], grouped: Collection[str]
 ) -> ast.File:
-    span = head_of(definition.span)
+    span = _head(definition)
     real = ast.TypeExpr(span, "real")
     step, zero, one = ast.Name(span, STEP), ast.Number(span, "0"), ast.Number(span, "1")
     axis = ast.AxisItem(span, STEP, one, ast.Number(span, str(_MOST_STEPS)))

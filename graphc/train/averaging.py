@@ -82,8 +82,8 @@ class Averaging:
                 self.weights.assign(name, part)
 
     def state(self) -> dict[str, Array]:
-        """The average by name, as views that hold until the next step."""
-        return dict(self._mean.now.parts)
+        """The average by name, as views that hold until the next step; nothing before its first epoch."""
+        return dict(self._mean.now.parts) if self.count else {}
 
     def numbers(self) -> dict[str, int]:
         """The rest of its state."""
@@ -91,9 +91,9 @@ class Averaging:
 
     def restore(self, state: Mapping[str, Array], numbers: Mapping[str, Any]) -> None:
         """What `state` and `numbers` gave, again. Raises KeyError if a part of it is missing."""
-        for name in self._mean.layout.shapes:
-            self._mean.assign(name, state[name])
         self.count = int(numbers["count"])
+        for name in self._mean.layout.shapes if self.count else ():
+            self._mean.assign(name, state[name])
 
 
 def _graph() -> Graph:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from graphc.diagnostics import Span, fault
+from graphc.diagnostics import Diagnostic, GraphcError, Span, fault
 from graphc.frontend import ast
 from graphc.frontend.arithmetic import one_line
 from graphc.frontend.optimizers import GRADIENT, START, STEP, WEIGHT, rule_system
@@ -91,6 +91,18 @@ def compile_rule(
 def slot_name(name: str, lag: int) -> str:
     """What the value of `lag` steps ago is kept as: `m`, `m'` for two steps; `g` is the gradient of now."""
     return name + "'" * (lag if name == GRADIENT else lag - 1)
+
+
+def faults(file: ast.File, library: Library) -> list[Diagnostic]:
+    """What is wrong with the steps of a file's own optimizers, whose equations are sound."""
+    found: list[Diagnostic] = []
+    for statement in file.statements:
+        if isinstance(statement, ast.OptimizerDefinition):
+            try:
+                compile_rule(statement, library)
+            except GraphcError as error:
+                found += error.diagnostics
+    return found
 
 
 def squares_graph() -> Graph:
