@@ -18,10 +18,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from graphc.backend.cpu.products import PARAMETERS
 from graphc.backend.cpu.unit import Unit
+from graphc.backend.cpu.writing import ELEMENTS, Value, Writing, type_of
 
 _ARITHMETIC: Mapping[type[ast.operator], str] = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul"}
 _LOGIC: Mapping[type[ast.operator], str] = {ast.BitAnd: "and", ast.BitOr: "or"}
@@ -37,21 +37,8 @@ _DIVISIONS = {"quotient": "udiv", "remainder": "urem"}
 """Of coordinates, which are never negative."""
 _EXTREMES = {"maximum": "sgt", "minimum": "slt"}
 
-_TYPES = {"int64": "i64", "bool": "i1"}
-_ELEMENTS = {"int64*": "i64", "uint8*": "i8", "float32*": "float", "float64*": "double"}
 _POINTERS = {"ints": "int64*", "bools": "uint8*"}
 """What makes pointers of addresses. Which one `reals` makes, the unit says."""
-
-
-class Value(NamedTuple):
-    """A register or a number in LLVM's notation, and its kind."""
-
-    text: str
-    kind: str
-
-    @property
-    def typed(self) -> str:
-        return f"{_TYPES.get(self.kind, 'ptr')} {self.text}"
 
 
 def lowered(unit: Unit) -> str:
@@ -66,16 +53,13 @@ def lowered(unit: Unit) -> str:
     return _Function(unit).text(function)
 
 
-class _Function:
+class _Function(Writing):
     """One function while its instructions are written."""
 
     def __init__(self, unit: Unit) -> None:
+        super().__init__()
         self.unit = unit
-        self.lines: list[str] = []
         self.names: dict[str, Value] = {}
-        self.count = 0
-        self.block = "entry"
-        """The block that is being written."""
         self.states: list[str] = []
         """With which state each call may have failed, and in which block it was made."""
         self.declared: dict[str, str] = {}
@@ -84,14 +68,14 @@ class _Function:
     def text(self, function: ast.FunctionDef) -> str:
         names = [argument.arg for argument in function.args.args]
         for name, kind in zip(names, self.unit.parameters, strict=True):
-            self.names[name] = Value(self._fresh(), kind)
+            self.names[name] = Value(self.fresh(), kind)
         head = ", ".join(["ptr %result", "ptr %exception", *(value.typed for value in self.names.values())])
         self._body(function.body)
-        self._write("ret i32 0")
+        self.write("ret i32 0")
         if self.states:
-            self._begin("failed")
-            self._write(f"%state = phi i32 {', '.join(self.states)}")
-            self._write("ret i32 %state")
+            self.begin("failed")
+            self.write(f"%state = phi i32 {', '.join(self.states)}")
+            self.write("ret i32 %state")
         parts = [*self.declared.values(), f"define i32 @{self.unit.symbol}({head}) nounwind {{", "entry:"]
         return "\n".join([*parts, *self.lines, "}", ""])
 
@@ -108,42 +92,43 @@ class _Function:
             case ast.Assign([ast.Name(name)], value):
                 self.names[name] = self._value(value)
             case ast.Assign(
-                [ast.Tuple([ast.Name(lo), ast.Name(hi)])], ast.Call(ast.Name("share"), arguments)
+                [ast.Tuple([ast.Name(lo), ast.Name(hi)])],
+                ast.Call(ast.Name("share"), [me, workers, extent], []),
             ):
-                self.names[lo], self.names[hi] = self._share(*map(self._int, arguments))
-            case ast.For(ast.Name(name), ast.Call(ast.Name("range"), bounds), body, []):
-                self._for(name, bounds, body)
+                self.names[lo], self.names[hi] = self._share(*map(self._int, (me, workers, extent)))
+            case ast.For(ast.Name(name), ast.Call(ast.Name("range"), bounds, []), body, []):
+                self._for(name, self._range(bounds), body)
             case ast.If(condition, body, []):
-                self._if(condition, body)
-            case ast.Expr(ast.Call(ast.Name(name), arguments)) if name in self.unit.uses:
+                self._if(self._truth(condition), body)
+            case ast.Expr(ast.Call(ast.Name(name), arguments, [])) if name in self.unit.uses:
                 self._call(name, [self._value(argument) for argument in arguments])
             case _:
                 raise self._unknown(statement)
 
     def _share(self, me: Value, workers: Value, extent: Value) -> tuple[Value, Value]:
         """The part (lo, hi) of a range that is one worker's."""
-        lo = self._apply("mul", me, extent)
-        hi = self._apply("add", lo, extent)
-        return self._apply("udiv", lo, workers), self._apply("udiv", hi, workers)
+        lo = self.apply("mul", me, extent)
+        hi = self.apply("add", lo, extent)
+        return self.apply("udiv", lo, workers), self.apply("udiv", hi, workers)
 
-    def _for(self, name: str, bounds: Sequence[ast.expr], body: Sequence[ast.stmt]) -> None:
-        start, stop, step = self._range(bounds)
-        outside, head, inside, again, done = self.block, *self._labels("head", "inside", "again", "done")
-        counter, following = Value(self._fresh(), "int64"), self._fresh()
-        self._write(f"br label %{head}")
-        self._begin(head)
-        self._write(f"{counter.text} = phi i64 [{start.text}, %{outside}], [{following}, %{again}]")
-        more = self._compare("sgt" if step.text == "-1" else "slt", counter, stop)
-        self._write(f"br {more.typed}, label %{inside}, label %{done}")
-        with self._scope(body):
-            self._begin(inside)
+    def _for(self, name: str, range: Sequence[Value], body: Sequence[ast.stmt]) -> None:
+        start, stop, step = range
+        outside, head, inside, again, done = self.block, *self.labels("head", "inside", "again", "done")
+        counter, following = Value(self.fresh(), "int64"), self.fresh()
+        self.write(f"br label %{head}")
+        self.begin(head)
+        self.write(f"{counter.text} = phi i64 [{start.text}, %{outside}], [{following}, %{again}]")
+        more = self.compare("sgt" if step.text == "-1" else "slt", counter, stop)
+        self.write(f"br {more.typed}, label %{inside}, label %{done}")
+        self.begin(inside)
+        with self._scope(name, body):
             self.names[name] = counter
             self._body(body)
-            self._write(f"br label %{again}")
-        self._begin(again)
-        self._write(f"{following} = add {counter.typed}, {step.text}")
-        self._write(f"br label %{head}")
-        self._begin(done)
+        self.write(f"br label %{again}")
+        self.begin(again)
+        self.write(f"{following} = add {counter.typed}, {step.text}")
+        self.write(f"br label %{head}")
+        self.begin(done)
 
     def _range(self, bounds: Sequence[ast.expr]) -> tuple[Value, Value, Value]:
         """Start, stop, and a step that is 1 or -1."""
@@ -157,25 +142,21 @@ class _Function:
                 return start, stop, step
         raise self._unknown(bounds[-1])
 
-    def _if(self, condition: ast.expr, body: Sequence[ast.stmt]) -> None:
-        yes, done = self._labels("yes", "done")
-        self._write(f"br {self._truth(condition).typed}, label %{yes}, label %{done}")
-        with self._scope(body):
-            self._begin(yes)
+    def _if(self, condition: Value, body: Sequence[ast.stmt]) -> None:
+        yes, done = self.labels("yes", "done")
+        self.write(f"br {condition.typed}, label %{yes}, label %{done}")
+        self.begin(yes)
+        with self._scope("", body):
             self._body(body)
-            self._write(f"br label %{done}")
-        self._begin(done)
+        self.write(f"br label %{done}")
+        self.begin(done)
 
     @contextmanager
-    def _scope(self, body: Sequence[ast.stmt]) -> Iterator[None]:
-        """Inside and afterwards, what these statements assign has no value from before."""
-        stored = {
-            node.id
-            for statement in body
-            for node in ast.walk(statement)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        }
-        kept = self.names = {name: value for name, value in self.names.items() if name not in stored}
+    def _scope(self, counter: str, body: Sequence[ast.stmt]) -> Iterator[None]:
+        """Inside and afterwards, what the body assigns has no value from before; nor has the counter."""
+        names = [node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        stored = {counter, *(node.id for node in names if isinstance(node.ctx, ast.Store))}
+        kept = {name: value for name, value in self.names.items() if name not in stored}
         self.names = dict(kept)
         yield
         self.names = kept
@@ -189,22 +170,23 @@ class _Function:
         if given != kinds:
             raise ValueError(f"`{self.unit.name}` calls `{name}({', '.join(kinds)})` with {', '.join(given)}")
         listed = ", ".join(argument.typed for argument in arguments)
-        types = ", ".join(_TYPES.get(kind, "ptr") for kind in kinds)
+        types = ", ".join(map(type_of, kinds))
         if isinstance(use, Unit):
             assert use.result == "void", use.name
             self.declared[use.symbol] = f"declare i32 @{use.symbol}(ptr, ptr, {types}) nounwind"
             self._checked(f"call i32 @{use.symbol}(ptr %result, ptr %exception, {listed})")
         else:
             self.declared[use] = f"declare void @{use}({types}) nounwind"
-            self._write(f"call void @{use}({listed})")
+            self.write(f"call void @{use}({listed})")
 
     def _checked(self, call: str) -> None:
         """A call that may fail; what follows is written for the case that it has not."""
-        state = self._set(call)
+        state = self.fresh()
+        self.write(f"{state} = {call}")
         self.states.append(f"[{state}, %{self.block}]")
-        (fine,) = self._labels("fine")
-        self._write(f"switch i32 {state}, label %failed [i32 0, label %{fine} i32 -2, label %{fine}]")
-        self._begin(fine)
+        (fine,) = self.labels("fine")
+        self.write(f"switch i32 {state}, label %failed [i32 0, label %{fine} i32 -2, label %{fine}]")
+        self.begin(fine)
 
     def _library(self, name: str) -> tuple[str, ...]:
         """The kinds of a library function's parameters."""
@@ -240,19 +222,19 @@ class _Function:
             case ast.UnaryOp(ast.USub(), ast.Constant(int(number))):
                 return Value(str(-number), "int64")
             case ast.UnaryOp(ast.USub(), operand):
-                return self._apply("sub", Value("0", "int64"), self._int(operand))
+                return self.apply("sub", Value("0", "int64"), self._int(operand))
             case ast.UnaryOp(ast.Not(), operand):
-                return self._apply("xor", self._truth(operand), Value("true", "bool"))
+                return self.apply("xor", self._truth(operand), Value("true", "bool"))
             case ast.BinOp(a, operator, b) if type(operator) in _ARITHMETIC:
-                return self._apply(_ARITHMETIC[type(operator)], self._int(a), self._int(b))
+                return self.apply(_ARITHMETIC[type(operator)], self._int(a), self._int(b))
             case ast.BinOp(a, operator, b) if type(operator) in _LOGIC:
-                return self._apply(_LOGIC[type(operator)], self._truth(a), self._truth(b))
+                return self.apply(_LOGIC[type(operator)], self._truth(a), self._truth(b))
             case ast.Compare(a, [relation], [b]) if type(relation) in _RELATIONS:
-                return self._compare(_RELATIONS[type(relation)], self._int(a), self._int(b))
+                return self.compare(_RELATIONS[type(relation)], self._int(a), self._int(b))
             case ast.Subscript(pointer, place):
-                element = self._place(self._of_kind("int64*", pointer), self._int(place))
-                return Value(self._set(f"load i64, ptr {element}"), "int64")
-            case ast.Call(ast.Name(name), arguments):
+                element = self.place(self._of_kind("int64*", pointer), self._int(place))
+                return self.set("int64", f"load i64, {element.typed}")
+            case ast.Call(ast.Name(name), arguments, []):
                 found = self._helper(name, [self._value(argument) for argument in arguments])
                 if found is not None:
                     return found
@@ -261,54 +243,19 @@ class _Function:
     def _helper(self, name: str, arguments: Sequence[Value]) -> Value | None:
         """What `graphc.kernel.expr` has beside Python's operators, and pointers."""
         match name, [argument.kind for argument in arguments]:
-            case (("quotient" | "remainder"), ["int64", "int64"]):
-                return self._apply(_DIVISIONS[name], *arguments)
-            case (("maximum" | "minimum"), ["int64", "int64"]):
-                return self._select(self._compare(_EXTREMES[name], *arguments), *arguments)
+            case "quotient" | "remainder", ["int64", "int64"]:
+                return self.apply(_DIVISIONS[name], *arguments)
+            case "maximum" | "minimum", ["int64", "int64"]:
+                return self.select(self.compare(_EXTREMES[name], *arguments), *arguments)
             case "select", ["bool", a, b] if a == b:
-                return self._select(*arguments)
+                return self.select(*arguments)
             case "int64", ["bool"]:
-                return Value(self._set(f"zext {arguments[0].typed} to i64"), "int64")
-            case (("reals" | "ints" | "bools"), ["int64"]):
-                return Value(self._set(f"inttoptr {arguments[0].typed} to ptr"), self._pointer(name))
-            case "at", [pointer, "int64"] if pointer in _ELEMENTS:
-                return Value(self._place(*arguments), pointer)
+                return self.set("int64", f"zext {arguments[0].typed} to i64")
+            case "reals" | "ints" | "bools", ["int64"]:
+                return self.set(self._pointer(name), f"inttoptr {arguments[0].typed} to ptr")
+            case "at", [pointer, "int64"] if pointer in ELEMENTS:
+                return self.place(*arguments)
         return None
-
-    def _apply(self, operation: str, a: Value, b: Value) -> Value:
-        return Value(self._set(f"{operation} {a.typed}, {b.text}"), a.kind)
-
-    def _compare(self, relation: str, a: Value, b: Value) -> Value:
-        return Value(self._set(f"icmp {relation} {a.typed}, {b.text}"), "bool")
-
-    def _select(self, condition: Value, a: Value, b: Value) -> Value:
-        return Value(self._set(f"select {condition.typed}, {a.typed}, {b.typed}"), a.kind)
-
-    def _place(self, pointer: Value, offset: Value) -> str:
-        return self._set(f"getelementptr {_ELEMENTS[pointer.kind]}, {pointer.typed}, {offset.typed}")
-
-    # ------------------------------------------------------------------------------------------ text
-
-    def _set(self, operation: str) -> str:
-        """A register that holds what the operation gives."""
-        register = self._fresh()
-        self._write(f"{register} = {operation}")
-        return register
-
-    def _fresh(self) -> str:
-        self.count += 1
-        return f"%r{self.count}"
-
-    def _labels(self, *names: str) -> list[str]:
-        self.count += 1
-        return [f"{name}{self.count}" for name in names]
-
-    def _begin(self, block: str) -> None:
-        self.lines.append(f"{block}:")
-        self.block = block
-
-    def _write(self, instruction: str) -> None:
-        self.lines.append(f"  {instruction}")
 
     def _unknown(self, node: ast.stmt | ast.expr) -> ValueError:
         """What is not of the language, or stands for no value."""

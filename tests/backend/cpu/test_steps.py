@@ -126,8 +126,12 @@ for i in range(x):
 for i in range(y):
     a = 2 * i
     barrier(a, i)
+lo, hi = share(0, 1, x)
+for i in range(lo, hi):
+    lo, hi = share(i, x, y)
+    barrier(lo, hi)
 """
-    assert len(agreed(body, 3, 2)) == 6 + 1 + 2
+    assert len(agreed(body, 3, 2)) == 6 + 1 + 2 + 3
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 7])
@@ -188,6 +192,8 @@ def test_a_failure_ends_the_function_and_is_handed_on() -> None:
         ("z = x < y < 3", 2, "x < y < 3"),
         ("z = 1 + (x < y)", 2, "x < y"),
         ("z = x & y", 2, "x"),
+        ("z = maximum(x, y, key=x)", 2, "maximum(x, y, key=x)"),
+        ("lo, hi = share(x, y)", 2, "lo, hi = share(x, y)"),
         ("z = quotient(x, x < y)", 2, "quotient(x, x < y)"),
         ("z = sqrt(x)", 2, "sqrt(x)"),
         ("sqrt(x)", 2, "sqrt(x)"),
@@ -197,6 +203,7 @@ def test_a_failure_ends_the_function_and_is_handed_on() -> None:
         ("if x < y:\n    pass\nelse:\n    pass", 2, "if x < y:"),
         ("for i in range(0, x, 2):\n    pass", 2, "2"),
         ("for i in range(x):\n    pass\nbarrier(i, x)", 4, "i"),
+        ("for x in range(y):\n    pass\nbarrier(x, y)", 4, "x"),
         ("z = 0\nfor i in range(x):\n    z = z + i", 4, "z"),
         ("z = 0\nif x < y:\n    z = 1\nbarrier(z, z)", 5, "z"),
     ],
