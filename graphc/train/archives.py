@@ -21,7 +21,7 @@ import numpy as np
 
 from graphc.diagnostics import GraphcError, fault
 from graphc.ir.op import Array
-from graphc.train.origins import File, Origin, opened
+from graphc.train.origins import File, Handle, Origin, opened
 
 MAPPED_FROM = 2**26
 """Bytes: smaller arrays are read at once, since memory is faster than the system's cache of pages."""
@@ -106,11 +106,10 @@ class ArrayFiles:
 
     def read(self, name: str) -> Array:
         path, layout = self._paths[name], self.layouts[name]
-        file = opened(path, self.origin)
-        if self.is_mapped(name):
-            self._files[name] = File.of(path, self._files[name].origin, file)
-            return _mapped(file, layout, self._offsets[name])
-        with file:
+        with opened(path, self.origin) as file:
+            if self.is_mapped(name):
+                self._files[name] = File.of(path, self._files[name].origin, Handle(file))
+                return _mapped(file, layout, self._offsets[name])
             try:
                 array: Array = np.lib.format.read_array(file, allow_pickle=False)
             except _DAMAGE as error:
@@ -144,7 +143,6 @@ class Archive:
     def __init__(self, path: Path, origin: Origin) -> None:
         self.origin = origin
         self._path = path
-        self._file: BinaryIO | None = None
         self._zip = self._open(path)
         self._known = File.of(path, origin)
         members = [info for info in self._zip.infolist() if info.filename.endswith(".npy")]
@@ -182,14 +180,14 @@ class Archive:
         return array
 
     def _map(self, name: str, info: zipfile.ZipInfo) -> Array:
-        if self._file is None:
-            self._file = opened(self._path, self.origin)
-            self._known = File.of(self._path, self.origin, self._file)
-        # What stands before a member's content: 30 bytes, then texts whose lengths are bytes 26 to 29.
-        self._file.seek(info.header_offset + 26)
-        lengths = self._file.read(4)
-        before = 30 + int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little")
-        return _mapped(self._file, self.layouts[name], info.header_offset + before + self._headers[name])
+        with opened(self._path, self.origin) as file:
+            if self._known.held is None:
+                self._known = File.of(self._path, self.origin, Handle(file))
+            # What stands before a member's content: 30 bytes, then texts whose lengths are bytes 26 to 29.
+            file.seek(info.header_offset + 26)
+            lengths = file.read(4)
+            before = 30 + int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little")
+            return _mapped(file, self.layouts[name], info.header_offset + before + self._headers[name])
 
     def _open(self, path: Path) -> zipfile.ZipFile:
         with opened(path, self.origin) as file:

@@ -12,6 +12,7 @@ from graphc.train.options import NATURAL, NON_ZERO, SHARE, Block, listed, read_c
 from graphc.train.splits import Share
 
 NAMED_SETS = ("breast_cancer", "diabetes", "digits", "iris", "wine")
+SUFFIXES = (".npz", ".npy", ".csv", ".txt")
 HELD_OUT = 0.2
 SPLITS = ("random", "time")
 
@@ -127,7 +128,16 @@ def _check_parts(settings: DataSettings, block: Block) -> None:
 
 def _part(name: str, value: ast.Expr, dims: Mapping[str, int]) -> Share | str:
     """A share of the source, or another file."""
-    return value.value if isinstance(value, ast.String) else read_number(name, value, SHARE, dims)
+    if not isinstance(value, ast.String):
+        return read_number(name, value, SHARE, dims)
+    if value.value.endswith((*SUFFIXES, "/")):
+        return value.value
+    raise fault(
+        "E403",
+        f"`{name}` is a share, a number of examples or a file, found {describe(value)}",
+        value.span,
+        help="files end in " + ", ".join(f"`{suffix}`" for suffix in SUFFIXES),
+    )
 
 
 def _separator(value: ast.Expr) -> str:

@@ -22,12 +22,12 @@ Batches = Iterable[Any] | Callable[[], Iterable[Any]]
 
 
 def flowing(
-    request: Request, source: Batches, preparation: Preparation, dtype: npt.DTypeLike, name: str = "batches"
+    request: Request, source: Batches, preparation: Preparation, dtype: npt.DTypeLike, name: str = ""
 ) -> Flow:
     """An epoch is one iteration; an item is one batch: arrays by input name, or a tuple of them in order.
 
-    A generator comes once. Raises, while batches are taken, E466 where there is none, E467 for an item of
-    another kind, and what arrays in memory raise.
+    `name` is the part that they are, for messages. A generator comes once. While batches are taken, this
+    raises E466 where there is none, E467 for an item of another kind, and what arrays in memory raise.
     """
     reader = _Reader(request, source, preparation, dtype, name)
     count = len(source) if isinstance(source, Sized) else None
@@ -39,7 +39,8 @@ def in_memory(name: str, values: npt.ArrayLike, origin: Origin) -> Array:
     try:
         return np.asarray(values)
     except (ValueError, TypeError) as error:
-        raise fault("E423", f"`{name}` in {origin} is no array: {error}", origin.span) from None
+        reason = str(error).split(". ")[0]
+        raise fault("E423", f"`{name}` in {origin} is no array: {reason}", origin.span) from None
 
 
 class _Reader:
@@ -49,7 +50,7 @@ class _Reader:
         self, request: Request, source: Batches, preparation: Preparation, dtype: npt.DTypeLike, name: str
     ) -> None:
         self.request, self.source, self.preparation = request, source, preparation
-        self.dtype, self.name = dtype, name
+        self.dtype, self.of = dtype, f" of the {name} part" if name else ""
         self.is_once = isinstance(source, Iterator)
         self.reached: int | None = None
 
@@ -58,7 +59,7 @@ class _Reader:
         if self.is_once and self.reached is not None:
             raise fault(
                 "E466",
-                f"the {self.name} came from a generator, which ended after {self.reached}; "
+                f"the batches come from a generator, which ended after {self.reached}; "
                 "training goes on for more epochs",
                 help="give a list or a function that makes a new generator, or `epochs = 1`",
             )
@@ -67,7 +68,7 @@ class _Reader:
             self.reached += 1
             yield batch
         if not self.reached:
-            raise fault("E466", f"there are no {self.name}: the iterator ended at once")
+            raise fault("E466", f"there are no batches{self.of}: the iterator ended at once")
 
     def again(self) -> Iterator[Batch]:
         """As many batches as the last epoch took, so that this ends where the source never does."""
@@ -76,7 +77,7 @@ class _Reader:
     def _batches(self) -> Iterator[Batch]:
         rows = 0
         for number, item in enumerate(self.source() if callable(self.source) else self.source, start=1):
-            origin = Origin(f"batch {number} of the {self.name}", is_quoted=False)
+            origin = Origin(f"batch {number}{self.of}", is_quoted=False)
             loaded = read_arrays(self.request, self._by_name(item, origin), origin)
             batch = loaded.table(self.request.specs, self.preparation, self.dtype).batch(
                 np.arange(loaded.count)

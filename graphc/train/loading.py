@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphc.diagnostics import fault
-from graphc.train.data import Dataset, Examples, Part, Stream
+from graphc.train.data import Dataset, Examples, Flow, Part, Stream
 from graphc.train.data_settings import NAMED_SETS, DataSettings
 from graphc.train.flow import Batches, flowing, in_memory
 from graphc.train.origins import Origin
@@ -233,14 +233,16 @@ class _Loader:
         for name, given in (("validation", validation), ("test", test)):
             file = named[name]
             origin = Origin(f"the {name} part", is_quoted=False)
-            if given is None and isinstance(file, str):
-                loaded = read_source(request, file, self.root, self.settings.spans.get(name))
-            elif isinstance(given, Mapping):
+            if isinstance(given, Mapping):
                 loaded = read_arrays(request, _given(given, None, origin), origin)
             elif given is not None:
-                parts[name] = flowing(request, given, preparation, self.dtype, f"{name} batches")
-                facts[name] = {"kind": "batches"}
+                parts[name], facts[name] = (
+                    self._judging(request, given, preparation, name),
+                    {"kind": "batches"},
+                )
                 continue
+            elif isinstance(file, str):
+                loaded = read_source(request, file, self.root, self.settings.spans.get(name))
             else:
                 continue
             parts[name] = part = _whole(request, loaded, preparation, self.dtype)
@@ -248,6 +250,16 @@ class _Loader:
             if isinstance(part, Stream):
                 check_streams(self.settings, {name: part})
         return parts, facts
+
+    def _judging(self, request: Request, batches: Batches, preparation: Preparation, name: str) -> Flow:
+        flow = flowing(request, batches, preparation, self.dtype, name)
+        if flow.again is None:
+            raise fault(
+                "E466",
+                f"the batches of the {name} part come from a generator, which can be taken only once",
+                help="give a list or a function that makes a new generator",
+            )
+        return flow
 
 
 def _preparation(settings: DataSettings, specs: Specs, loaded: Loaded) -> Preparation:

@@ -29,11 +29,21 @@ class Origin:
         return f"`{self.name}`" if self.is_quoted else self.name
 
 
+class Handle:
+    """A descriptor of an open file, which is closed when nobody has the handle any more."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.descriptor = os.dup(file.fileno())
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
 @dataclass(frozen=True)
 class File:
     """A file that data came from, as it was when it was opened.
 
-    `held` is the open file of arrays that are mapped, not read: what is mapped must stay as it is.
+    `held` is there if arrays are mapped from it, not read: what is mapped must stay as it is.
     """
 
     path: Path
@@ -41,11 +51,11 @@ class File:
     size: int
     modified: int
     """Nanoseconds since 1970."""
-    held: BinaryIO | None = field(default=None, compare=False, repr=False)
+    held: Handle | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, path: Path, origin: Origin, held: BinaryIO | None = None) -> File:
-        found = path.stat() if held is None else os.fstat(held.fileno())
+    def of(cls, path: Path, origin: Origin, held: Handle | None = None) -> File:
+        found = path.stat() if held is None else os.fstat(held.descriptor)
         return cls(path, origin, found.st_size, found.st_mtime_ns, held)
 
     def check(self) -> None:
@@ -57,16 +67,16 @@ class File:
         if self.held is None:
             return
         try:
-            now = os.fstat(self.held.fileno())
+            now = os.fstat(self.held.descriptor)
         except OSError as error:
-            raise self._changed(f"can no longer be read ({error.strerror})") from None
+            raise self._changed(f"it can no longer be read ({error.strerror})") from None
         if now.st_size != self.size:
-            raise self._changed(f"had {self.size} bytes and has {now.st_size} now")
+            raise self._changed(f"it had {self.size} bytes and has {now.st_size} now")
         if now.st_mtime_ns != self.modified:
-            raise self._changed("was written to")
+            raise self._changed("it was written to")
 
     def _changed(self, what: str) -> GraphcError:
-        return fault("E419", f"{self.origin} {what} while it was in use", self.origin.span)
+        return fault("E419", f"{self.origin} changed while it was in use: {what}", self.origin.span)
 
     def description(self) -> dict[str, Any]:
         """Its name, its size and its SHA-256, or where it is large the time of its last change."""

@@ -16,7 +16,7 @@ from graphc.ir.op import Array
 from graphc.train import tables, tabular
 from graphc.train.archives import Archive, ArrayFiles, Arrays, Memory
 from graphc.train.data import Table
-from graphc.train.data_settings import NAMED_SETS, DataSettings
+from graphc.train.data_settings import NAMED_SETS, SUFFIXES, DataSettings
 from graphc.train.origins import File, Origin, check_size, digest_of
 from graphc.train.paths import resolve, resolve_folder
 from graphc.train.preparation import Preparation
@@ -25,7 +25,6 @@ from graphc.train.texts import encode, read_text, vocabulary_of
 from graphc.train.values import check_key, check_values
 
 Specs = Mapping[str, InputSpec]
-_SUFFIXES = (".npz", ".npy", ".csv", ".txt")
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def read_source(request: Request, source: str, root: Path, span: Span | None = N
         entries = sorted(entry.name for entry in folder.iterdir() if entry.suffix == ".npy")
         paths = {Path(name).stem: resolve(source + name, root, span) for name in entries}
         return _arrays(request, ArrayFiles(paths, origin), "folder")
-    if Path(source).suffix.lower() not in _SUFFIXES:
+    if Path(source).suffix.lower() not in SUFFIXES:
         raise fault(
             "E410",
             f"`{source}` is neither a named set nor a `.npz`, `.npy`, `.csv` or `.txt` file",

@@ -56,15 +56,17 @@ def split(
     The test part is drawn first, so that it stays the same when `validation` changes.
     """
     validation_size, test_size = sizes(count, validation, test, span)
-    labels = np.zeros(count, dtype=np.int64) if classes is None else np.asarray(classes)
+    labels = None if classes is None else np.asarray(classes)
     order = keyed(seed, "split").permutation(count)
     test_rows, rest = _draw(order, labels, test_size)
     validation_rows, train_rows = _draw(rest, labels, validation_size)
     return Split(np.sort(train_rows), np.sort(validation_rows), np.sort(test_rows))
 
 
-def _draw(order: Array, labels: Array, size: int) -> tuple[Array, Array]:
+def _draw(order: Array, labels: Array | None, size: int) -> tuple[Array, Array]:
     """The first `size` rows of `order` such that each label has its share, and the others."""
+    if labels is None:
+        return order[:size], order[size:]
     values, kinds, counts = np.unique(labels[order], return_inverse=True, return_counts=True)
     quota = _apportion(counts, size)
     # The rank of each row among those of its own label.

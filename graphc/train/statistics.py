@@ -25,10 +25,13 @@ def standardization(part: Part | Stream, name: str) -> Standardization:
 
 def _valid(table: Table, name: str, rows: Array) -> Array:
     """The values at valid positions of some rows, one position after another, scaled."""
-    values = table.arrays[name][rows].astype(np.float64) * table.preparation.scale.get(name, 1.0)
-    lengths = {length: own[rows] for length, own in table.lengths.items()}
-    result: Array = values[inside(table.axes[name], lengths, values.shape)]
-    return result
+    values: Array = table.arrays[name][rows].astype(np.float64)
+    values *= table.preparation.scale.get(name, 1.0)
+    axes = table.axes[name]
+    lengths = {length: table.lengths[length][rows] for length in axes if length in table.lengths}
+    if lengths:
+        return values[inside(axes, lengths, values.shape)]
+    return values.reshape(-1, *values.shape[1 + len(axes) :])
 
 
 class _Moments:

@@ -55,6 +55,8 @@ def read_table(
         lines += [line for line, _ in block]
         for reader in (*readers.values(), *extra.values()):
             reader.add(block)
+    if not lines:
+        raise fault("E429", f"{origin} has no examples", origin.span)
     arrays: dict[str, Array] = {}
     vocabularies: dict[str, tuple[str, ...]] = {}
     for name, spec in specs.items():

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from graphc.diagnostics import GraphcError
-from graphc.train.splits import split, split_in_time
+from graphc.train.splits import Split, split, split_by_group, split_by_time, split_in_time
+
+
+def assert_disjoint_and_complete(parts: Split, count: int) -> None:
+    rows = np.concatenate([parts.train, parts.validation, parts.test])
+    assert sorted(rows.tolist()) == list(range(count))
 
 
 @given(
@@ -21,12 +26,13 @@ from graphc.train.splits import split, split_in_time
 def test_every_example_is_in_one_part(
     count: int, validation: float, test: float, classes: int, seed: int
 ) -> None:
+    wanted = [max(1, round(count * share)) if share else 0 for share in (validation, test)]
+    # Two small sets can take all between them, which is refused.
+    assume(sum(wanted) < count)
     labels = np.random.default_rng(seed).integers(classes, size=count)
     parts = split(count, validation, test, seed=seed, classes=labels)
-    rows = np.concatenate([parts.train, parts.validation, parts.test])
-    assert sorted(rows.tolist()) == list(range(count))
-    for part, share in ((parts.validation, validation), (parts.test, test)):
-        assert len(part) == (max(1, round(count * share)) if share else 0)
+    assert_disjoint_and_complete(parts, count)
+    assert [len(parts.validation), len(parts.test)] == wanted
     exact = np.bincount(labels, minlength=classes) * len(parts.test) / count
     assert (abs(np.bincount(labels[parts.test], minlength=classes) - exact) < 1).all()
 
@@ -64,3 +70,57 @@ def test_something_is_left_to_train_on() -> None:
 
 def test_time_is_not_shuffled() -> None:
     assert split_in_time(100, 0.1, 20) == (70, 80)
+
+
+@given(
+    times=st.lists(st.integers(0, 30), min_size=2, max_size=100),
+    validation=st.floats(0, 0.3),
+    test=st.floats(0, 0.3),
+)
+def test_parts_by_time_follow_each_other(times: list[int], validation: float, test: float) -> None:
+    count = len(times)
+    wanted = [max(1, round(count * share)) if share else 0 for share in (validation, test)]
+    assume(sum(wanted) < count)
+    parts = split_by_time(np.array(times), validation, test)
+    assert_disjoint_and_complete(parts, count)
+    assert [len(parts.validation), len(parts.test)] == wanted
+    ordered = [[times[row] for row in part] for part in (parts.train, parts.validation, parts.test)]
+    for earlier, later in ((0, 1), (1, 2), (0, 2)):
+        assert max(ordered[earlier], default=0) <= min(ordered[later], default=30)
+
+
+@given(
+    groups=st.lists(st.integers(0, 12), min_size=3, max_size=120),
+    validation=st.floats(0, 0.3),
+    test=st.floats(0, 0.3),
+    seed=st.integers(0, 2**40),
+)
+def test_groups_stay_whole(groups: list[int], validation: float, test: float, seed: int) -> None:
+    count, labels = len(groups), np.array(groups)
+    assume(len(set(groups)) > 2)
+    parts = split_by_group(labels, validation, test, seed=seed)
+    assert_disjoint_and_complete(parts, count)
+    left = list(labels)
+    for part, share in ((parts.test, test), (parts.validation, validation)):
+        smallest = min(left.count(group) for group in left)
+        asked = max(1, round(count * share)) if share else 0
+        held = set(labels[part].tolist())
+        assert len(part) == sum(left.count(group) for group in held)
+        assert bool(len(part)) == bool(asked)
+        # One group at least, however large: only then is a part larger than asked.
+        assert len(part) <= asked or (len(held) == 1 and len(part) == smallest)
+        left = [group for group in left if group not in held]
+    assert sorted(left) == sorted(labels[parts.train].tolist())
+    again = split_by_group(labels, validation, test, seed=seed)
+    assert all((a == b).all() for a, b in zip(parts_of(parts), parts_of(again), strict=True))
+
+
+def parts_of(parts: Split) -> list[np.ndarray]:
+    return [parts.train, parts.validation, parts.test]
+
+
+def test_groups_of_one_are_divided_exactly() -> None:
+    parts = split_by_group(np.arange(100), 0.2, 30, seed=1)
+    assert [len(part) for part in parts_of(parts)] == [50, 20, 30]
+    assert parts.test.tolist() != split_by_group(np.arange(100), 0.2, 30, seed=2).test.tolist()
+    assert parts.test.tolist() == split_by_group(np.arange(100), 0.1, 30, seed=1).test.tolist()
