@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
+from graphc.frontend.library import standard_optimizers
 from graphc.train.descent import Descent
 from graphc.train.fit_settings import FitSettings
 from graphc.train.optimizers import Optimizer, optimizer
 from graphc.train.protocol import StepResult
 from graphc.train.state import Layout, Vector
 from graphc.train.update import Norm, Update
+from tests.train import oracles
 from tests.train.models import Model, spec, specs
 
 STEPS = 10
@@ -30,56 +33,86 @@ def gradient(w: float, step: int) -> float:
     return 3 * w - math.sin(step) + 0.1 * w**3
 
 
-def by_rule(rule: Optimizer, start: list[float]) -> np.ndarray:
+def moved(rule: Optimizer, start: list[float], slope: Callable[[float, int], float]) -> Any:
+    """The weights after ten steps; the same in an array and alone."""
     params = model(a=start, b=start[0])
     update = Update(rule, params)
     for step in range(1, STEPS + 1):
-        params.gradient.flat[:] = np.vectorize(gradient)(params.weights.now.flat, step)
+        params.gradient.flat[:] = np.vectorize(slope)(params.weights.now.flat, step)
         update(params.gradient, step)
     assert params.weights.now.parts["b"] == params.weights.now.parts["a"][0]
     return params.weights.now.parts["a"]
 
 
-def sgd(w: float) -> float:
-    for step in range(1, STEPS + 1):
-        w = w - 0.1 * gradient(w, step)
-    return w
+CASES: list[tuple[str, dict[str, float | bool], Callable[..., float], dict[str, bool]]] = [
+    ("sgd", {"lr": 0.1}, oracles.sgd, {}),
+    ("sgdw", {"lr": 0.1, "decay": 0.3}, oracles.sgdw, {}),
+    ("momentum", {"lr": 0.05}, oracles.momentum, {}),
+    ("momentum", {"lr": 0.05, "beta": 0.7, "averaging": True}, oracles.momentum, {}),
+    ("nesterov", {"lr": 0.05}, oracles.nesterov, {}),
+    ("nesterov", {"lr": 0.05, "beta": 0.7, "common": True}, oracles.nesterov, {}),
+    ("adagrad", {"lr": 0.3}, oracles.adagrad, {}),
+    ("adagrad", {"lr": 0.3, "start": 0.5, "eps": 1e-3}, oracles.adagrad, {}),
+    ("rmsprop", {"lr": 0.05}, oracles.rmsprop, {}),
+    ("adam", {"lr": 0.1, "beta1": 0.8, "beta2": 0.95, "eps": 1e-6}, oracles.adam, {}),
+    ("amsgrad", {"lr": 0.1, "beta2": 0.9}, oracles.adam, {"amsgrad": True}),
+    ("amsgrad", {"lr": 0.1, "beta2": 0.9, "before": True}, oracles.adam, {"amsgrad": True}),
+    ("adamw", {"lr": 0.1, "decay": 0.2}, oracles.adam, {}),
+    ("proximal_sgd", {"lr": 0.1, "l1": 2.0}, oracles.proximal_sgd, {}),
+    ("proximal_adam", {"lr": 0.1, "l1": 1.5}, oracles.adam, {}),
+]
 
 
-def momentum(w: float, averaging: bool) -> float:
-    v = 0.0
-    for step in range(1, STEPS + 1):
-        g = gradient(w, step)
-        v = 0.9 * v + (0.1 if averaging else 1.0) * g
-        w = w - 0.05 * v
-    return w
-
-
-def adam(w: float) -> float:
-    m = v = 0.0
-    for step in range(1, STEPS + 1):
-        g = gradient(w, step)
-        m = 0.8 * m + 0.2 * g
-        v = 0.95 * v + 0.05 * g**2
-        m_hat, v_hat = m / (1 - 0.8**step), v / (1 - 0.95**step)
-        w = w - 0.1 * m_hat / (math.sqrt(v_hat) + 1e-6)
-    return w
-
-
-@pytest.mark.parametrize(
-    ("rule", "oracle"),
-    [
-        (optimizer("sgd", lr=0.1), sgd),
-        (optimizer("sgd", lr=0.05, momentum=0.9), lambda w: momentum(w, averaging=False)),
-        (optimizer("momentum", lr=0.05), lambda w: momentum(w, averaging=False)),
-        (optimizer("momentum", lr=0.05, averaging=True), lambda w: momentum(w, averaging=True)),
-        (optimizer("adam", lr=0.1, beta1=0.8, beta2=0.95, eps=1e-6), adam),
-    ],
-    ids=["sgd", "sgd with momentum", "momentum", "averaging", "adam"],
-)
-def test_ten_steps(rule: Optimizer, oracle: Callable[[float], float]) -> None:
+@pytest.mark.parametrize(("name", "options", "oracle", "extra"), CASES)
+def test_ten_steps(
+    name: str, options: dict[str, float | bool], oracle: Callable[..., float], extra: dict[str, bool]
+) -> None:
     start = [0.3, -1.2, 2.0, 0.0]
-    np.testing.assert_allclose(by_rule(rule, start), [oracle(w) for w in start], rtol=1e-13)
+    expected = [oracle(w, STEPS, gradient, **options, **extra) for w in start]
+    np.testing.assert_allclose(moved(optimizer(name, **options), start, gradient), expected, rtol=1e-13)
+
+
+def test_each_optimizer_of_the_library_has_an_oracle() -> None:
+    with_momentum = optimizer("sgd", lr=0.05, momentum=0.9)
+    expected = [oracles.momentum(w, STEPS, gradient, 0.05) for w in (0.3, -1.2)]
+    np.testing.assert_allclose(moved(with_momentum, [0.3, -1.2], gradient), expected, rtol=1e-13)
+    assert set(standard_optimizers().optimizers) == {name for name, *_ in CASES}
+
+
+@pytest.mark.parametrize(("before", "weight"), [(False, -0.28335), (True, -0.47890)])
+def test_amsgrad_by_where_the_maximum_is_taken(before: bool, weight: float) -> None:
+    """A gradient of 3, then nine of 0.1."""
+    rule = optimizer("amsgrad", lr=0.1, before=before)
+    found = moved(rule, [0.0], lambda w, step: 3.0 if step == 1 else 0.1)
+    assert found[0] == pytest.approx(weight, abs=5e-6)
+
+
+def test_decay_is_a_penalty_in_sgd_and_something_else_in_adam() -> None:
+    penalized = partial(penalized_gradient, decay=0.2)
+    for name, plain, same in (("sgdw", "sgd", True), ("adamw", "adam", False)):
+        decayed = moved(optimizer(name, lr=0.1, decay=0.2), [0.7, -2.0], gradient)
+        by_loss = moved(optimizer(plain, lr=0.1), [0.7, -2.0], penalized)
+        assert np.allclose(decayed, by_loss, rtol=1e-12, atol=0) == same
+
+
+def penalized_gradient(w: float, step: int, decay: float) -> float:
+    return gradient(w, step) + decay * w
+
+
+def test_small_weights_become_exactly_zero() -> None:
+    found = moved(optimizer("proximal_sgd", lr=0.1, l1=0.5), [0.3, -0.3, 4.0], lambda w, step: 0.01)
+    assert found[:2].tolist() == [0, 0]
+    assert found[2] == pytest.approx(4 - 10 * 0.1 * 0.51, rel=1e-12)
+
+
+def test_to_maximize_is_to_climb() -> None:
+    up, down = model(w=[1.0, -2.0]), model(w=[1.0, -2.0])
+    climbing = Update(optimizer("adam", lr=0.1), up, maximize=True)
+    descending = Update(optimizer("adam", lr=0.1), down)
+    up.gradient.flat[:], down.gradient.flat[:] = [3.0, -1.0], [-3.0, 1.0]
+    climbing(up.gradient, 1)
+    descending(down.gradient, 1)
+    assert up.weights.now.flat.tolist() == down.weights.now.flat.tolist()
 
 
 def published(low: float, high: float) -> np.ndarray:
