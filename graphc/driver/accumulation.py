@@ -12,6 +12,7 @@ from graphc.backend import Executable
 from graphc.driver.arrays import Feed
 from graphc.ir.op import Array
 from graphc.ir.system import System
+from graphc.passes.additive import ONCE
 from graphc.types import BATCH, TensorType
 
 
@@ -54,6 +55,7 @@ class Totals:
         self._types = {name: value.type for r in rounds for name, value in r.graph.outputs.items()}
         self._dtypes = {"real": real, "int": np.dtype(np.int64)}
         self._sums: dict[str, Array] = {}
+        self._once = np.zeros((), real)
 
     def add_up(self, fed: Feed, parts: Sequence[Piece], call: Call) -> None:
         """Compute the totals over all pieces of a batch."""
@@ -62,14 +64,16 @@ class Totals:
             for name in names:
                 self._clear(name, fed.shape(self._types[name]))
             for piece in parts:
-                found = call(executable, piece, self.of(piece))
+                found = call(executable, piece, self.of(piece, first=piece is parts[0]))
                 for name in names:
                     part = piece.of(self._sums[name], self._types[name])
                     np.add(part, found[name], out=part)
 
-    def of(self, piece: Piece) -> dict[str, Array]:
-        """The totals that are known so far, as long as a piece's examples."""
-        return {name: piece.of(array, self._types[name]) for name, array in self._sums.items()}
+    def of(self, piece: Piece, first: bool) -> dict[str, Array]:
+        """What a piece's graphs read: the totals that are known so far, and whether it counts penalties."""
+        self._once.fill(first)
+        sums = {name: piece.of(array, self._types[name]) for name, array in self._sums.items()}
+        return {**sums, ONCE: self._once}
 
     def _clear(self, name: str, shape: tuple[int, ...]) -> None:
         known = self._sums.get(name)

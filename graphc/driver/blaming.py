@@ -18,6 +18,7 @@ from graphc.autodiff.gradient import differentiate
 from graphc.autodiff.walk import owners
 from graphc.backend.state import Run
 from graphc.backend.trail import Origin, Trail
+from graphc.diagnostics import Span
 from graphc.driver.accumulation import pieces
 from graphc.driver.arrays import Feed
 from graphc.driver.pipeline import LOSS, Pipeline, present
@@ -99,7 +100,8 @@ class _Graphs:
         node, spec = origin.node, program.spec
         kind: Literal["input", "parameter", "value", "gradient"] = "value"
         if node is None:
-            name, span = origin.value.name, spec.system.leaves[origin.value.name].span
+            name = origin.value.name
+            span: Span | None = spec.system.leaves[name].span
             kind = "input" if name in spec.inputs else "parameter"
         else:
             forward = graph is self.forward or any(node is other for other in self.forward.walk())
@@ -129,4 +131,3 @@ def _formula(origin: Origin) -> str:
         return re.sub(r"\b[abc]\b", lambda match: numbers[match[0]], node.op.scalar)
     sizes = " and ".join(f"{abs(number):.4g}" for number in origin.operands)
     return f"{node.op.name} of numbers up to {sizes}"
-

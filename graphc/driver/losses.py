@@ -19,7 +19,6 @@ from graphc.driver.reports import report
 from graphc.driver.streams import Carry
 from graphc.ir.graph import Graph
 from graphc.ir.op import Array
-from graphc.passes.additive import ONCE
 from graphc.train.blame import Blame
 from graphc.train.data import Batch
 from graphc.train.protocol import StepResult
@@ -39,8 +38,6 @@ class _Divided:
     gradients: Vector
     statistics: tuple[tuple[Array, Array, bool], ...]
     """A piece's running statistics, those of the whole batch, and whether they are its sums."""
-    once: Array
-    """1 for the first piece, 0 for the others."""
 
 
 @dataclass(frozen=True)
@@ -179,8 +176,7 @@ class Losses:
         )
         loss = 0.0
         for number, piece in enumerate(parts):
-            divided.once.fill(number == 0)
-            more = {**divided.totals.of(piece), ONCE: divided.once}
+            more = divided.totals.of(piece, first=number == 0)
             sequences = {name: piece.of(array, system.type(name)) for name, array in extra.items()}
             self._run(ready, piece.fed, *of(piece), sequences, more)
             loss += float(ready.loss)
@@ -206,7 +202,7 @@ class Losses:
 
     def report(self, batches: Iterable[Batch]) -> dict[str, float]:
         """See `Trainable.report`."""
-        return report(self._program, list(batches))
+        return report(self._program, batches)
 
     def ready(self, objective: int, *, dense: bool, chunked: bool, continued: bool) -> _Ready:
         """The executables of a loss, made when they are first asked for.
@@ -255,5 +251,5 @@ class Losses:
         read = {name for _, gradients in made.parts for name in gradients.names}
         idle = tuple(name for name in wrt if name not in read)
         pairs = tuple((parts_of[n], statistics[n], unit in made.shares) for n, unit in units.items())
-        small = _Divided(Totals(made.rounds, program.real), found, pairs, np.zeros((), program.real))
+        small = _Divided(Totals(made.rounds, program.real), found, pairs)
         return _Ready(tuple(parts), loss, total, idle, small if divided else None)

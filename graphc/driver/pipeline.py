@@ -172,6 +172,10 @@ class Pipeline:
 
         return self._once(key, lambda: self._forward(self.graph(mode, names, continued), dense))
 
+    def made(self, key: tuple[object, ...], graph: Graph, dense: bool) -> Executable:
+        """A graph of the spec's equations, optimised and made ready, once for each key."""
+        return self._once((*key, dense), lambda: self._forward(graph, dense))
+
     def _forward(self, graph: Graph, dense: bool) -> Executable:
         return self._ready(self.optimized(graph, keep=(), dense=dense), dense)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from graphc.driver import streams
 from graphc.driver.arrays import feed_spec
 from graphc.driver.execution import Chunk
+from graphc.driver.pooling import pooled
 from graphc.frontend.spec import Spec
 from graphc.ir.graph import Graph, Node
 from graphc.ir.op import Array
@@ -22,21 +24,38 @@ if TYPE_CHECKING:
     from graphc.driver.program import Program
 
 
-def report(program: Program, batches: Sequence[Batch]) -> dict[str, float]:
+def report(program: Program, batches: Iterable[Batch]) -> dict[str, float]:
     """Each figure as one large batch would give it.
 
-    A figure that each example has for itself is averaged over the examples. One that pools over the batch
-    (`mean[batch](...)`) is computed on all examples at once, and on whole sequences where training cuts them
-    into chunks; else chunks are averaged by the number of their steps.
+    A figure that each example has for itself is averaged over the examples; of chunks of sequences by the
+    number of their steps. One that pools over the batch (`mean[batch](...)`) is computed from sums over all
+    batches, or, where sums do not do (`max[batch](...)`), on all examples and whole sequences at once.
     """
     units = figures(program.pipeline.spec("eval"))
-    if not units or not batches:
+    rest = iter(batches)
+    begin = list(islice(rest, 2))
+    if not units or not begin:
         return {}
     wanted = list(dict.fromkeys(units.values()))
-    chunked = any(not batch.first for batch in batches)
-    if pools(program.pipeline.graph("eval", wanted)):
-        batches = [_in_time(batches) if chunked else _joined(batches)]
-        chunked = False
+    chunked = any(not batch.first for batch in begin)
+    found = _figures(program, chain(begin, rest), wanted, chunked)
+    return {name: found[unit] for name, unit in units.items()}
+
+
+def _figures(
+    program: Program, batches: Iterable[Batch], wanted: list[str], chunked: bool
+) -> dict[str, float]:
+    if not pools(program.pipeline.graph("eval", wanted)):
+        return _averaged(program, batches, wanted, chunked)
+    if (sums := pooled(program.pipeline, wanted, chunked)) is not None:
+        return sums.figures(program, batches)
+    whole = list(batches)
+    return _averaged(program, [_in_time(whole) if chunked else _joined(whole)], wanted, False)
+
+
+def _averaged(
+    program: Program, batches: Iterable[Batch], wanted: list[str], chunked: bool
+) -> dict[str, float]:
     totals = dict.fromkeys(wanted, 0.0)
     weight = 0.0
     carried: dict[str, Array] = {}
@@ -44,8 +63,8 @@ def report(program: Program, batches: Sequence[Batch]) -> dict[str, float]:
         values, carried, size = _values(program, batch, wanted, carried, chunked)
         weight += size
         for unit in wanted:
-            totals[unit] += size * float(np.mean(values[unit]))
-    return {name: totals[unit] / weight for name, unit in units.items()}
+            totals[unit] += size * float(np.mean(values[unit], dtype=np.float64))
+    return {unit: total / weight for unit, total in totals.items()}
 
 
 def figures(spec: Spec) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from graphc.driver import training
 from graphc.driver.execution import by_objective
+from graphc.driver.pooling import pooled
 from graphc.driver.reports import asked, figures, pools
 from graphc.driver.tracing import differentiated, ordered_names
 from graphc.train.descent import Descent
@@ -54,7 +55,11 @@ def _training(program: Program) -> None:
                 program.losses.ready(number, dense=True, chunked=chunked, continued=continued)
     pipeline = program.pipeline
     if units := list(dict.fromkeys(figures(pipeline.spec("eval")).values())):
-        cut = chunked and not pools(pipeline.graph("eval", units))
+        pool = pools(pipeline.graph("eval", units))
+        if pool and (sums := pooled(pipeline, units, chunked)) is not None:
+            sums.warm()
+            return
+        cut = chunked and not pool
         for continued in (False, True) if cut else (False,):
             names = asked(pipeline.system("eval"), units, cut)
             pipeline.forward("eval", names, dense=True, continued=continued)

@@ -71,22 +71,27 @@ class Additive:
     shares: frozenset[str]
 
 
-def additive(graph: Graph, wrt: Collection[str], loss: str | None = None) -> Additive:
+def additive(
+    graph: Graph, wrt: Collection[str] = (), loss: str | None = None, kept: Collection[str] = ()
+) -> Additive:
     """The graph for small batches, whose `loss` adds up and is differentiated with respect to inputs `wrt`.
+
+    Without a loss all outputs become whole: they are made of totals. Outputs in `kept` are what each example
+    has: they are outputs of each round instead.
 
     Raises E530 where the loss depends on them through something that examples of one batch share, other
     than by a sum over them, and where examples meet in a recurrence or in a maximum.
     """
     if any(isinstance(node, LoopNode) and _meeting(node) for node in graph.nodes):
         graph = Sink()(Hoist()(graph))
-    return _Division(graph, wrt, loss).run()
+    return _Division(graph, wrt, loss, kept).run()
 
 
 class _Division:
     """A graph on its way."""
 
-    def __init__(self, graph: Graph, wrt: Collection[str], loss: str | None) -> None:
-        self.graph, self.loss = graph, loss
+    def __init__(self, graph: Graph, wrt: Collection[str], loss: str | None, kept: Collection[str]) -> None:
+        self.graph, self.loss, self.kept = graph, loss, kept
         sources = [value for value in graph.inputs if value.name in wrt]
         self.active = Activity(graph.nodes, sources, graph.outputs[loss]) if loss is not None else ()
         self.builder = Builder()
@@ -102,12 +107,15 @@ class _Division:
         for node in self.graph.nodes:
             with self.builder.at(node.span):
                 self._loop(node) if isinstance(node, LoopNode) else self._node(node)
-        outputs = dict(self.graph.outputs)
-        if self.loss is not None and outputs[self.loss] not in self.shares:
+        kept = {name: value for name, value in self.graph.outputs.items() if name in self.kept}
+        outputs = {name: value for name, value in self.graph.outputs.items() if name not in kept}
+        if self.loss is None:
+            outputs = {name: self._total(value) for name, value in outputs.items()}
+        elif outputs[self.loss] not in self.shares:
             outputs[self.loss] = self._counted_once(outputs[self.loss])
         count = max((self.depths.get(share, 0) + 1 for share in self.totals), default=0)
         rounds = [
-            {t.name: share for share, t in self.totals.items() if self.depths.get(share, 0) == number}
+            {t.name: share for share, t in self.totals.items() if self.depths.get(share, 0) == number} | kept
             for number in range(count)
         ]
         names = frozenset(name for name, value in outputs.items() if value in self.shares)
@@ -174,10 +182,14 @@ class _Division:
         if value in self.active:
             what = f"{_quoted(reader)} needs it" if reader.span is not None else "it is needed"
             raise _refused(self.shares[value], f"{what} of all examples at once, and parameters move it")
-        if value not in self.totals:
+        return self._total(value)
+
+    def _total(self, value: Value) -> Value:
+        """A share's total, and a whole value as it is."""
+        if value in self.shares and value not in self.totals:
             total = self.totals[value] = Value(value.type, f"total@{len(self.totals)}")
             self.depths[total] = self.depths.get(value, 0) + 1
-        return self.totals[value]
+        return self.totals.get(value, value)
 
     def _append(self, node: AnyNode) -> None:
         self.builder.nodes.append(node)

@@ -21,6 +21,7 @@ NETWORK = """
 axis t = 1..T, k = 1..3
 input x[t] : [3], y : index(4), weight : real
 param U : [5, 5], V : [5, 3], W : [4, 5], b : [4] = 0, s : real = 0.3
+frozen param s0 : real = 0.5
 h[0] = 0
 h[t] = tanh(U @ h[t-1] + V @ dropout(x[t], 0.3))
 p[t] = softmax(W @ h[t] + b)
@@ -69,6 +70,7 @@ def assert_equal(found: StepResult, whole: StepResult) -> None:
         "mean[t](sum((h[t] - mean[batch](x[t])[0])^2))",
         "sum(concat(mean[batch](h[T]), b) * concat(means, means, means))",
         "l2(W)",
+        "mean[t](cross_entropy(p[t], y)) * (1 + mean[batch](weight) + s0)^2",
     ],
 )
 def test_pieces_add_up(loss: str, pieces: int) -> None:
