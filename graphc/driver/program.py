@@ -12,7 +12,7 @@ import numpy as np
 
 from graphc.analysis.recurrence import CAUSALITY, plan
 from graphc.diagnostics import Diagnostic, GraphcError, fault, nearest
-from graphc.driver import arguments, streams, training
+from graphc.driver import arguments, running, streams, training
 from graphc.driver.arrays import Feed, feed_spec
 from graphc.driver.examples import literal, literal_lengths
 from graphc.driver.execution import Execution
@@ -29,7 +29,8 @@ from graphc.train.data import Batch, Dataset
 from graphc.train.descent import Descent
 from graphc.train.preparation import Preparation
 from graphc.train.protocol import InputSpec
-from graphc.train.reporting import Lines
+from graphc.train.reporting import Lines, Reporter, Silent
+from graphc.train.trainer import check_parts
 from graphc.train.trainer import fit as train
 from graphc.view.checks import CheckResult
 from graphc.view.doctor import Diagnosis
@@ -283,12 +284,22 @@ class Program:
         validation: Any = None,
         test: Any = None,
         progress: Callable[[str], None] | None = None,
+        reporter: Reporter | None = None,
+        run_dir: str | Path | None = None,
+        resume: bool = False,
         **overrides: Any,
     ) -> FitResult:
         """Train by the `fit` block; options given here win over it. `progress` gets a line an epoch.
 
+        With `run_dir` the training is kept in that folder, and with `resume` it goes on with the run in
+        there: with the bits that it would have had without the pause. Only how long to train may be said
+        anew. A `reporter` is told everything that happens.
+
         `data` are arrays by input name, or batches: a list, a function that makes a generator, or a generator,
         of dictionaries or tuples. `validation` and `test` are parts of their own, given in the same ways.
+
+        Raises E501 or E502 if the numbers run away, E503 for patience without a validation part, E601 and
+        E606 to E609 for a folder that cannot be used, E640 for a run that is another one.
         """
         lengths = arguments.mapping("lengths", lengths, 'lengths={"T": [3, 5]}')
         settings = training.fit_settings(self, overrides)
@@ -298,9 +309,14 @@ class Program:
         found = self.dataset(data, lengths=lengths, validation=validation, test=test, bptt=settings.bptt)
         self.preparation = found.preparation
         started = time.perf_counter()
-        reporter = None if progress is None else Lines(progress)
-        with self.losses.fitting(settings):
-            history = train(self.losses, found, settings, reporter=reporter)
+        check_parts(settings, found)
+        told = reporter or (Silent() if progress is None else Lines(progress))
+        path = None if run_dir is None else Path(run_dir)
+        with (
+            self.losses.fitting(settings),
+            running.opened(self, settings, found, told, path, resume=resume) as run,
+        ):
+            history = train(self.losses, found, settings, reporter=told, keeper=run.keeper, start=run.start)
         return FitResult(
             {part: dict(values) for part, values in history.metrics.items()},
             history.epochs,
@@ -308,6 +324,7 @@ class Program:
             history.best_epoch,
             history.ending,
             time.perf_counter() - started,
+            None if path is None else str(path),
         )
 
     def step(self, batch: Mapping[str, Any], *, lengths: Mapping[str, Any] | None = None) -> float:

@@ -26,6 +26,8 @@ class Position:
     """How long the training has taken."""
     norms: float = 0.0
     """The sum of the gradients' norms of those batches."""
+    lr: float | None = None
+    """The learning rate of the last step."""
     metrics: dict[str, Metrics] = field(default_factory=dict)
     """What was measured after the last epoch, by part."""
 
@@ -39,7 +41,8 @@ class Position:
         """Raises KeyError, TypeError or ValueError for numbers that are none of a position."""
         epoch, batch, step = (int(numbers[name]) for name in ("epoch", "batch", "step"))
         seconds, norms = float(numbers["seconds"]), float(numbers["norms"])
-        return cls(epoch, batch, step, seconds, norms, _metrics(numbers))
+        lr = None if numbers["lr"] is None else float(numbers["lr"])
+        return cls(epoch, batch, step, seconds, norms, lr, _metrics(numbers))
 
 
 @dataclass

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from graphc.diagnostics import Diagnostic, GraphcError, fault
 from graphc.train.checkpoint import Checkpoint, write
@@ -18,7 +19,8 @@ from graphc.train.runs import RunFolder
 class RunKeeper:
     """Writes a training's checkpoints and its record.
 
-    `base` is what all checkpoints of the run have in common: the spec, and what happened to the data. A
+    `base` is what all checkpoints of the run have in common: the spec, and what happened to the data; `files`
+    are texts by name that a new folder gets, `config` is what `config.json` says. A
     failure to write does not end a training, which may be worth more than its record: it is told as a
     warning, tried again the next time, and an error only at the end.
     """
@@ -31,9 +33,12 @@ class RunKeeper:
         base: Checkpoint,
         saving: Saving,
         reporter: Reporter,
+        files: Mapping[str, str],
+        config: Mapping[str, Any],
         compile_seconds: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._folder, self._base, self._saving, self._reporter = folder, base, saving, reporter
+        self._files, self._config = files, config
         self._compile_seconds = compile_seconds
         self._journal = Journal(folder.metrics)
         self._epoch = self._step = 0
@@ -44,12 +49,15 @@ class RunKeeper:
 
     def begin(self, start: Snapshot) -> None:
         """Raises E601."""
+        self._folder.create(self._files, self._config)
         self._write(self._folder.last, start)
 
     def resume(self, start: Snapshot) -> list[EpochRecord]:
         """Cuts the record back to these epochs. Raises E608 if there are not as many, E601."""
         self._epoch, self._step = start.epoch, start.step
-        return self._journal.resume(start.epoch)
+        records = self._journal.resume(start.epoch)
+        self._folder.configure(self._config)
+        return records
 
     def is_due(self, epoch: int, step: int) -> bool:
         """By `fit { save = ... }`."""

@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -23,6 +24,8 @@ from graphc.train.durable import remove_unfinished, replace_file, sync_folder, u
 
 FOLDER = Path("runs")
 """Where runs are kept that nobody gave a folder for."""
+
+_TRIES, _PAUSE = 5, 0.05
 
 
 def new_path(name: str) -> Path:
@@ -46,11 +49,11 @@ class RunFolder:
         self.lock = path / ".lock"
         self._config = path / "config.json"
 
-    def create(self, spec: str, imports: Mapping[str, str], config: Mapping[str, Any]) -> None:
-        """Make the folder and write what is known before training. Raises E601, or E609 if it is in use."""
+    def create(self, files: Mapping[str, str], config: Mapping[str, Any]) -> None:
+        """Make the folder and write what is known before training. Raises E601."""
         try:
             self.last.parent.mkdir(parents=True, exist_ok=True)
-            for name, text in {"spec.nn": spec, **{f"imports/{n}": t for n, t in imports.items()}}.items():
+            for name, text in files.items():
                 file = self.path / name
                 file.parent.mkdir(parents=True, exist_ok=True)
                 replace_file(file, text.encode())
@@ -62,7 +65,7 @@ class RunFolder:
     def check_free(self) -> None:
         """Raises E609 if there is something in the folder already."""
         taken = [entry.name for entry in self.path.iterdir()] if self.path.is_dir() else []
-        if self._config.is_file():
+        if self.is_begun:
             raise fault(
                 "E609",
                 f"`{self.path}` holds a run already",
@@ -89,6 +92,11 @@ class RunFolder:
         if not isinstance(found, dict):
             raise self._no_run("its `config.json` is damaged")
         return found
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is a run in it."""
+        return self._config.is_file()
 
     @property
     def root(self) -> Path:
@@ -144,20 +152,30 @@ class Lock:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        folder = self._folder
         with suppress(OSError):
             os.ftruncate(self._number, 0)
+            if not folder.is_begun:
+                folder.lock.unlink()
+                folder.path.rmdir()
         self._close()
 
     def _acquire(self) -> None:
-        try:
-            fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        # Who only looks whether the folder is in use holds the lock for a moment too.
+        for _ in range(_TRIES):
+            try:
+                fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_PAUSE)
+            else:
+                break
+        else:
             holder = os.pread(self._number, 200, 0).decode(errors="replace").strip()
             raise fault(
                 "E607",
                 f"another process trains in `{self._folder.path}`: {holder or 'it does not say which'}",
                 help="wait for its end, or name another folder",
-            ) from None
+            )
 
     def _close(self) -> None:
         if self._number >= 0:

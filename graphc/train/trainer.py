@@ -32,6 +32,17 @@ class Diverged(GraphcError):
         self.history = history
 
 
+def check_parts(settings: FitSettings, dataset: Dataset) -> None:
+    """Raises E503 if early stopping has nothing to watch."""
+    if settings.patience is not None and dataset.validation is None:
+        raise fault(
+            "E503",
+            "`stop = patience(n)` watches the validation part, and there is none",
+            settings.spans.get("stop"),
+            help="`data { validation = 0.2 }`",
+        )
+
+
 def fit(
     model: Trainable,
     dataset: Dataset,
@@ -44,15 +55,10 @@ def fit(
     """Train until the epochs or steps are done, validation stops getting better, or Ctrl-C.
 
     With `patience` the weights left are those of the best epoch by validation loss. `start` is the state
-    to go on from, one that `keeper` has written. Raises E503 and what the model and the data raise.
+    to go on from, one that `keeper` has written. Raises E503, E640 for a state of another training, and
+    what the model and the data raise.
     """
-    if settings.patience is not None and dataset.validation is None:
-        raise fault(
-            "E503",
-            "`stop = patience(n)` watches the validation part, and there is none",
-            settings.spans.get("stop"),
-            help="`data { validation = 0.2 }`",
-        )
+    check_parts(settings, dataset)
     trainer = Trainer(model, dataset, settings, reporter or Silent(), keeper or Unkept())
     if trainer.descent.update.is_judged and dataset.validation is None:
         raise fault(
@@ -62,7 +68,10 @@ def fit(
             help="`data { validation = 0.2 }`",
         )
     if start is not None:
-        trainer.restore(start)
+        try:
+            trainer.restore(start)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise fault("E640", "the state to go on from is not that of a training like this one") from None
     return trainer.run()
 
 
@@ -211,9 +220,9 @@ class Trainer:
         except GraphcError as error:
             raise self._diverged(error) from None
         at.step, at.batch = descent.steps, at.batch + 1
-        norm, lr = descent.gradient_norm, descent.update.lr
+        norm, at.lr = descent.gradient_norm, descent.update.lr
         at.norms += norm
-        self.reporter.stepped(StepRecord(at.epoch + 1, at.step, loss, norm, lr))
+        self.reporter.stepped(StepRecord(at.epoch + 1, at.step, loss, norm, at.lr))
 
     def _judge(self) -> None:
         """The end of an epoch: measure the parts, and keep the weights if there were none better."""
@@ -256,7 +265,7 @@ class Trainer:
             at.step,
             metrics,
             self._seconds(),
-            self.descent.update.lr,
+            at.lr,
             at.norms / max(1, at.batch),
             self._examples / self._stepping if self._stepping else None,
         )
