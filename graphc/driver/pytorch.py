@@ -69,6 +69,7 @@ def assign(
 ) -> list[str]:
     """See `Program.load_pytorch`."""
     given, origin = read(state_dict)
+    prefix = prefix.removesuffix(".")
     arrays: dict[str, Array] = {}
     for name, instance, backwards in _instances(program, layer, reverse):
         parts = _counterpart(program, name, instance)

@@ -120,11 +120,13 @@ def fitting(program: Program, name: str, given: Any, called: str) -> Array:
 def as_array(given: Any) -> Array:
     """An array, or what can become one: a list, a PyTorch tensor (also one that wants gradients)."""
     try:
-        plain = given.detach().cpu().numpy() if hasattr(given, "detach") else np.asarray(given)
+        if hasattr(given, "detach"):
+            given = given.detach().cpu()
+            # NumPy has no bfloat16; float32 holds all of its numbers.
+            given = (given.float() if str(given.dtype) == "torch.bfloat16" else given).numpy()
+        return np.asarray(given)
     except (TypeError, ValueError, RuntimeError):
-        plain = np.asarray(None)
-    # NumPy itself has no bfloat16; as an extension's type its kind is that of raw bytes.
-    return plain.astype(np.float32) if plain.dtype.name == "bfloat16" else np.asarray(plain)
+        return np.asarray(None)
 
 
 # ---------------------------------------------------------------------------------------------- files
@@ -159,16 +161,34 @@ def _read_npz(path: Path) -> dict[str, Array]:
 
 def _read_safetensors(path: Path) -> dict[str, Array]:
     """The tensors; of a checkpoint the weights and running statistics, as the spec names them."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors import SafetensorError, deserialize
 
     try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
-        reason = str(error).removeprefix("Error while deserializing header: ")
+        entries = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
+        tensors = {name: _decoded(entry) for name, entry in entries}
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = str(error).removeprefix("Error while deserializing: ")
         raise fault("E602", f"`{path}` is damaged or no safetensors file: {reason}") from None
     held = {**within("param", tensors), **within("running", tensors)}
     return held or tensors
+
+
+_DTYPES = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
+    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?",
+}  # fmt: skip
+"""NumPy's names of the types of tensors."""
+
+
+def _decoded(entry: Mapping[str, Any]) -> Array:
+    """A tensor of a file. Raises ValueError for a type that NumPy does not know."""
+    if entry["dtype"] == "BF16":
+        # The upper half of a float32.
+        bits = np.frombuffer(entry["data"], "<u2").astype("<u4") << np.uint32(16)
+        return bits.view("<f4").reshape(entry["shape"])
+    if entry["dtype"] not in _DTYPES:
+        raise ValueError(f"tensors of the type {entry['dtype']} are not read")
+    return np.frombuffer(entry["data"], _DTYPES[entry["dtype"]]).reshape(entry["shape"])
 
 
 def save(program: Program, path: Path) -> None:

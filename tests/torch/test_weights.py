@@ -125,12 +125,17 @@ def test_parameters_without_a_layer_take_a_linear_module_by_name() -> None:
     np.testing.assert_array_equal(ours.params["W"], 2 * wants.detach().numpy())
 
 
-def test_half_precision_is_converted() -> None:
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_other_precisions_are_converted(dtype: Any, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
     ours = graphc.compile("input x : [2]\nlayer f = Dense(2, 2)\ny = f(x)\noutput y\n")
-    weight = torch.tensor([[1.0, 2.5], [0.5, 4.0]])
-    for dtype in (torch.float16, torch.float64):
-        ours.load_pytorch({"weight": weight.to(dtype)}, "f")
-        assert ours.params["f.W"].tolist() == weight.tolist()
+    weight = torch.tensor([[1.0, -2.5], [3e-3, 4.0]]).to(dtype)
+    save_file({"weight": weight}, tmp_path / "a.safetensors")
+    for source in ({"weight": weight}, tmp_path / "a.safetensors"):
+        ours.params["f.W"] = np.zeros((2, 2))
+        ours.load_pytorch(source, "f")
+        assert ours.params["f.W"].tolist() == weight.float().tolist()
         assert not ours.params["f.b"].any()
 
 
