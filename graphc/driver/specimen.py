@@ -63,7 +63,7 @@ def _some(found: Dataset, settings: FitSettings, size: int) -> Batch:
     part = found.train
     if isinstance(part, Stream):
         size = min(size, settings.batch or 1)
-    return next(training_batches(part, replace(settings, batch=size, shuffle=True, seed=0), epoch=1))
+    return next(training_batches(part, replace(settings, batch=size, accumulate=1, shuffle=True, seed=0), epoch=1))
 
 
 def _count(batch: Batch) -> int:
