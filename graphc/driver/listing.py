@@ -53,7 +53,7 @@ def summary(path: Path) -> RunSummary:
     return RunSummary(
         path.name,
         str(path),
-        str(config.get("name", "")),
+        Path(str(config.get("name", ""))).name,
         len(epochs),
         min((loss for loss in map(_validated, epochs) if not math.isnan(loss)), default=None),
         {name: float(value) for name, value in end.get("test", {}).items()},

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphc.diagnostics import fault
+from graphc.diagnostics import fault, nearest
 from graphc.driver import arguments
 from graphc.ir.op import Array
 from graphc.train import checkpoint, runs
@@ -96,6 +96,9 @@ def read(path: Path, checkpoint: str | None = None) -> Stored:
     run without such weights.
     """
     if not path.is_dir():
+        if path.suffix != ".safetensors" and not path.exists():
+            beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+            raise fault("E608", f"there is no run `{path}`", help=nearest(path.name, beside))
         return _stored(path, path.parent, None)
     folder = runs.RunFolder(path)
     return _stored(folder.checkpoint(checkpoint), folder.root, path)
