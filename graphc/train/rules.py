@@ -23,7 +23,7 @@ from graphc.ops.indexing import BROADCAST
 from graphc.ops.leaf import CONSTANT, INSIDE, PIN, POSITION
 from graphc.ops.reduction import REDUCE_SUM
 from graphc.passes import optimize
-from graphc.types import BATCH, Affine, TensorType
+from graphc.types import BATCH, Affine, Dim, TensorType
 
 SCALE = "scale"
 MOVES = "moves"
@@ -105,11 +105,11 @@ def faults(file: ast.File, library: Library) -> list[Diagnostic]:
     return found
 
 
-def squares_graph() -> Graph:
-    """The sum of the squares of a vector `g`."""
+def squares_graph(size: int) -> Graph:
+    """The sum of the squares of `size` numbers `g`: a dim, since sums over one are added up in a tree."""
     b = Builder()
-    g = Value(_VECTOR, GRADIENT)
-    total = b(REDUCE_SUM, b(MUL, g, g), dims=(), indices=(BATCH,))
+    g = Value(TensorType.of("real", (), (Dim.literal(size),)), GRADIENT)
+    total = b(REDUCE_SUM, b(MUL, g, g), dims=(0,), indices=())
     return Graph((g,), tuple(b.nodes), {"squares": total})
 
 

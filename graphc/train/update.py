@@ -140,8 +140,8 @@ class Norm:
 
     def __init__(self, model: Trainable) -> None:
         real = model.weights.now.flat.dtype
-        self._squares = model.prepare(squares_graph())
-        self._run = Run(real, batch=model.weights.layout.size)
+        self._squares = model.prepare(squares_graph(model.weights.layout.size))
+        self._run = Run(real)
         self._result = {"squares": np.zeros((), real)}
 
     def __call__(self, flat: Array) -> float:
