@@ -112,29 +112,33 @@ def split_by_group(
     """
     count = len(groups)
     _, kinds, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    part = np.zeros(len(counts), dtype=np.int64)
-    order = keyed(seed, "split").permutation(len(counts))
-    for number, size in ((2, _size(count, test)), (1, _size(count, validation))):
-        rest = order[part[order] == 0]
-        taken = _filling(counts[rest], size)
-        part[rest[taken]] = number
-    if not (part == 0).any() and len(counts):
+    asked = {2: _size(count, test), 1: _size(count, validation)}
+    needed = 1 + sum(size > 0 for size in asked.values())
+    if needed > len(counts) and needed > 1:
         raise fault(
             "E430",
-            f"{len(counts)} groups are too few: validation and test take all, and leave none to train on",
+            f"{len(counts)} {'group is' if len(counts) == 1 else 'groups are'} too few for {needed} parts",
             span,
-            help="make `validation` or `test` smaller; a part has one group at least",
+            help="leave `validation` or `test` out; a part has one group at least",
         )
+    part = np.zeros(len(counts), dtype=np.int64)
+    order = keyed(seed, "split").permutation(len(counts))
+    for number, size in asked.items():
+        rest = order[part[order] == 0]
+        if size:
+            needed -= 1
+            part[rest[_filling(counts[rest], size, len(rest) - needed)]] = number
     of_row = part[kinds]
     train, held, last = (np.flatnonzero(of_row == number) for number in range(3))
     return Split(train, held, last)
 
 
-def _filling(counts: Array, size: int) -> list[int]:
-    """Places of groups that fit into `size` examples together, taken in order; the smallest if none does."""
-    taken, room = [], size
+def _filling(counts: Array, size: int, most: int) -> list[int]:
+    """Places of at most `most` groups that fit into `size` examples, in order; the smallest if none does."""
+    taken: list[int] = []
+    room = size
     for place, count in enumerate(counts.tolist()):
-        if count <= room:
+        if count <= room and len(taken) < most:
             taken.append(place)
             room -= count
-    return taken or ([int(counts.argmin())] if size and len(counts) else [])
+    return taken or [int(counts.argmin())]

@@ -539,14 +539,14 @@ def stop_without_validation(root: Path) -> object:
 def loss_not_finite(root: Path) -> object:
     dataset = from_arrays(specs(spec("x")), {"x": [1.0]})
     model = Scripted(lambda w: w, training=lambda w: float("nan") if w > 2 else 1.0)
-    return fit(model, dataset, read_fit(settings("fit { optimizer = sgd(1), epochs = 9 }")), progress=None)
+    return fit(model, dataset, read_fit(settings("fit { optimizer = sgd(1), epochs = 9 }")))
 
 
 @case
 def gradient_not_finite(root: Path) -> object:
     dataset = from_arrays(specs(spec("x")), {"x": [1.0]})
     model = Scripted(lambda w: w, gradient=lambda w: float("inf"))
-    return fit(model, dataset, read_fit(settings("fit { epochs = 9 }")), progress=None)
+    return fit(model, dataset, read_fit(settings("fit { epochs = 9 }")))
 
 
 def drawn(text: str, shape: tuple[int, ...]) -> object:

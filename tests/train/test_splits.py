@@ -110,6 +110,7 @@ def test_groups_stay_whole(groups: list[int], validation: float, test: float, se
         # One group at least, however large: only then is a part larger than asked.
         assert len(part) <= asked or (len(held) == 1 and len(part) == smallest)
         left = [group for group in left if group not in held]
+    assert left
     assert sorted(left) == sorted(labels[parts.train].tolist())
     again = split_by_group(labels, validation, test, seed=seed)
     assert all((a == b).all() for a, b in zip(parts_of(parts), parts_of(again), strict=True))
