@@ -12,7 +12,7 @@ import numpy as np
 from graphc.analysis.comparisons import comparisons
 from graphc.diagnostics import fault, nearest
 from graphc.driver import arguments
-from graphc.driver.reports import pools
+from graphc.driver.reports import figures, pools
 from graphc.driver.training import data_settings, dataset, fit_settings
 from graphc.frontend.spec import OUTPUT
 from graphc.ir.op import Array
@@ -33,6 +33,8 @@ _AT_ONCE = 256
 
 def evaluate(program: Program, data: Any, part: str, lengths: Mapping[str, Any] | None) -> dict[str, float]:
     """See `Program.evaluate`."""
+    if not figures(program.pipeline.spec("eval")):
+        raise fault("E635", "the spec has neither a `minimize` nor a `report`: there is nothing to measure")
     settings = fit_settings(program, {})
     examples = _examples(program, data, part, lengths, settings.bptt)
     if data is not None and isinstance(examples, Stream):

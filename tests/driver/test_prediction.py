@@ -209,6 +209,7 @@ CASES: dict[str, Callable[[], object]] = {
     "input_unknown": classes(data={"X": np.zeros((3, 2))}),
     "target_missing": lambda: graphc.compile(CLASSES).evaluate({"x": np.zeros((3, 2))}),
     "no_data": classes(data=None),
+    "nothing_to_measure": lambda: graphc.compile("input x : real\noutput x * 2\n").evaluate({"x": [1.0]}),
     "no_examples": classes(data={"x": np.zeros((0, 2))}),
     "no_mapping": classes(data=np.zeros((3, 2))),
 }
