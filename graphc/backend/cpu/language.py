@@ -91,7 +91,8 @@ def _logic(symbol: str, operation: str, arity: int = 2) -> Function:
 
 def _comparison(symbol: str) -> Function:
     def result(a: Any, b: Any) -> Any:
-        comparable = (a == b and a in (INT, BOOL, *REALS)) or (a, b) == (BYTE, INT)
+        kinds = (INT, *REALS, BOOL) if symbol in ("==", "!=") else (INT, *REALS)
+        comparable = (a == b and a in kinds) or (a, b) == (BYTE, INT)
         return BOOL if comparable else None
 
     def emit(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:

@@ -131,6 +131,7 @@ class _Writer:
         self.assign(name, self.binary(ast.Add(), number, one))
         self.jump(head)
         self.begin(behind)
+        self.locals.discard(name)  # Python would leave the last number in it, here it would be one more
 
     def assign(self, name: str, value: Any) -> None:
         if name in self.fixed:
