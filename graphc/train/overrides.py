@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from graphc.diagnostics import Source, Span, fault
 from graphc.frontend import ast
+from graphc.train.data_settings import SUFFIXES
 from graphc.train.expressions import parse_value
 
 _KEY = re.compile(r"(data|fit)\.([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?\Z")
@@ -31,13 +32,19 @@ def override(
     if settings is not None and settings.kind != kind:
         raise ValueError(f"`{key}` is no option of a `{settings.kind}` block")
     settings = settings or ast.Settings(Span(source, 0, 0), "fit" if kind == "fit" else "data", ())
-    given = _given(source, len(key) + 1, is_text=option == "source" and not text.startswith('"'))
+    given = _given(source, len(key) + 1, is_text=_is_text(option, text))
     old = next((item for item in settings.options if item.name == option), None)
     if part is not None:
         given = _with_part(old, option, part, given, Span(source, 0, len(key)))
     others = tuple(item for item in settings.options if item.name != option)
     new = ast.Option(Span(source, len(kind) + 1, len(key)), option, given)
     return replace(settings, options=(*others, new))
+
+
+def _is_text(option: str, text: str) -> bool:
+    """Whether a value is a source, which needs no quotes on a command line."""
+    is_file = text.endswith((*SUFFIXES, "/"))
+    return not text.startswith('"') and (option == "source" or (option in ("validation", "test") and is_file))
 
 
 def _given(source: Source, start: int, *, is_text: bool) -> ast.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphc.diagnostics import GraphcError
 from graphc.train import csv_files
 from graphc.train.data import Batch, Dataset, Part, Stream
 from graphc.train.data_settings import DataSettings
@@ -141,11 +143,31 @@ def test_rows_in_blocks_are_rows_in_one(tmp_path: Path, monkeypatch: pytest.Monk
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30))
 def test_numbers_come_back_exactly(values: list[float]) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         text = "x\n" + "".join(f"{value!r}\n" for value in values)
         assert whole(table(Path(folder), text, specs(spec("x")))).arrays["x"].tolist() == values
+
+
+@given(st.lists(st.sampled_from([*',;\t\n\r"\0 -.', "x_0", "x_1", "y", "1", "2.5", "nan", "ä"]), max_size=40))
+def test_any_text_is_data_or_a_fault(words: list[str]) -> None:
+    found: Dataset | str
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            found = table(Path(folder), "".join(["x_0,x_1,y\n", *words]))
+        except GraphcError as error:
+            found = error.diagnostics[0].code
+    if isinstance(found, Dataset):
+        arrays = whole(found).arrays
+        assert np.isfinite(arrays["x"]).all()
+        assert ((arrays["y"] >= 0) & (arrays["y"] < 3)).all()
+    else:
+        assert found in ("E425", "E429", "E434", "E460", "E461", "E462", "E463")
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_data_or_a_fault(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.raises(GraphcError):
+        table(Path(folder), content)
 
 
 def test_groups_and_times_need_not_be_inputs(tmp_path: Path) -> None:

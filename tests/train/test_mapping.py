@@ -81,6 +81,19 @@ def test_a_mapped_member_is_checked(tmp_path: Path, mapped: None) -> None:
         load(DataSettings("a.npz"), specs(spec("x", 3)), tmp_path)
 
 
+@pytest.mark.parametrize("is_mapped", [True, False])
+def test_every_cut_of_an_array_is_refused(
+    is_mapped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "MAPPED_FROM", 1 if is_mapped else 2**30)
+    np.save(tmp_path / "a.npy", ARRAYS["x"][:2])
+    content = (tmp_path / "a.npy").read_bytes()
+    for size in range(len(content)):
+        (tmp_path / "a.npy").write_bytes(content[:size])
+        with pytest.raises(GraphcError, match="E414"):
+            load(DataSettings("a.npy"), specs(spec("x", 3)), tmp_path)
+
+
 def test_members_behind_other_bytes_are_found(tmp_path: Path, mapped: None) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("a long name for a text that is no array.txt", "text" * 100)

@@ -76,6 +76,18 @@ def test_loading_again_with_a_known_preparation_computes_nothing(
     assert again.preparation is trained
 
 
+def test_numbers_of_classes_are_counted_as_in_training(tmp_path: Path) -> None:
+    inputs = specs(spec("x"), spec("k", classes=3))
+    settings = DataSettings("a.csv", first=1)
+    (tmp_path / "a.csv").write_text("x,k\n1,3\n2,1\n")
+    numbers = load(settings, inputs, tmp_path).preparation
+    (tmp_path / "a.csv").write_text("x,k\n1,c\n2,a\n3,b\n")
+    texts = load(settings, inputs, tmp_path).preparation
+    given = {"x": [1.0], "k": [2]}
+    assert whole(for_prediction(settings, inputs, given, numbers)).arrays["k"] == [1]
+    assert whole(for_prediction(settings, inputs, given, texts)).arrays["k"] == [2]
+
+
 def test_a_text_with_a_known_vocabulary(tmp_path: Path) -> None:
     inputs = specs(spec("s", axes=(("t", "T"),), classes=5))
     (tmp_path / "a.txt").write_text("abcd" * 5)

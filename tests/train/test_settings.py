@@ -122,6 +122,8 @@ def test_a_block_that_the_spec_does_not_have() -> None:
     assert read_fit(override(None, "fit.optimizer", "sgd(0.1)")).optimizer == optimizer("sgd", lr=0.1)
     assert read_data(override(None, "data.source", "my/data-2.npz")).source == "my/data-2.npz"
     assert read_data(override(None, "data.source", '"digits"')).source == "digits"
+    assert read_data(override(None, "data.validation", "my/later-2.csv")).validation == "my/later-2.csv"
+    assert read_data(override(None, "data.validation", "0.5")).validation == 0.5
     assert read_fit(
         override(override(None, "fit.optimizer", "adam"), "fit.optimizer.lr", 1)
     ).optimizer == optimizer("adam", lr=1)
