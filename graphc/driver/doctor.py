@@ -29,15 +29,18 @@ FEW = 16
 
 def diagnose(program: Program) -> Diagnosis:
     """Look at a spec with its initial parameters. Raises only faults of the spec itself."""
-    specimen = take(program, batch=BATCH, few=FEW)
+    # More examples than there are numbers to adapt cannot be learned by heart, and few of them can.
+    few = max(1, min(FEW, program.params.weights.layout.size // 2))
+    specimen = take(program, batch=BATCH, few=few)
     findings = [Finding("data", "look", specimen.fault)] if specimen.fault else []
     findings += inputs(program, specimen)
     health: list[ParameterHealth] = []
     if program.pipeline.has_loss("train"):
         starts = _starts(program, specimen.batch)
         health = _health(program, starts)
-        findings += _losses(program, starts, targets(program.spec))
-        findings.append(_alive(health, lambda: late_gradients(program, specimen.batch)))
+        origins = [_origin(program, specimen.batch, number, start) for number, start in enumerate(starts)]
+        findings += _losses(starts, targets(program.spec), origins)
+        findings.append(_alive(health, origins, lambda: late_gradients(program, specimen.batch)))
         if program.trainable:
             findings += _units(program, specimen.batch)
         findings.append(overfit(program, specimen.few))
@@ -53,17 +56,25 @@ def _starts(program: Program, batch: Batch) -> list[StepResult]:
     return [losses.gradients(batch, step=1, objective=number) for number in range(losses.objectives)]
 
 
+def _origin(program: Program, batch: Batch, number: int, start: StepResult) -> str:
+    """Where a loss or a gradient that is not finite begins, in words; empty if all are finite."""
+    if math.isfinite(start.loss) and np.isfinite(start.gradients.flat).all():
+        return ""
+    blame = program.fresh().losses.blame(batch, step=1, objective=number)
+    return "" if blame is None else f"{blame.what}: {blame.detail}"
+
+
 # ------------------------------------------------------------------------------- loss and gradients
 
 
 def _losses(
-    program: Program, starts: Sequence[StepResult], found: Sequence[Target | None]
+    starts: Sequence[StepResult], found: Sequence[Target | None], origins: Sequence[str]
 ) -> Iterator[Finding]:
     for number, start in enumerate(starts):
         name = "loss at the start" if len(starts) == 1 else f"loss {number + 1} at the start"
         target = found[number] if number < len(found) else None
         if not math.isfinite(start.loss):
-            advice = "look for a logarithm or a root of 0, or a division by 0"
+            advice = origins[number] or "look for a logarithm or a root of 0, or a division by 0"
             yield Finding(name, "look", str(start.loss), advice)
         elif target is None:
             yield Finding(name, "ok", f"{start.loss:.4g}")
@@ -102,7 +113,9 @@ def _norm(array: Array) -> float:
     return float(np.sqrt(np.sum(np.square(array, dtype=np.float64))))
 
 
-def _alive(health: Sequence[ParameterHealth], late: Callable[[], set[str]]) -> Finding:
+def _alive(
+    health: Sequence[ParameterHealth], origins: Sequence[str], late: Callable[[], set[str]]
+) -> Finding:
     """Whether every parameter gets a gradient, and none a far smaller one than the others.
 
     `late` finds those that get one after some steps: a layer behind which all weights are zero at first.
@@ -111,7 +124,9 @@ def _alive(health: Sequence[ParameterHealth], late: Callable[[], set[str]]) -> F
         return Finding("gradients", "-", "no parameters to train")
     broken = [h.name for h in health if not math.isfinite(h.gradient)]
     if broken:
-        return Finding("gradients", "look", f"not finite in {_listed(broken)}")
+        return Finding(
+            "gradients", "look", f"not finite in {_listed(broken)}", next(filter(None, origins), "")
+        )
     zero = [h.name for h in health if h.gradient == 0]
     coming = late() if zero else set()
     if dead := [name for name in zero if name not in coming]:

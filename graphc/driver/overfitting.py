@@ -84,7 +84,7 @@ def overfit(program: Program, few: Batch) -> Finding:
     deadline = time.monotonic() + SECONDS
     falls: list[_Fall] = []
     for rate in RATES:
-        if time.monotonic() < deadline:
+        if not falls or time.monotonic() < deadline:
             falls.append(_fall(program, few, rate, deadline))
             if falls[-1].enough or falls[-1].first <= 0:
                 break
@@ -94,6 +94,8 @@ def overfit(program: Program, few: Batch) -> Finding:
     text = f"{best.first:.4g} to {best.last:.4g} in {best.steps} steps of adam(lr = {best.rate:g})"
     if best.enough:
         return Finding(name, "ok", text)
+    if math.isfinite(best.last) and best.steps < STEPS:
+        return Finding(name, "-", text, f"there was no time for more steps than these ({SECONDS:g} s)")
     return Finding(name, "look", text, _why(program, few, best))
 
 
@@ -119,6 +121,4 @@ def _why(program: Program, batch: Batch, fall: _Fall) -> str:
     graph = program.pipeline.graph("train", (program.pipeline.loss_unit("train"),))
     if any(isinstance(node, Node) and node.op in random.OPS for node in graph.walk()):
         return "training draws at random (dropout, noise), which keeps the loss up: try without"
-    if fall.steps < STEPS:
-        return f"there was no time for more steps than these ({SECONDS:g} s)"
     return "the equations may be too weak for these examples, or a penalty or noise in the data keeps it up"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from graphc.driver.program import Program
 
 _MANY = 2000
+_DRAWN = 16
 _ENOUGH = 10
 """Fewer examples than this say nothing about how the data is distributed."""
 
@@ -54,16 +55,18 @@ def take(program: Program, *, batch: int, few: int) -> Specimen:
             origin = "the training data" if program.spec.data is not None else "the spec's own examples"
             first, second, many = (_some(found, settings, size) for size in (batch, few, _MANY))
             return Specimen(f"{origin}, {_count(first)} at a time", first, second, many)
-    arrays = {name: np.asarray(array) for name, array in drawn(program.spec.inputs, 0, few).items()}
-    random = Batch(arrays, {}, np.arange(few, dtype=np.uint64))
-    return Specimen(f"{few} examples drawn at random", random, random, None, fault)
+    arrays = {name: np.asarray(array) for name, array in drawn(program.spec.inputs, 0, _DRAWN).items()}
+    random = Batch(arrays, {}, np.arange(_DRAWN, dtype=np.uint64))
+    some = Batch({name: array[:few] for name, array in arrays.items()}, {}, random.example_ids[:few])
+    return Specimen(f"{_DRAWN} examples drawn at random", random, some, None, fault)
 
 
 def _some(found: Dataset, settings: FitSettings, size: int) -> Batch:
     part = found.train
     if isinstance(part, Stream):
         size = min(size, settings.batch or 1)
-    return next(training_batches(part, replace(settings, batch=size, accumulate=1, shuffle=True, seed=0), epoch=1))
+    one = replace(settings, batch=size, accumulate=1, shuffle=True, seed=0)
+    return next(training_batches(part, one, epoch=1))
 
 
 def _count(batch: Batch) -> int:
@@ -140,6 +143,8 @@ def _balance(name: str, values: Array, classes: int) -> Finding:
 
 def contradictions(batch: Batch, target: str) -> bool:
     """Whether two examples have the same inputs and different targets."""
+    if batch.arrays.keys() == {target}:
+        return False  # a sequence that is its own target
     known: dict[bytes, Array] = {}
     for row in range(_count(batch)):
         key = b"".join(array[row].tobytes() for name, array in batch.arrays.items() if name != target)

@@ -7,13 +7,18 @@ import pytest
 
 import graphc
 from graphc.driver import overfitting
+from graphc.driver.specimen import contradictions
 from graphc.driver.targets import Target, targets
+from graphc.train.data import Batch
 from graphc.view.doctor import Diagnosis, Finding, doctor_text
 
 
 @pytest.fixture(autouse=True)
 def _fewer_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overfitting, "STEPS", 60)
+
+
+RNG = np.random.default_rng(0)
 
 
 def diagnose(text: str, **options: str) -> Diagnosis:
@@ -93,6 +98,9 @@ def test_a_loss_that_is_no_number() -> None:
     text = "input x : real = 0\nparam w : real = 1\nminimize log(w * x)\n"
     found = {f.name: f for f in diagnose(text).findings}
     assert (found["loss at the start"].status, found["loss at the start"].text) == ("look", "-inf")
+    assert found["loss at the start"].advice == (
+        "`log(w * x)` was the first to be -inf: log(0) in example 0 of the batch"
+    )
     assert found["gradients"].status == "look"
     assert found["overfits a batch"].status in ("look", "-")
 
@@ -162,6 +170,36 @@ def test_gradients_of_very_different_sizes() -> None:
 def test_contradictions() -> None:
     same = CLASSIFIER.replace(POINTS, "input x : [2] = [1, 2]\ninput y : index(3) = batch(0, 1, 2, 0)\n")
     assert finding(same, "overfits a batch").advice == "examples with the same inputs have different `y`"
+
+
+def test_a_gradient_that_is_no_number() -> None:
+    text = "input x : real = 0\nparam w : real = 1\ny = sqrt(w * x)\nminimize y\n"
+    found = finding(text, "gradients")
+    assert (found.status, found.text) == ("look", "not finite in `w`")
+    assert found.advice == (
+        "the derivative of `sqrt(w * x)` was the first to be inf: 0.5 / 0 in example 0 of the batch"
+    )
+
+
+def test_a_sequence_does_not_contradict_itself() -> None:
+    batch = Batch({"s": np.array([[0, 1, 2], [0, 2, 1]])})
+    assert not contradictions(batch, "s")
+    assert contradictions(Batch({"x": np.zeros((2, 3)), "y": np.array([0, 1])}), "y")
+
+
+def test_a_small_model_learns_fewer_examples_by_heart() -> None:
+    """Three numbers cannot fit ten points that are not on a line, but they fit one."""
+    values = ", ".join(str(v) for v in RNG.normal(size=10).round(2))
+    points = ", ".join(["[1, 0.5]", "[0.3, -1]"] * 5)
+    text = f"input x : [2] = batch({points}), y : real = batch({values})\n"
+    text += "param w : [2], b : real = 0\nminimize (w @ x + b - y)^2\n"
+    assert finding(text, "overfits a batch").status == "ok"
+
+
+def test_too_little_time_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overfitting, "SECONDS", 1e-9)
+    found = finding(CLASSIFIER, "overfits a batch")
+    assert (found.status, found.advice) == ("-", "there was no time for more steps than these (1e-09 s)")
 
 
 def test_random_draws_keep_the_loss_up() -> None:
