@@ -268,7 +268,7 @@ def test_running_statistics_are_kept(tmp_path: Path) -> None:
 
 
 def test_what_was_not_saved_by_graphc(tmp_path: Path) -> None:
-    with pytest.raises(GraphcError, match=r"E602.*there is no file"):
+    with pytest.raises(GraphcError, match=r"E608.*there is no run"):
         graphc.load(tmp_path / "missing")
     (tmp_path / "broken").write_bytes(b"no tensors")
     with pytest.raises(GraphcError, match=r"E602.*damaged"):
