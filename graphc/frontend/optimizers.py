@@ -1,13 +1,14 @@
 """Optimizers: equations over the steps of a training, judged like those of any recurrence.
 
-A definition becomes a small file of its own. Its axis `k` counts the steps; `w` and `g` are one number of the
-parameters and its gradient, as a model's inputs are one example: the batch of this file is the numbers of all
-parameters. So nothing in it can mix them, and what is compiled of it fits any model.
+A definition becomes a small file of its own. Its axis `k` counts the steps, up to `K`; `w` and `g` are one
+number of the parameters and its gradient, as a model's inputs are one example: the batch of this file is the
+numbers of all parameters. So nothing in it can mix them, and what is compiled of it fits any model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from graphc.analysis.recurrence import plan
 from graphc.diagnostics import Diagnostic, GraphcError, Span, fault
@@ -15,13 +16,12 @@ from graphc.frontend import ast
 from graphc.frontend.elaborate import elaborate
 from graphc.frontend.names import head_of
 from graphc.frontend.scope import Library
+from graphc.frontend.walk import children
 from graphc.ir.system import System
 
-STEP, WEIGHT, GRADIENT = "k", "w", "g"
+STEP, STEPS, WEIGHT, GRADIENT = "k", "K", "w", "g"
 START = "w@0"
 """The weight before the first step, under a name that no equation can write."""
-
-_MOST_STEPS = 2**31 - 1
 
 
 def rule_system(
@@ -44,7 +44,7 @@ def rule_system(
 
 def _check(definition: ast.OptimizerDefinition) -> None:
     """Raises E540 without an equation for the weights, E541 for a name that is given."""
-    given = {STEP: "the number of the step", GRADIENT: "the gradient"}
+    given = {STEP: "the number of the step", STEPS: "the number of all steps", GRADIENT: "the gradient"}
     faults: list[Diagnostic] = []
     options = [(setting.name, setting.span) for setting in definition.settings]
     equations = [(equation.name, equation.span) for equation in definition.body if not _is_boundary(equation)]
@@ -83,7 +83,7 @@ def _file(
     span = _head(definition)
     real = ast.TypeExpr(span, "real")
     step, zero, one = ast.Name(span, STEP), ast.Number(span, "0"), ast.Number(span, "1")
-    axis = ast.AxisItem(span, STEP, one, ast.Number(span, str(_MOST_STEPS)))
+    axis = ast.AxisItem(span, STEP, one, ast.Name(span, STEPS))
     inputs = [ast.Declarator(span, START, (), real), ast.Declarator(span, GRADIENT, (step,), real)]
     statements: list[ast.Statement] = [ast.AxisDeclaration(span, (axis,))]
     for setting in definition.settings:
@@ -98,4 +98,21 @@ def _file(
             statements.append(ast.ParamDeclaration(setting.span, (number,)))
     statements.append(ast.InputDeclaration(span, tuple(inputs)))
     statements.append(ast.Equation(span, WEIGHT, (zero,), ast.Name(span, START)))
-    return ast.File(definition.span, (*statements, *definition.body))
+    states = _states(definition)
+    body = (replace(e, annotation=e.annotation or real) if e.name in states else e for e in definition.body)
+    return ast.File(definition.span, (*statements, *body))
+
+
+def _states(definition: ast.OptimizerDefinition) -> set[str]:
+    """The names that are read at another step than `k`: each is a real number, as memory is."""
+    found: set[str] = set()
+    waiting: list[ast.Syntax] = [equation.value for equation in definition.body]
+    while waiting:
+        node = waiting.pop()
+        waiting += [child for _, child in children(node)]
+        match node:
+            case ast.Subscript(object=ast.Name(id=name)) if not all(
+                isinstance(i, ast.Name) for i in node.items
+            ):
+                found.add(name)
+    return found

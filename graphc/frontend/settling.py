@@ -160,10 +160,11 @@ def _annotated(definition: Definition, shape: tuple[Dim, ...]) -> tuple[Dim, ...
     found = TensorType("real", (), shape)
     if not shape or wanted.same_shape(found):
         return wanted.shape
+    layer, name = definition.scope.prefix.rstrip("."), definition.name.split(".")[-1]
+    claim = f"`{layer}` takes `{name}` :" if layer else f"`{name}` is declared as"
     raise fault(
         "E237",
-        f"`{definition.scope.prefix.rstrip('.')}` takes `{definition.name.split('.')[-1]}` : "
-        f"{shape_text(wanted)}, and `{one_line(definition.span.text)}` is {shape_text(found)}",
+        f"{claim} {shape_text(wanted)}, and `{one_line(definition.span.text)}` is {shape_text(found)}",
         definition.span,
     )
 

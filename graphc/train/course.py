@@ -15,13 +15,13 @@ import numpy as np
 from graphc.backend import Run
 from graphc.backend.reference import prepare
 from graphc.diagnostics import fault, nearest
-from graphc.frontend.optimizers import STEP
+from graphc.frontend.optimizers import STEP, STEPS
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.op import Array
 from graphc.train.optimizers import GROUPS, RANGES, Optimizer
 from graphc.train.rules import Rule
-from graphc.train.schedules import JUDGED, Formulas, Moment, Schedule
+from graphc.train.schedules import JUDGED, Formulas, Moment, Schedule, unknown_end
 from graphc.train.state import Layout
 from graphc.types import BATCH
 
@@ -58,6 +58,8 @@ class Course:
         self._counts_steps = (
             any(value.name == STEP for value in rule.numbers.inputs) or "step" in self._formulas.given
         )
+        self._needs_steps = any(value.name == STEPS for value in rule.numbers.inputs)
+        self._span = optimizer.span
         self._table: _Table | None = None
 
     @property
@@ -69,7 +71,7 @@ class Course:
         """From the next step on another moment holds."""
         if moment != self.moment:
             self.moment = moment
-            if self._formulas.given:
+            if self._formulas.given or self._needs_steps:
                 self._table = None
 
     def option(self, name: str, step: int) -> float | None:
@@ -96,7 +98,7 @@ class Course:
         return table
 
     def _computed(self, step: int) -> _Table:
-        """Raises E546, E547 for a schedule without a value, E404 for one that leaves its option's range."""
+        """Raises E545, E546 for a schedule without a value, E404 for one that leaves its option's range."""
         count = _AT_ONCE if self._counts_steps else 1
         steps = np.arange(step, step + count, dtype=np.int64)
         found = self._formulas(steps, self.moment)
@@ -106,10 +108,16 @@ class Course:
             for place, value in self.leaves.items()
         }
         real = np.dtype(np.float64)
-        numbers = self._numbers.run({**options, STEP: steps}, Run(real, batch=count))
+        inputs = {**options, STEP: steps, STEPS: np.full(count, self._steps_in_all())}
+        numbers = self._numbers.run(inputs, Run(real, batch=count))
         ends = step + count if self._counts_steps else math.inf
         every = {name: np.broadcast_to(values, (count,)) for name, values in numbers.items()}
         return _Table(step, ends, options, every)
+
+    def _steps_in_all(self) -> int:
+        if self.moment.steps is None and self._needs_steps:
+            raise unknown_end(self._span)
+        return self.moment.steps or 0
 
     def _check(self, steps: Array, found: Mapping[str, Array]) -> None:
         for place, values in found.items():
@@ -157,7 +165,7 @@ class Spread:
 
 
 def _spans(place: str, optimizer: Optimizer, layout: Layout) -> list[slice]:
-    """Where the parameters of a place lie: `lr/enc` holds for all of layer `enc`. Raises E548."""
+    """Where the parameters of a place lie: `lr/enc` holds for all of layer `enc`. Raises E547."""
     option, *path = place.split("/")
     if not path:
         return [slice(0, layout.size)]
@@ -168,7 +176,7 @@ def _spans(place: str, optimizer: Optimizer, layout: Layout) -> list[slice]:
         what = (
             f"`{option} = {GROUPS}(...)`: `{prefix}` is no parameter that is trained, and no layer with one"
         )
-        raise fault("E548", what, optimizer.span, help=nearest(prefix, known))
+        raise fault("E547", what, optimizer.span, help=nearest(prefix, known))
     return found
 
 

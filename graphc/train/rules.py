@@ -10,17 +10,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from graphc.diagnostics import Diagnostic, GraphcError, Span, fault
+from graphc.diagnostics import Diagnostic, GraphcError, fault
 from graphc.frontend import ast
 from graphc.frontend.arithmetic import one_line
-from graphc.frontend.optimizers import GRADIENT, START, STEP, WEIGHT, rule_system
+from graphc.frontend.optimizers import GRADIENT, START, STEP, STEPS, WEIGHT, rule_system
 from graphc.frontend.scope import Library
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.system import READ, System, Unit
 from graphc.ops.elementwise import MUL, SELECT
 from graphc.ops.indexing import BROADCAST
-from graphc.ops.leaf import CONSTANT, INSIDE, PIN, POSITION
+from graphc.ops.leaf import CONSTANT, INSIDE, LENGTH, PIN, POSITION
 from graphc.ops.reduction import REDUCE_SUM
 from graphc.passes import optimize
 from graphc.types import BATCH, Affine, Dim, TensorType
@@ -36,8 +36,8 @@ class Rule:
     """An optimizer's equations, ready to be compiled. The batch of these graphs is all parameters' numbers.
 
     `start` gives the first state from the weights (`w`) and the options, `numbers` what is the same for all
-    parameters from the step (`k`) and the options, and `step` gives new weights and state from the old ones,
-    the gradients (`g`), their factor (`scale`) and the numbers.
+    parameters from the step (`k`, of `K`) and the options, and `step` gives new weights and state from the
+    old ones, the gradients (`g`), their factor (`scale`) and the numbers.
     """
 
     slots: tuple[str, ...]
@@ -83,6 +83,9 @@ def compile_rule(
     outcome = lowering.outcome()
     start = _Start(system)
     first = start.outcome([carry for carry in lowering.carries if carry != (WEIGHT, 1)])
+    if STEPS in start.inputs:
+        what = f"the state of `{definition.name}` begins with `{STEPS}`, which is not known then"
+        raise fault("E542", what, definition.span)
     numbers, step = _parted(lowering.graph(outcome))
     slots = tuple(name for name in outcome if name != WEIGHT)
     return Rule(slots, start.graph(first), numbers, step)
@@ -171,6 +174,8 @@ class _Lowering:
             return self.read(unit, node)
         if node.op is POSITION and attrs["index"].name == STEP:
             return self.input(STEP, TensorType.of("int"))
+        if node.op is LENGTH and attrs["length"].name == STEPS:
+            return self.input(STEPS, TensorType.of("int"))
         if node.op is INSIDE:
             return self.builder(CONSTANT, value=True, dtype="bool", shape=())
         if node.op is PIN:
@@ -207,7 +212,7 @@ class _Step(_Lowering):
         while done < len(self.carries):
             name, lag = list(self.carries)[done]
             done += 1
-            following = self._carry(name, lag - 1, None) if lag > 1 else self.vector(self._now(name))
+            following = self._carry(name, lag - 1) if lag > 1 else self.vector(self._now(name))
             new.setdefault(slot_name(name, lag), following)
         return new
 
@@ -232,7 +237,7 @@ class _Step(_Lowering):
                 node.span,
                 help=f"a state holds the last step: read `{base}[k-1]`",
             )
-        return self._carry(base, gap.constant, node.span) if gap.constant else self._now(base)
+        return self._carry(base, gap.constant) if gap.constant else self._now(base)
 
     def _now(self, name: str) -> Value:
         if name in self.system.units:
@@ -244,11 +249,8 @@ class _Step(_Lowering):
             self.units[name] = self.builder(MUL, raw, self.input(SCALE, _NUMBER))
         return self.units[name]
 
-    def _carry(self, name: str, lag: int, span: Span | None) -> Value:
+    def _carry(self, name: str, lag: int) -> Value:
         if (name, lag) not in self.carries:
-            if self.system.type(name).dtype != "real":
-                what = f"`{name}` is kept from step to step and is no real number"
-                raise fault("E544", what, span, help=f"start from `{name}[0] = 0.0`, or use `real({name})`")
             # A lag of two needs the value of one step ago to be carried along.
             for shorter in range(1, lag + 1):
                 self.carries.setdefault((name, shorter), self.input(slot_name(name, shorter), _VECTOR))
@@ -288,7 +290,10 @@ def _place(unit: Unit) -> Affine | None:
 
 def _is_before(unit: Unit | None) -> bool:
     """Whether a unit is for a step before the first one."""
-    return unit is not None and unit.place is not None and unit.place.positions[0][1].constant < 1
+    if unit is None or unit.place is None:
+        return False
+    place = unit.place.positions[0][1]
+    return place.is_constant and place.constant < 1
 
 
 def _text(node: Node) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from graphc.backend import Run
 from graphc.backend.reference import prepare
-from graphc.diagnostics import fault
+from graphc.diagnostics import GraphcError, Span, fault
 from graphc.frontend import ast
 from graphc.frontend.elaborate import elaborate
 from graphc.frontend.library import standard_library
@@ -67,12 +67,12 @@ class Moment:
 def is_schedule(value: ast.Expr, dims: Mapping[str, int]) -> bool:
     """Whether an option's value is no plain number.
 
-    Raises E545 for a name that means a dim of the file as well.
+    Raises E544 for a name that means a dim of the file as well.
     """
     for name in _names(value):
         if name.id in GIVEN and name.id in dims:
             raise fault(
-                "E545",
+                "E544",
                 f"`{name.id}` is {GIVEN[name.id]} here, and a dim of the file",
                 name.span,
                 help="give the dim another name",
@@ -93,6 +93,12 @@ def _names(value: ast.Expr) -> Iterator[ast.Name]:
     return (node for node in _walk(value) if isinstance(node, ast.Name))
 
 
+def unknown_end(span: Span | None) -> GraphcError:
+    """The fault of a schedule that asks for the number of all steps where nobody knows it."""
+    what = "how many steps there are in all is not known beforehand"
+    return fault("E545", what, span, help="give it: `fit { steps = 1000 }`")
+
+
 class Formulas:
     """Schedules by name, ready to be computed."""
 
@@ -102,15 +108,9 @@ class Formulas:
         self._calls = [_prepared(name, schedule) for name, schedule in schedules.items()]
 
     def __call__(self, steps: Array, moment: Moment) -> dict[str, Array]:
-        """The values at each of `steps`, of shape (n,). Raises E546, E547."""
+        """The values at each of `steps`, of shape (n,). Raises E545, E546."""
         if "steps" in self.given and moment.steps is None:
-            name = next(iter(self._spans))
-            raise fault(
-                "E546",
-                "how many steps there are in all is not known beforehand",
-                self._spans[name],
-                help="give it: `fit { steps = 1000 }`",
-            )
+            raise unknown_end(next(iter(self._spans.values())))
         count = len(steps)
         inputs: dict[str, Any] = {"steps": float(moment.steps or 0), "step": steps.astype(np.float64)}
         for name in ("epoch", "worse", "stalled"):
@@ -126,7 +126,7 @@ class Formulas:
         for step, value in zip(steps, values, strict=True):
             if not math.isfinite(value):
                 span = self._spans[name]
-                raise fault("E547", f"`{span.text}` is {value} at step {step}", span)
+                raise fault("E546", f"`{span.text}` is {value} at step {step}", span)
 
 
 def _prepared(name: str, schedule: Schedule) -> tuple[str, Any]:

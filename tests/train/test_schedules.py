@@ -149,9 +149,9 @@ def test_options_of_groups() -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("sgd(lr = names(0.1, W = 1))", "E548"),
-        ("sgd(lr = 1 / steps)", "E546"),
-        ("sgd(lr = 1 / (step - 4))", "E547"),
+        ("sgd(lr = names(0.1, W = 1))", "E547"),
+        ("sgd(lr = 1 / steps)", "E545"),
+        ("sgd(lr = 1 / (step - 4))", "E546"),
         ("momentum(lr = 0.1, beta = step / 3)", "E404"),
         ("sgd(lr = quick(step))", "E220"),
     ],
@@ -165,7 +165,7 @@ def test_schedules_and_groups_at_fault(text: str, code: str) -> None:
 
 def test_a_name_that_is_a_dim_too() -> None:
     value = parse_value(Source("rate", "sgd(lr = 1 / steps)"))
-    with pytest.raises(GraphcError, match="E545"):
+    with pytest.raises(GraphcError, match="E544"):
         read_optimizer(value, {"steps": 3}, None)
 
 
@@ -217,3 +217,22 @@ def test_starts_lags_and_single_steps() -> None:
         found.append(params.weights.now.flat.tolist())
     # m: -1: 2, 0: 3, 1: 10, 2: 13, 3: 23, 4: 36; g: 0: 4, then 1.
     assert found == [[411, 412], [114, 115], [124, 125], [137, 138]]
+
+
+KINDS = """optimizer kinds(lr : positive) {
+  n[0]  = 0
+  n[k]  = n[k-1] + 1
+  up[0] = 0
+  up[k] = g[k] > 0
+  w[k]  = w[k-1] - lr * n[k] - up[k-1] - k / K
+}"""
+
+
+def test_a_state_is_a_real_number_and_the_last_step_is_known() -> None:
+    params = model(w=[10.0])
+    moving = update("kinds(lr = 0.5)", params, KINDS)
+    moving.begin(1, 4)
+    for step in (1, 2):
+        moving(params.gradient, step)
+    assert moving.state()["n/w"].tolist() == [2]
+    assert params.weights.now.flat[0] == 10 - 0.5 - 1 - 1 - 3 / 4
