@@ -172,7 +172,6 @@ class _Function(Writing):
         listed = ", ".join(argument.typed for argument in arguments)
         types = ", ".join(map(type_of, kinds))
         if isinstance(use, Unit):
-            assert use.result == "void", use.name
             self.declared[use.symbol] = f"declare i32 @{use.symbol}(ptr, ptr, {types}) nounwind"
             self._checked(f"call i32 @{use.symbol}(ptr %result, ptr %exception, {listed})")
         else:

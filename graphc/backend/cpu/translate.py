@@ -19,7 +19,7 @@ from graphc.backend.cpu.frontend import Library, Lower, Target, Typing
 from graphc.backend.cpu.language import BYTE, INT, REALS
 from graphc.backend.cpu.unit import Unit
 
-_TYPES = {str(kind): kind for kind in (INT, BYTE, *REALS)} | {"void": types.none}
+_TYPES = {str(kind): kind for kind in (INT, BYTE, *REALS)}
 
 
 @global_compiler_lock
@@ -32,11 +32,10 @@ def lowered(unit: Unit) -> str:
     """
     assert not any(isinstance(use, Unit) for use in unit.uses.values()), f"`{unit.name}` calls other units"
     code = _read(unit)
-    arguments, result = _types(unit)
     typing, target = _contexts()
     library = Library()
     with ConfigStack().enter(_flags()):
-        typed = type_inference_stage(typing, target, code, arguments, result)
+        typed = type_inference_stage(typing, target, code, _types(unit), types.none)
         described = funcdesc.PythonFunctionDescriptor.from_specialized_function(
             code, typed.typemap, typed.return_type, typed.calltypes, target.mangler, False, True, ()
         )
@@ -62,8 +61,7 @@ def _read(unit: Unit) -> Any:
 
 def _names(unit: Unit) -> Mapping[str, Any]:
     """What the names in the source stand for."""
-    common = _imported(unit.names) if unit.names else {}
-    return {**common, **{name: _imported(use) for name, use in unit.uses.items() if isinstance(use, str)}}
+    return {name: _imported(use) for name, use in unit.uses.items() if isinstance(use, str)}
 
 
 def _imported(path: str) -> Any:
@@ -75,11 +73,11 @@ def _imported(path: str) -> Any:
     return reduce(step, name.split("."), importlib.import_module(module))
 
 
-def _types(unit: Unit) -> tuple[tuple[Any, ...], Any]:
-    """Those of the parameters and of the result."""
+def _types(unit: Unit) -> tuple[Any, ...]:
+    """Those of the parameters."""
     names = ((kind.removesuffix("*"), kind) for kind in unit.parameters)
     kinds = (types.CPointer(_TYPES[base]) if kind != base else _TYPES[base] for base, kind in names)
-    return tuple(kinds), _TYPES[unit.result]
+    return tuple(kinds)
 
 
 @cache

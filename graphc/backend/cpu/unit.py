@@ -20,14 +20,13 @@ class Unit:
     `language` says which part. `numba`: kernels, what Numba compiles; they use no other units. `steps`: the
     schedule of a program, with integers, loops and calls of other units; see `steps`.
 
-    `parameters` and `result` are Numba's names of types: `int64`, `float32`, and `float32*` for a pointer. No
-    two pointers of a kernel may reach the same memory unless it is only read: LLVM is told so (`noalias`),
-    and reorders loads and stores accordingly.
+    `parameters` are Numba's names of types: `int64`, `float32`, and `float32*` for a pointer; nothing is
+    returned. No two pointers of a kernel may reach the same memory unless it is only read: LLVM is told so
+    (`noalias`), and reorders loads and stores accordingly.
 
     `uses` says what the other names in the source are. In a kernel: what an importable module holds, as
     `module:name` (`numba:float32`, `graphc.backend.cpu.functions:FUNCTIONS.exp`; in a mapping the key follows
-    after a dot). `names` is a mapping of more of them, given in the same way: what all sources of a generator
-    know. In steps: units, and what `steps.lowered` says. All of this is named instead of given, because code
+    after a dot). In steps: units, and what `steps.lowered` says. All of this is named instead of given: code
     from the cache needs none of it, and importing Numba takes longer than loading a program.
     """
 
@@ -35,15 +34,13 @@ class Unit:
     source: str
     parameters: tuple[str, ...]
     uses: Mapping[str, Unit | str] = field(default_factory=dict)
-    names: str = ""
-    result: str = "void"
     language: Literal["numba", "steps"] = "numba"
 
     @cached_property
     def key(self) -> str:
         """A hash of what the function says. Its own name counts for nothing: equal bodies are one unit."""
         used = [(name, use.key if isinstance(use, Unit) else use) for name, use in sorted(self.uses.items())]
-        content = (self._renamed("_"), self.parameters, self.result, used, self.names, self.language)
+        content = (self._renamed("_"), self.parameters, used, self.language)
         return hashlib.sha256(repr(content).encode()).hexdigest()[:HASH_LENGTH]
 
     @property

@@ -123,7 +123,7 @@ def test_equal_bodies_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None
         replace(DOUBLE, source=DOUBLE.source.replace("+", "*")),
         replace(DOUBLE, parameters=("float64*", "float64*", "int64")),
         replace(DOUBLE, uses={"unused": "math:sqrt"}),
-        replace(DOUBLE, result="int64"),
+        replace(DOUBLE, language="steps"),
     ],
 )
 def test_a_changed_callee_changes_the_key(other: Unit) -> None:
