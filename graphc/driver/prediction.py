@@ -18,7 +18,7 @@ from graphc.frontend.spec import OUTPUT
 from graphc.ir.op import Array
 from graphc.train import loading
 from graphc.train.batches import judging_batches, ordered_batches
-from graphc.train.data import Batch, Examples, Flow, Part, Stream
+from graphc.train.data import Batch, Part, Stream
 from graphc.train.data_settings import DataSettings
 from graphc.train.preparation import Preparation
 from graphc.types import BATCH
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from graphc.driver.program import Program
 
 PARTS = ("train", "validation", "test")
-_AT_ONCE = 256
 
 
 def evaluate(program: Program, data: Any, part: str, lengths: Mapping[str, Any] | None) -> dict[str, float]:
@@ -53,14 +52,17 @@ def predict(
 ) -> Predictions:
     """See `Program.predict`."""
     names = wanted(program, outputs)
+    size = arguments.whole(batch)
+    if size is None or size < 1:
+        raise fault("E525", f"`batch` is a number of examples; found {arguments.found(batch)}")
     graph = program.pipeline.graph("eval", names)
     needed = {value.name for value in graph.inputs}
     # A text that is not cut into parts is one example; its parts lie one behind the other.
     bptt = None if data is not None else fit_settings(program, {}).bptt
     examples = _examples(program, data, part, lengths, bptt, needed)
     # An output in which examples meet is the same for any size of the batches only if there is one.
-    found = _Outputs(program, names, needed)
-    for some in _batches(examples, None if pools(graph) else batch):
+    found = _Outputs(program, names, needed, examples.table.preparation)
+    for some in _batches(examples, None if pools(graph) else size):
         found.add(some)
     return found.together()
 
@@ -94,7 +96,7 @@ def _examples(
     lengths: Mapping[str, Any] | None,
     bptt: int | None,
     needed: Collection[str] | None = None,
-) -> Examples:
+) -> Part | Stream:
     """The examples given, or a part of the data that the program was trained on, prepared as in training."""
     if data is not None:
         given = (
@@ -119,22 +121,19 @@ def _examples(
     if data_settings(program) is None and program.examples is None:
         raise fault("E631", "the spec has no `data` block, and no data is given")
     known = None if program.preparation == Preparation() else program.preparation
-    found: Examples | None = getattr(dataset(program, None, lengths, bptt, known=known), part)
+    found: Part | Stream | None = getattr(dataset(program, None, lengths, bptt, known=known), part)
     if found is None:
         raise fault("E631", f"the data has no {part} part", help=f"`data {{ {part} = 0.2 }}` makes one")
     return found
 
 
-def _batches(examples: Examples, size: int | None) -> Iterator[Batch]:
+def _batches(examples: Part | Stream, size: int | None) -> Iterator[Batch]:
     """Everything in order; a long sequence is one example."""
-    match examples:
-        case Flow():
-            yield from examples.begin()
-        case Part():
-            yield from ordered_batches(examples, size)
-        case Stream(table, start, stop):
-            arrays = {n: table.prepared(n, a[start:stop])[None] for n, a in table.arrays.items()}
-            yield Batch(arrays, {}, np.zeros(1, np.uint64))
+    if isinstance(examples, Part):
+        return ordered_batches(examples, size)
+    table, steps = examples.table, slice(examples.start, examples.stop)
+    arrays = {name: table.prepared(name, array[steps])[None] for name, array in table.arrays.items()}
+    return iter([Batch(arrays, {}, np.zeros(1, np.uint64))])
 
 
 # --------------------------------------------------------------------------------------------- outputs
@@ -143,8 +142,10 @@ def _batches(examples: Examples, size: int | None) -> Iterator[Batch]:
 class _Outputs:
     """Outputs of one batch after another, in the user's layout and in the units of the data."""
 
-    def __init__(self, program: Program, names: Sequence[str], needed: Collection[str]) -> None:
-        self._program, self._names = program, tuple(names)
+    def __init__(
+        self, program: Program, names: Sequence[str], needed: Collection[str], prepared: Preparation
+    ) -> None:
+        self._program, self._names, self._prepared = program, tuple(names), prepared
         self._system = program.pipeline.system("eval")
         self._held = comparisons(self._system)
         self._needed = needed
@@ -154,8 +155,7 @@ class _Outputs:
 
     def add(self, batch: Batch) -> None:
         program, system = self._program, self._system
-        arrays = {name: array for name, array in batch.arrays.items() if name in program.spec.inputs}
-        fed = program.feed(arrays, batch.lengths, self._needed)
+        fed = program.feed(batch.arrays, batch.lengths, self._needed)
         execution = program.execution
         values = execution.values("eval", self._names, fed, execution.run(fed, ids=batch.example_ids))
         for name in self._names:
@@ -172,7 +172,7 @@ class _Outputs:
 
     def _in_units(self, name: str, array: Array) -> Array:
         """A prediction of an input, as the source has it; the array itself if it is none."""
-        prepared = self._program.preparation
+        prepared = self._prepared
         if target := self._held.values.get(name):
             return prepared.undo(target, array).astype(array.dtype)
         if target := self._held.choices.get(name):
@@ -207,7 +207,7 @@ class _Outputs:
         target, shape = self._held.scores.get(name), self._system.type(name).sizes
         if target is None or len(shape) != 1:
             return ()
-        prepared, classes = self._program.preparation, np.arange(shape[0])
+        prepared, classes = self._prepared, np.arange(shape[0])
         known = target in prepared.vocabularies
         shown = prepared.words(target, classes) if known else prepared.undo(target, classes)
         return tuple(map(str, shown.tolist()))

@@ -73,6 +73,12 @@ def test_predictions_have_the_units_of_the_data(line: Program) -> None:
     np.testing.assert_allclose(found["yhat"], Y, rtol=1e-6)
 
 
+def test_an_untrained_program_prepares_its_data_as_training_would(line: Program) -> None:
+    found = line.fresh().predict(part="train")["yhat"]
+    # A linear function of standardized inputs without an offset predicts the mean, on average.
+    assert found.mean() == pytest.approx(Y[line.dataset().train.rows].mean(), rel=1e-9)
+
+
 def test_without_data_it_is_the_test_part(line: Program) -> None:
     rows = line.dataset().test.rows
     assert len(rows) == 10
@@ -211,6 +217,7 @@ CASES: dict[str, Callable[[], object]] = {
     "no_data": classes(data=None),
     "nothing_to_measure": lambda: graphc.compile("input x : real\noutput x * 2\n").evaluate({"x": [1.0]}),
     "no_examples": classes(data={"x": np.zeros((0, 2))}),
+    "batch_of_nothing": classes(batch=0),
     "no_mapping": classes(data=np.zeros((3, 2))),
 }
 
