@@ -101,7 +101,7 @@ def inside(axes: tuple[str, ...], lengths: Mapping[str, Array], shape: tuple[int
     return valid
 
 
-_AT_ONCE = 2**24
+_AT_ONCE = 2**22
 
 
 def row_blocks(count: int, bytes_in_row: int) -> Iterator[slice]:

@@ -47,18 +47,20 @@ class _Moments:
         self.low, self.high = np.full(shape, np.inf), np.full(shape, -np.inf)
 
     def add(self, values: Array) -> None:
-        """More values, of shape (positions, ...)."""
+        """More values, of shape (positions, ...), which are written over."""
         count = len(values)
         if not count:
             return
-        mean = values.mean(axis=0)
-        step = mean - self.mean
-        total = self.count + count
-        self.squares += count * values.var(axis=0) + step**2 * (self.count * count / total)
-        self.mean += step * (count / total)
-        self.count = total
         self.low = np.minimum(self.low, values.min(axis=0))
         self.high = np.maximum(self.high, values.max(axis=0))
+        mean = values.mean(axis=0)
+        values -= mean
+        step = mean - self.mean
+        total = self.count + count
+        self.squares += np.einsum("i...,i...->...", values, values)
+        self.squares += step**2 * (self.count * count / total)
+        self.mean += step * (count / total)
+        self.count = total
 
     def result(self) -> Standardization:
         # Compared directly: the deviation of equal numbers need not come out as exactly zero.

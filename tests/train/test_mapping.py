@@ -155,21 +155,25 @@ LARGE = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from graphc.train.batches import shuffled_batches
-from graphc.train.data_settings import DataSettings
-from graphc.train.loading import load
-from tests.train.models import spec, specs
+import graphc
 
+SPEC = '''
+input x : [1024]
+param w : [1024] = 0, b : real = 0
+loss = (w @ x + b - 1)^2
+minimize loss
+data { source = "%s", validation = 0.1, standardize = x }
+fit { optimizer = sgd(lr = 0.5), batch = 512, steps = 3 }
+'''
+program = graphc.compile(SPEC % sys.argv[2], root=sys.argv[1], backend="reference")
 used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_DATA, (used + 2**26, used + 2**26))
 try:
     np.ones(2**25)
 except MemoryError:
     print("limited")
-settings = DataSettings(sys.argv[2], validation=0.1, standardize=("x",))
-dataset = load(settings, specs(spec("x", 1024)), Path(sys.argv[1]), dtype="float32")
-batch = next(shuffled_batches(dataset.train, 32, seed=0, epoch=1))
-print(dataset.train.count, batch.arrays["x"].shape, float(np.abs(batch.arrays["x"]).max()))
+found = program.fit()
+print(program.dataset().train.count, {part: round(m["loss"], 6) for part, m in found.metrics.items()})
 """
 
 
@@ -190,4 +194,7 @@ def test_a_set_larger_than_memory(source: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LARGE, str(tmp_path), source], capture_output=True, text=True, check=False
     )
-    assert done.stdout.splitlines() == ["limited", "58982 (32, 1024) 0.0"], done.stderr
+    assert done.stdout.splitlines() == [
+        "limited",
+        "58982 {'train': 0.0, 'validation': 0.0}",
+    ], done.stderr
