@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,17 +18,21 @@ from graphc.autodiff.gradient import differentiate
 from graphc.autodiff.walk import owners
 from graphc.backend.state import Run
 from graphc.backend.trail import Origin, Trail
-from graphc.diagnostics import Span
 from graphc.driver.accumulation import pieces
 from graphc.driver.arrays import Feed
+from graphc.driver.parameters import AVERAGE
 from graphc.driver.pipeline import LOSS, Pipeline, present
+from graphc.frontend.elaborate import Mode
 from graphc.ir.graph import Graph, LoopNode
 from graphc.ir.op import Array
-from graphc.train.blame import Blame
+from graphc.ir.system import LeafKind
+from graphc.train.blame import Blame, Kind
 from graphc.types import BATCH, BATCH_NAME
 
 if TYPE_CHECKING:
     from graphc.driver.program import Program
+
+_LEAVES: Mapping[LeafKind, Kind] = {"input": "input", "param": "parameter", "state": "state"}
 
 AT_ONCE = 16
 """Examples that are looked at together."""
@@ -40,9 +44,11 @@ class Step:
 
     objective: int
     wrt: Sequence[str]
+    """Empty for an evaluation, which has no gradients."""
     fed: Feed
     run: Run
     carried: Mapping[str, Array]
+    mode: Mode = "train"
 
 
 def blame(program: Program, step: Step) -> Blame | None:
@@ -62,7 +68,7 @@ def _parts(program: Program, step: Step) -> Iterator[tuple[Step, int]]:
     batch = step.fed.batch
     if batch <= AT_ONCE:
         return
-    leaves = program.pipeline.system("train", continued=bool(step.carried)).leaves
+    leaves = program.pipeline.system(step.mode, continued=bool(step.carried)).leaves
     ids = np.arange(batch, dtype=np.uint64) if step.run.example_ids is None else step.run.example_ids
     for piece in pieces(step.fed, math.ceil(batch / AT_ONCE), program.spec.system):
         fed = piece.fed
@@ -75,10 +81,13 @@ class _Graphs:
     """The loss of a step with all names in it, and its gradients when they are asked for."""
 
     def __init__(self, pipeline: Pipeline, step: Step) -> None:
-        names = [*pipeline.spec("train").system.units, *pipeline.spec("train").params]
-        graph = pipeline.with_loss("train", (), step.objective, bool(step.carried))
+        spec = pipeline.spec(step.mode)
+        names = [*spec.system.units, *spec.params]
+        graph = pipeline.with_loss(step.mode, (), step.objective, bool(step.carried))
         self.forward = pipeline.optimized(graph, keep=frozenset(names), dense=step.fed.dense)
-        self.backward = differentiate(self.forward, LOSS, present(self.forward, step.wrt)).graph
+        gradients = differentiate(self.forward, LOSS, present(self.forward, step.wrt)) if step.wrt else None
+        self.backward = self.forward if gradients is None else gradients.graph
+        self._leaves = pipeline.system(step.mode, continued=bool(step.carried)).leaves
         self._owners = owners(self.forward.nodes)
         self._places = {
             node.span: name
@@ -89,20 +98,19 @@ class _Graphs:
     def search(self, program: Program, step: Step) -> Blame | None:
         """The first number that is not finite on the way to the loss, or else to a gradient."""
         given = {**program.params.leaves(), **step.carried, **step.fed.arrays}
-        for graph in (self.forward, self.backward):
+        for graph in dict.fromkeys((self.forward, self.backward)):
             trail = Trail(graph, given, step.run)
             found = [o for value in graph.outputs.values() if (o := trail.of(value)) is not None]
             if found:
-                return self._told(program, graph, min(found, key=lambda origin: origin.order))
+                return self._told(graph, min(found, key=lambda origin: origin.order))
         return None
 
-    def _told(self, program: Program, graph: Graph, origin: Origin) -> Blame:
-        node, spec = origin.node, program.spec
-        kind: Literal["input", "parameter", "value", "gradient"] = "value"
+    def _told(self, graph: Graph, origin: Origin) -> Blame:
+        node = origin.node
+        kind: Kind = "value"
         if node is None:
-            name = origin.value.name
-            span: Span | None = spec.system.leaves[name].span
-            kind = "input" if name in spec.inputs else "parameter"
+            leaf = self._leaves[origin.value.name]
+            name, span, kind = leaf.name.removesuffix(AVERAGE), leaf.span, _LEAVES[leaf.kind]
         else:
             forward = graph is self.forward or any(node is other for other in self.forward.walk())
             kind = "value" if forward else "gradient"

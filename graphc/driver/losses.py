@@ -194,6 +194,20 @@ class Losses:
         what = blaming.Step(objective, self.moves(objective), fed, run, batch.carried)
         return blaming.blame(self._program, what)
 
+    def blame_report(self, batches: Iterable[Batch]) -> Blame | None:
+        """See `Trainable.blame_report`."""
+        from graphc.driver import blaming
+
+        execution, unit = self._program.execution, self._program.pipeline.loss_unit("eval")
+        for batch in batches:
+            fed = self._feeder(batch.arrays, batch.lengths)
+            run = execution.run(fed, ids=batch.example_ids)
+            if batch.first and not np.isfinite(execution.values("eval", [unit], fed, run)[unit]).all():
+                found = blaming.blame(self._program, blaming.Step(0, (), fed, run, {}, "eval"))
+                if found is not None:
+                    return found
+        return None
+
     def keep(self) -> Mapping[str, Array]:
         """See `Trainable.keep`."""
         for name in self._spec.updates:

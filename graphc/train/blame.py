@@ -8,6 +8,9 @@ from typing import Literal
 
 from graphc.diagnostics import Span
 
+Kind = Literal["input", "parameter", "state", "value", "gradient"]
+"""A state is a running statistic, or what a chunk of a sequence goes on from."""
+
 
 @dataclass(frozen=True)
 class Blame:
@@ -15,7 +18,7 @@ class Blame:
 
     name: str
     """Empty where that was in `minimize` itself."""
-    kind: Literal["input", "parameter", "value", "gradient"]
+    kind: Kind
     number: float
     """What it became: NaN or an infinity."""
     span: Span | None
@@ -42,7 +45,7 @@ class Blame:
     @property
     def what(self) -> str:
         """`h` was the first to be inf, in a message about a step."""
-        if self.kind in ("input", "parameter"):
+        if self.kind in ("input", "parameter", "state"):
             return f"{self.kind} `{self.name}` holds {self.number}"
         text = "" if self.span is None else " ".join(self.span.text.split())
         text = f"`{text if len(text) < 60 else text[:57] + '...'}`"

@@ -22,7 +22,8 @@ def norms(vector: Vector) -> dict[str, float]:
 def relative_moves(weights: Generations) -> dict[str, float]:
     """For each parameter |w - w0| / |w0|: the norm of the last move by the norm before it.
 
-    Holds after a step and before the next one; of several losses the last one's move counts. Parameters that were all zero have no ratio and are left out.
+    Holds after a step and before the next one; of several losses the last one's move counts. Parameters that
+    were all zero have no ratio and are left out.
     """
     found: dict[str, float] = {}
     for name, before in weights.before.parts.items():

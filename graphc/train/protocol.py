@@ -113,6 +113,13 @@ class Trainable(Protocol):
         """
         ...
 
+    def blame_report(self, batches: Iterable[Batch]) -> Blame | None:
+        """The same for the first loss of `report`, of the first batch in which there is such a number.
+
+        Chunks of a sequence are looked at where the sequence begins, the others not.
+        """
+        ...
+
     def keep(self) -> Mapping[str, Array]:
         """The step is taken: the running statistics move by the batch that the first loss was given last.
 

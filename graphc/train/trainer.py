@@ -232,9 +232,10 @@ class Trainer:
             metrics = self._measured(number)
         loss = metrics["train"].get("loss", 0.0)
         if not math.isfinite(loss):
+            found = self.model.blame_report(judging_batches(self.dataset.train, self.settings))
             self.descent.undo()
             message = f"the loss over the training part is {loss} after epoch {number}"
-            raise self._diverged(runaway("E501", message))
+            raise self._diverged(runaway("E501", message, found))
         if (judged := metrics.get("validation", {}).get("loss")) is not None:
             self.descent.update.judged(judged)
         record = self._record(number, metrics)

@@ -137,6 +137,22 @@ def test_pooled_values_are_searched_in_the_whole_batch() -> None:
     assert found.formula == "reduce_sum of numbers up to 2e+37"
 
 
+def test_an_evaluation() -> None:
+    text = "input x : real\nparam a = 1.0\nrunning m = mean[batch](x)\ny = log(a * x) - m\nminimize y^2\n"
+    program = graphc.compile(text)
+    program.params["m"] = 0.5
+    x = np.linspace(1, 2, 40)
+    good, bad = Batch({"x": x}), Batch({"x": np.where(np.arange(40) == 30, 0, x)})
+    assert program.losses.blame_report([good]) is None
+    found = program.losses.blame_report([good, bad])
+    assert found is not None
+    assert (found.name, found.detail) == ("y", "log(0) in example 30 of the batch")
+    program.params["m"] = math.nan
+    found = program.losses.blame_report(iter([good]))
+    assert found is not None
+    assert found.what == "state `m` holds nan"
+
+
 def test_sequences_in_chunks_go_on_from_their_states() -> None:
     text = """
 axis t = 1..T

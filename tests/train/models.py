@@ -75,6 +75,9 @@ class Model:
     def blame(self, batch: Batch, *, step: int, objective: int = 0) -> None:
         """These models have no names to blame."""
 
+    def blame_report(self, batches: Iterable[Batch]) -> None:
+        """Nor here."""
+
     def state(self) -> dict[str, Array]:
         return {f"param/{name}": self.params[name] for name in self.params}
 
