@@ -18,6 +18,7 @@ from graphc.autodiff.gradient import differentiate
 from graphc.autodiff.walk import owners
 from graphc.backend.state import Run
 from graphc.backend.trail import Origin, Trail
+from graphc.diagnostics import Span
 from graphc.driver.accumulation import pieces
 from graphc.driver.arrays import Feed
 from graphc.driver.parameters import AVERAGE
@@ -27,7 +28,7 @@ from graphc.ir.graph import Graph, LoopNode
 from graphc.ir.op import Array
 from graphc.ir.system import LeafKind
 from graphc.train.blame import Blame, Kind
-from graphc.types import BATCH, BATCH_NAME
+from graphc.types import BATCH_NAME
 
 if TYPE_CHECKING:
     from graphc.driver.program import Program
@@ -106,27 +107,22 @@ class _Graphs:
         return None
 
     def _told(self, graph: Graph, origin: Origin) -> Blame:
+        name, kind, span = self._made_by(graph, origin)
+        steps = {axis.rstrip("'*"): at for axis, at in origin.place.items() if axis != BATCH_NAME}
+        example = origin.place.get(BATCH_NAME)
+        # The equations of `minimize` and `report` have names of the compiler.
+        shown = "" if "@" in name else name
+        return Blame(shown, kind, origin.number, span, _formula(origin), example, steps, origin.element)
+
+    def _made_by(self, graph: Graph, origin: Origin) -> tuple[str, Kind, Span | None]:
+        """The name that a value belongs to, what it is of it, and the operation in the spec."""
         node = origin.node
-        kind: Kind = "value"
         if node is None:
             leaf = self._leaves[origin.value.name]
-            name, span, kind = leaf.name.removesuffix(AVERAGE), leaf.span, _LEAVES[leaf.kind]
-        else:
-            forward = graph is self.forward or any(node is other for other in self.forward.walk())
-            kind = "value" if forward else "gradient"
-            name = self._owners.get(origin.value) or self._places.get(node.span) or LOSS
-            span = node.span
-        steps = {axis.rstrip("'*"): at for axis, at in origin.place.items() if axis != BATCH_NAME}
-        return Blame(
-            "" if "@" in name else name,
-            kind,
-            origin.number,
-            span,
-            _formula(origin),
-            origin.place.get(BATCH.name),
-            steps,
-            origin.element,
-        )
+            return leaf.name.removesuffix(AVERAGE), _LEAVES[leaf.kind], leaf.span
+        forward = graph is self.forward or any(node is other for other in self.forward.walk())
+        name = self._owners.get(origin.value) or self._places.get(node.span) or LOSS
+        return name, "value" if forward else "gradient", node.span
 
 
 def _formula(origin: Origin) -> str:
