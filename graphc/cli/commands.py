@@ -1,96 +1,23 @@
-"""The commands that compile: run, check, show, draw."""
+"""The commands that look at what is compiled: check, show, draw."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from graphc.cli.entry import FAULT, INTERRUPTED, print_diagnostic, print_error, usage
+from graphc.cli.entry import FAULT, print_diagnostic, print_error, usage
 from graphc.cli.files import write_text
-from graphc.cli.options import Compilation, compilation, json_option, read_inputs
+from graphc.cli.options import Compilation, compilation, json_option
 from graphc.diagnostics import Diagnostic, GraphcError
 
 if TYPE_CHECKING:
-    from graphc.cli.program import Program
+    pass
 
 STAGES = ("ast", "params", "ir", "grad", "schedule", "kernel", "unrolled")
-
-
-@click.command()
-@click.argument("file")
-@click.option(
-    "--input",
-    "inputs",
-    multiple=True,
-    metavar="NAME=FILE.npy|NUMBERS",
-    help="The value of an input, for a spec that does not give it: x=x.npy, x=[1,2].",
-)
-@click.option("--save", metavar="OUT.safetensors", help="Keep the trained program; `graphc.load` reads it.")
-@json_option
-@compilation("float32")
-def run(file: str, inputs: tuple[str, ...], save: str | None, as_json: bool, compilation: Compilation) -> int:
-    """Train FILE, or compute it step by step on the values given."""
-    program = compilation.compile(file)
-    print_warnings(program.warnings)
-    if program.spec.has_fit:
-        if inputs:
-            raise usage(
-                "E707", f"`--input` has no use here: `{file}` has a `fit` block and takes its data from there"
-            )
-        return _train(program, save, as_json)
-    if save is not None:
-        raise usage("E707", f"`--save` has no use here: `{file}` has no `fit` block and trains nothing")
-    _compute(program, inputs, as_json)
-    return 0
-
-
-def _train(program: Program, save: str | None, as_json: bool) -> int:
-    from graphc.view.results import dumps, fit_object, fit_text
-
-    if save is not None:
-        program.save(save)  # a path that cannot be written is found out before the training, not after
-    try:
-        result = program.fit(progress=lambda line: click.echo(line, err=as_json))
-    finally:
-        # Also of a training that ran away or was interrupted: its last good weights are worth keeping.
-        if save is not None:
-            program.save(save)
-    if as_json:
-        click.echo(dumps({**fit_object(result, program.compile_seconds), **_chosen(program)}))
-    else:
-        click.echo(fit_text(result, program.compile_seconds))
-        click.echo(_chosen_text(program))
-    return INTERRUPTED if result.ending == "interrupt" else 0
-
-
-def _compute(program: Program, inputs: Iterable[str], as_json: bool) -> None:
-    trace = program.trace(read_inputs(inputs, program.spec.inputs))
-    if as_json:
-        from graphc.view.results import dumps, trace_object
-
-        click.echo(dumps({**trace_object(trace), **_chosen(program)}))
-    else:
-        from graphc.view.table import render
-
-        text = render(trace, colour=_terminal() and not os.environ.get("NO_COLOR"), boxed=_terminal())
-        click.echo(f"{text}\n\n{_chosen_text(program)}")
-
-
-def _chosen(program: Program) -> dict[str, str]:
-    return {"backend": program.settings.backend, "dtype": program.settings.dtype}
-
-
-def _chosen_text(program: Program) -> str:
-    return f"backend {program.settings.backend}, {program.settings.dtype}"
-
-
-def _terminal() -> bool:
-    return sys.stdout.isatty()
 
 
 # --------------------------------------------------------------------------------------- check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy.typing as npt
@@ -56,7 +57,7 @@ class Program(Protocol):
 
     def trace(self, inputs: Mapping[str, Array]) -> Trace: ...
 
-    def fit(self, *, progress: Callable[[str], None]) -> Fitted: ...
+    def fit(self, *, progress: Callable[[str], None], run_dir: Path | None, resume: bool) -> Fitted: ...
 
     def save(self, path: str) -> None: ...
 

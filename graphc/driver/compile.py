@@ -166,11 +166,19 @@ def check(text: str) -> list[Diagnostic]:
     return list(program.warnings)
 
 
-def load(path: str | Path, *, backend: str = "auto", checkpoint: str | None = None) -> Program:
+def load(
+    path: str | Path,
+    *,
+    backend: str = "auto",
+    checkpoint: str | None = None,
+    root: str | Path | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Program:
     """A program that `Program.save` or a training run wrote; no spec is needed beside it.
 
     `path` is a file or the folder of a run. Of a run `checkpoint` chooses the `best` weights by validation or
-    the `last` ones; without it they are those that the training ended with.
+    the `last` ones; without it they are those that the training ended with. `root` and `settings` are those
+    of `compile`; options that are not named there are those that the program was compiled with.
 
     Raises E602 to E605 for a file that is missing, damaged, altered, or does not fit, E608 for a folder that
     is no run's, E633 for a spec that this version does not compile, E634 for a run without such weights.
@@ -183,7 +191,12 @@ def load(path: str | Path, *, backend: str = "auto", checkpoint: str | None = No
     stored = storage.read(Path(path), checkpoint)
     chosen = choose(backend).name  # what is not installed is no fault of the stored spec
     try:
-        program = compile_stored(stored, backend=chosen)
+        program = compile_stored(
+            stored,
+            backend=chosen,
+            root=None if root is None else Path(root),
+            settings=arguments.mapping("settings", settings, 'settings={"fit.epochs": "3"}'),
+        )
     except GraphcError as error:
         if error.diagnostics[0].code == "E603":
             raise

@@ -71,9 +71,8 @@ def opened(
             config |= {"started": before.get("started"), "resumed": again}
         files = {"spec.nn": program.pipeline.file.span.source.text}
         files |= {f"imports/{name}": text for name, text in program.imports.items()}
-        keeper = RunKeeper(
-            folder, base, settings.save, reporter, files, config, lambda: program.compile_seconds
-        )
+        keeper = RunKeeper(folder, base, files, config, settings.save, reporter)
+        keeper.compile_seconds = lambda: program.compile_seconds
         yield Opened(keeper, start)
 
 
@@ -83,10 +82,9 @@ def _state(folder: RunFolder, expected: Mapping[str, Any]) -> Snapshot:
     found, numbers = stored.checkpoint.about.get("identity"), stored.checkpoint.about.get("training")
     if not isinstance(found, dict) or not isinstance(numbers, dict):
         raise foreign(stored.path, "it holds no training to go on with")
-    if wrong := list(differences(found, expected)):
-        raise GraphcError(
-            [Diagnostic("E640", f"`{folder.path}` holds another run: {what}") for what in wrong]
-        )
+    wrong = [f"`{folder.path}` holds another run: {what}" for what in differences(found, expected)]
+    if wrong:
+        raise GraphcError([Diagnostic("E640", message) for message in wrong])
     return Snapshot(stored.checkpoint.tensors, numbers)
 
 

@@ -174,6 +174,9 @@ def restore(program: Program, stored: Stored) -> None:
                 f"expected {list(expected[name])}",
             )
     program.params.restore(held)
+    # It is what the training judged and would have ended with, in the layout of the vectors.
+    for name, array in stored.checkpoint.kind("average").items():
+        program.params.weights.assign(name, array)
     weights = program.params.weights
     # What a training has to show for itself is the average, where it keeps one.
     for name, part in stored.checkpoint.kind("average").items():

@@ -31,15 +31,15 @@ class RunKeeper:
         self,
         folder: RunFolder,
         base: Checkpoint,
-        saving: Saving,
-        reporter: Reporter,
         files: Mapping[str, str],
         config: Mapping[str, Any],
-        compile_seconds: Callable[[], float] = lambda: 0.0,
+        saving: Saving,
+        reporter: Reporter,
     ) -> None:
         self._folder, self._base, self._saving, self._reporter = folder, base, saving, reporter
         self._files, self._config = files, config
-        self._compile_seconds = compile_seconds
+        self.compile_seconds: Callable[[], float] = lambda: 0.0
+        """What has been spent on compiling so far, for the record."""
         self._journal = Journal(folder.metrics)
         self._epoch = self._step = 0
         self._time = time.monotonic()
@@ -49,8 +49,10 @@ class RunKeeper:
 
     def begin(self, start: Snapshot) -> None:
         """Raises E601."""
-        self._folder.create(self._files, self._config)
+        self._folder.create(self._files)
         self._write(self._folder.last, start)
+        # It makes the folder a run's, so it comes last.
+        self._folder.configure(self._config)
 
     def resume(self, start: Snapshot) -> list[EpochRecord]:
         """Cuts the record back to these epochs. Raises E608 if there are not as many, E601."""
@@ -91,7 +93,7 @@ class RunKeeper:
     def record(self, record: EpochRecord) -> None:
         """Warns if it fails."""
         try:
-            self._journal.epoch(record, self._compile_seconds())
+            self._journal.epoch(record, self.compile_seconds())
         except GraphcError as error:
             self._warn(error, "it is tried again after the next epoch")
 

@@ -49,8 +49,8 @@ class RunFolder:
         self.lock = path / ".lock"
         self._config = path / "config.json"
 
-    def create(self, files: Mapping[str, str], config: Mapping[str, Any]) -> None:
-        """Make the folder and write what is known before training. Raises E601."""
+    def create(self, files: Mapping[str, str]) -> None:
+        """Make the folder with some texts, by their names in it. Raises E601."""
         try:
             self.last.parent.mkdir(parents=True, exist_ok=True)
             for name, text in files.items():
@@ -60,7 +60,6 @@ class RunFolder:
             sync_folder(self.path.parent)
         except OSError as error:
             raise unwritable(self.path, error) from None
-        self.configure(config)
 
     def check_free(self) -> None:
         """Raises E609 if there is something in the folder already."""
@@ -116,10 +115,10 @@ class RunFolder:
         if found.is_file():
             return found
         if self.last.is_file():
-            why, help = "keeps no best weights: no validation part chose any", "`last` are those at the end"
+            why, advice = "keeps no best weights: no validation part chose any", "`last` are those at the end"
         else:
-            why, help = "has no checkpoint yet", "a run keeps its first one after an epoch"
-        raise fault("E634", f"the run `{self.path}` {why}", help=help)
+            why, advice = "has lost its checkpoint", ""
+        raise fault("E634", f"the run `{self.path}` {why}", help=advice)
 
     def _no_run(self, why: str) -> GraphcError:
         return fault("E608", f"`{self.path}` is not the folder of a run: {why}")

@@ -147,9 +147,9 @@ class Trainer:
     def run(self) -> History:
         """From where it stands to an end. Raises `Diverged`, and what the model and the data raise."""
         self.reporter.started(self._plan())
-        if not self._resumed:
-            self.keeper.begin(self.snapshot())
         with Interrupts() as interrupts:
+            if not self._resumed:
+                self.keeper.begin(self.snapshot())
             while (ending := self._ending()) is None:
                 self._epoch(interrupts)
                 if interrupts.seen():

@@ -60,6 +60,7 @@ class FakeProgram:
     diagnosis: Diagnosis = field(default_factory=lambda: Diagnosis("two examples", ()))
     failure: BaseException | None = None
     compile_seconds: float = 0.25
+    ending: str = "epochs"
     settings: Any = field(default_factory=lambda: SimpleNamespace(backend="cpu", dtype="float32"))
 
     @property
@@ -70,13 +71,14 @@ class FakeProgram:
         self.asked.append(dict(inputs))
         return fork_trace()
 
-    def fit(self, *, progress: Callable[[str], None]) -> Any:
+    def fit(self, *, progress: Callable[[str], None], run_dir: Path | None, resume: bool) -> Any:
+        self.asked.append((run_dir, resume))
         progress("epoch 1: loss 0.5")
         return SimpleNamespace(
             metrics={"train": {"loss": 0.5, "accuracy": 0.75}, "test": {"loss": float("nan")}},
             epochs=1,
-            run_dir=None,
-            ending="epochs",
+            run_dir=None if run_dir is None else str(run_dir),
+            ending=self.ending,
             train_seconds=1.5,
         )
 
@@ -92,6 +94,12 @@ class FakeProgram:
 
     def dot(self) -> str:
         return "digraph graph {}"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Runs are kept below the current folder."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("current"))
 
 
 @pytest.fixture

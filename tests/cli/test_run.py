@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,7 +63,7 @@ def test_values_and_gradients_as_json(program: FakeProgram, spec: str) -> None:
 
 def test_training_as_json(program: FakeProgram, spec: str) -> None:
     program.has_fit = True
-    result = invoke("run", spec, "--json")
+    result = invoke("run", spec, "--json", "--no-run")
     assert json.loads(result.stdout) == {
         "metrics": {"train": {"loss": 0.5, "accuracy": 0.75}, "test": {"loss": "nan"}},
         "epochs": 1,
@@ -73,18 +74,71 @@ def test_training_as_json(program: FakeProgram, spec: str) -> None:
         "dtype": "float32",
     }
     assert result.stderr == "epoch 1: loss 0.5\n"
+    assert program.asked == [(None, False)]
 
 
 def test_training_as_text(program: FakeProgram, spec: str) -> None:
     program.has_fit = True
-    assert invoke("run", spec).stdout.splitlines() == [
-        "epoch 1: loss 0.5",
+    result = invoke("run", spec)
+    lines = result.stdout.splitlines()
+    assert lines[:4] == [
         "       loss  accuracy",
         "train   0.5      0.75",
         "test    nan         -",
         "1 epoch in 1.5 s, compiled in 0.25 s",
-        "backend cpu, float32",
     ]
+    assert re.fullmatch(r"kept in runs/model-\d{8}-\d{6}", lines[4])
+    assert lines[5:] == ["backend cpu, float32"]
+    assert result.stderr == "epoch 1: loss 0.5\n"
+
+
+def test_where_a_training_is_kept(program: FakeProgram, spec: str, tmp_path: Path) -> None:
+    program.has_fit = True
+    kept = str(tmp_path / "kept")
+    invoke("run", spec, "--run-dir", kept)
+    invoke("run", spec, "--run-dir", kept, "--resume")
+    assert program.asked == [(Path(kept), False), (Path(kept), True)]
+
+
+def test_an_interrupt_says_how_to_go_on(program: FakeProgram, spec: str, tmp_path: Path) -> None:
+    program.has_fit, program.ending = True, "interrupt"
+    result = invoke("run", spec, "--run-dir", str(tmp_path / "kept"))
+    assert result.exit_code == 130
+    assert result.stderr.endswith(f"`graphc run --resume {tmp_path / 'kept'}` goes on\n")
+    assert "goes on" not in invoke("run", spec, "--no-run").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["SPEC", "--resume"], "error[E712]: `--resume` goes on with a run, and none is named"),
+        (["DIR"], "error[E712]: `DIR` is a folder, no spec\n  = help: `graphc run --resume DIR` goes on"),
+        (["DIR", "--resume", "--run-dir", "a"], "error[E707]: `--run-dir` has no use here"),
+        (["DIR", "--resume", "--no-run"], "error[E707]: `--resume` has no use here: `--no-run`"),
+        (["SPEC", "--run-dir", "a", "--no-run"], "error[E707]: `--run-dir` has no use here: `--no-run`"),
+        (["DIR", "--resume", "--dtype", "float64"], "error[E707]: `--dtype` has no use here: a run goes on"),
+        (["DIR", "--resume", "--seed", "0"], "error[E707]: `--seed` has no use here"),
+        (["DIR", "--resume", "--without", "cse"], "error[E707]: `--without` has no use here"),
+        (["DIR", "--resume", "--set", "H=3"], "error[E707]: `--set H=...` has no use here"),
+    ],
+)
+def test_options_that_have_no_use(
+    program: FakeProgram, spec: str, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    places = {"SPEC": spec, "DIR": str(folder)}
+    result = invoke("run", *(places.get(argument, argument) for argument in arguments))
+    assert message.replace("DIR", str(folder)) in result.stderr
+    assert result.exit_code == 2
+    assert program.compiled == {}
+
+
+@pytest.mark.parametrize("option", [["--run-dir", "a"], ["--run-dir", "a", "--resume"], ["--save", "a"]])
+def test_nothing_is_kept_where_nothing_is_trained(program: FakeProgram, spec: str, option: list[str]) -> None:
+    result = invoke("run", spec, *option)
+    assert f"error[E707]: `{option[0]}` has no use here" in result.stderr
+    assert result.exit_code == 2
 
 
 def test_inputs_are_read(program: FakeProgram, spec: str, tmp_path: Path) -> None:

@@ -1,0 +1,174 @@
+"""`graphc run`: train a spec, go on with a run, or compute a spec that trains nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from graphc.cli.commands import print_warnings
+from graphc.cli.entry import INTERRUPTED, usage
+from graphc.cli.options import Compilation, compilation, json_option, read_inputs
+
+if TYPE_CHECKING:
+    from graphc.cli.program import Program
+
+_AS_IT_BEGAN = ("dtype", "seed", "without")
+"""Options of a spec that have no use where a run goes on: it has its own."""
+
+
+@dataclass(frozen=True)
+class _Keeping:
+    """What a training leaves behind: `folder` of the run, or None for no run, and a file `save`."""
+
+    folder: Path | None
+    resume: bool
+    save: str | None
+
+
+@click.command()
+@click.argument("file")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="NAME=FILE.npy|NUMBERS",
+    help="The value of an input, for a spec that does not give it: x=x.npy, x=[1,2].",
+)
+@click.option("--run-dir", metavar="DIR", help="Where to keep the training; default: runs/FILE-DATE-TIME.")
+@click.option("--resume", is_flag=True, help="Go on with the run in DIR, or in --run-dir.")
+@click.option("--no-run", is_flag=True, help="Keep nothing of the training.")
+@click.option("--save", metavar="OUT.safetensors", help="Keep the trained program; `graphc.load` reads it.")
+@json_option
+@compilation("float32")
+def run(
+    file: str,
+    inputs: tuple[str, ...],
+    run_dir: str | None,
+    resume: bool,
+    no_run: bool,
+    save: str | None,
+    as_json: bool,
+    compilation: Compilation,
+) -> int:
+    """Train FILE, or compute it step by step on the values given. To go on, FILE may be a run's folder."""
+    keeping = _keeping(file, run_dir, resume, no_run, save)
+    if keeping.folder == Path(file):
+        program = _begun(keeping.folder, compilation)
+    else:
+        program = compilation.compile(file)
+    print_warnings(program.warnings)
+    if program.spec.has_fit:
+        if inputs:
+            raise usage(
+                "E707", f"`--input` has no use here: `{file}` has a `fit` block and takes its data from there"
+            )
+        return _train(program, keeping, as_json)
+    given = {"--save": save is not None, "--run-dir": run_dir is not None, "--resume": resume}
+    for option in (name for name, is_given in given.items() if is_given):
+        raise usage("E707", f"`{option}` has no use here: `{file}` has no `fit` block and trains nothing")
+    _compute(program, inputs, as_json)
+    return 0
+
+
+def _keeping(file: str, run_dir: str | None, resume: bool, no_run: bool, save: str | None) -> _Keeping:
+    """Where the training is kept. Raises E707 for options that contradict each other, E712."""
+    is_folder = os.path.isdir(file)
+    if no_run and (resume or run_dir is not None):
+        other = "--resume" if resume else "--run-dir"
+        raise usage("E707", f"`{other}` has no use here: `--no-run` keeps nothing")
+    if is_folder and not resume:
+        raise usage(
+            "E712", f"`{file}` is a folder, no spec", f"`graphc run --resume {file}` goes on with a run"
+        )
+    if is_folder and run_dir is not None:
+        raise usage("E707", f"`--run-dir` has no use here: the run goes on in `{file}`")
+    if resume and not is_folder and run_dir is None:
+        raise usage("E712", "`--resume` goes on with a run, and none is named", "`graphc run --resume DIR`")
+    if no_run:
+        return _Keeping(None, False, save)
+    if is_folder or run_dir is not None:
+        return _Keeping(Path(run_dir or file), resume, save)
+    from graphc.train.runs import new_path
+
+    return _Keeping(new_path(file), False, save)
+
+
+def _begun(folder: Path, compilation: Compilation) -> Program:
+    """The program of a run, as the run began. Raises E707 for options that would make it another one."""
+    import graphc
+    from graphc.train.runs import RunFolder
+
+    source = click.get_current_context().get_parameter_source
+    for name in _AS_IT_BEGAN:
+        if source(name) is ParameterSource.COMMANDLINE:
+            raise usage("E707", f"`--{name}` has no use here: a run goes on as it began")
+    if compilation.dims:
+        name = next(iter(compilation.dims))
+        raise usage("E707", f"`--set {name}=...` has no use here: a run goes on as it began")
+    config = RunFolder(folder).config
+    chosen = source("backend") is ParameterSource.COMMANDLINE
+    return graphc.load(
+        folder,
+        backend=compilation.backend if chosen else str(config.get("backend", "auto")),
+        root=compilation.root,
+        settings=dict(compilation.settings),
+    )
+
+
+def _train(program: Program, keeping: _Keeping, as_json: bool) -> int:
+    from graphc.view.results import dumps, fit_object, fit_text
+
+    save, folder = keeping.save, keeping.folder
+    if save is not None:
+        program.save(save)  # a path that cannot be written is found out before the training, not after
+    try:
+        result = program.fit(
+            progress=lambda line: click.echo(line, err=True), run_dir=folder, resume=keeping.resume
+        )
+    finally:
+        # Also of a training that ran away or was interrupted: its last good weights are worth keeping.
+        if save is not None:
+            program.save(save)
+    if as_json:
+        click.echo(dumps({**fit_object(result, program.compile_seconds), **_chosen(program)}))
+    else:
+        click.echo(fit_text(result, program.compile_seconds))
+        click.echo(_chosen_text(program))
+    if result.ending != "interrupt":
+        return 0
+    if folder is not None:
+        click.echo(f"`graphc run --resume {quote(str(folder))}` goes on", err=True)
+    return INTERRUPTED
+
+
+def _compute(program: Program, inputs: Iterable[str], as_json: bool) -> None:
+    trace = program.trace(read_inputs(inputs, program.spec.inputs))
+    if as_json:
+        from graphc.view.results import dumps, trace_object
+
+        click.echo(dumps({**trace_object(trace), **_chosen(program)}))
+    else:
+        from graphc.view.table import render
+
+        text = render(trace, colour=_terminal() and not os.environ.get("NO_COLOR"), boxed=_terminal())
+        click.echo(f"{text}\n\n{_chosen_text(program)}")
+
+
+def _chosen(program: Program) -> dict[str, str]:
+    return {"backend": program.settings.backend, "dtype": program.settings.dtype}
+
+
+def _chosen_text(program: Program) -> str:
+    return f"backend {program.settings.backend}, {program.settings.dtype}"
+
+
+def _terminal() -> bool:
+    return sys.stdout.isatty()
