@@ -147,7 +147,10 @@ class _Outputs:
     ) -> None:
         self._program, self._names, self._prepared = program, tuple(names), prepared
         self._system = program.pipeline.system("eval")
-        self._held = comparisons(self._system)
+        held, inputs = comparisons(self._system), program.spec.inputs
+        self._values = held.values | {name: name for name, info in inputs.items() if info.classes is None}
+        self._choices = held.choices | {name: name for name, info in inputs.items() if info.classes}
+        self._scores = held.scores
         self._needed = needed
         self._found: dict[str, list[Array]] = {name: [] for name in self._names}
         self._lengths: dict[str, list[Array]] = {}
@@ -171,11 +174,11 @@ class _Outputs:
         self._count += fed.batch
 
     def _in_units(self, name: str, array: Array) -> Array:
-        """A prediction of an input, as the source has it; the array itself if it is none."""
+        """A prediction of an input, or an input itself, as the source has it; any other array as it is."""
         prepared = self._prepared
-        if target := self._held.values.get(name):
+        if target := self._values.get(name):
             return prepared.undo(target, array).astype(array.dtype)
-        if target := self._held.choices.get(name):
+        if target := self._choices.get(name):
             known = target in prepared.vocabularies
             return prepared.words(target, array) if known else prepared.undo(target, array)
         return array
@@ -204,7 +207,7 @@ class _Outputs:
 
     def _labels(self, name: str) -> tuple[str, ...]:
         """What the classes are called that a vector of scores is about."""
-        target, shape = self._held.scores.get(name), self._system.type(name).sizes
+        target, shape = self._scores.get(name), self._system.type(name).sizes
         if target is None or len(shape) != 1:
             return ()
         prepared, classes = self._prepared, np.arange(shape[0])

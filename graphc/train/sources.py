@@ -107,22 +107,28 @@ def read_source(request: Request, source: str, root: Path, span: Span | None = N
         entries = sorted(entry.name for entry in folder.iterdir() if entry.suffix == ".npy")
         paths = {Path(name).stem: resolve(source + name, root, span) for name in entries}
         return _arrays(request, ArrayFiles(paths, origin), "folder")
-    if Path(source).suffix.lower() not in SUFFIXES:
-        raise fault(
-            "E410",
-            f"`{source}` is neither a named set nor a `.npz`, `.npy`, `.csv` or `.txt` file",
-            span,
-            help=nearest(source, NAMED_SETS) or "named sets: " + ", ".join(NAMED_SETS),
-        )
+    _check_kind(Path(source), origin)
     return read_path(request, resolve(source, root, span), origin)
 
 
+def _check_kind(path: Path, origin: Origin) -> None:
+    """Raises E410 for a file that is not of a known kind."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise fault(
+            "E410",
+            f"{origin} is neither a named set nor a `.npz`, `.npy`, `.csv` or `.txt` file",
+            origin.span,
+            help=nearest(origin.name, NAMED_SETS) or "named sets: " + ", ".join(NAMED_SETS),
+        )
+
+
 def read_path(request: Request, path: Path, origin: Origin) -> Loaded:
-    """A file of a known kind, or a folder of `.npy` files."""
+    """A file of a known kind, or a folder of `.npy` files. Raises E410 for another kind."""
     suffix = path.suffix.lower()
     if path.is_dir():
         paths = {entry.stem: entry for entry in sorted(path.glob("*.npy"))}
         return _arrays(request, ArrayFiles(paths, origin), "folder")
+    _check_kind(path, origin)
     if suffix == ".csv":
         return _table(request, path, origin)
     if suffix == ".txt":

@@ -73,6 +73,12 @@ def test_predictions_have_the_units_of_the_data(line: Program) -> None:
     np.testing.assert_allclose(found["yhat"], Y, rtol=1e-6)
 
 
+def test_inputs_are_shown_as_the_data_has_them(line: Program) -> None:
+    found = line.predict({"x": X, "y": Y}, outputs=["x", "y"])
+    np.testing.assert_allclose(found["x"], X, rtol=1e-12)
+    np.testing.assert_allclose(found["y"], Y, rtol=1e-12)
+
+
 def test_an_untrained_program_prepares_its_data_as_training_would(line: Program) -> None:
     found = line.fresh().predict(part="train")["yhat"]
     # A linear function of standardized inputs without an offset predicts the mean, on average.
