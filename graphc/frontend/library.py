@@ -20,6 +20,7 @@ Reader = Callable[[ast.String], Source]
 """Gives the text that an import's path names, or raises E243 if that file cannot be read."""
 
 _OPTIMIZERS = "optimizers.nn"
+_OPTIMIZER = re.compile(r"^optimizer ([^\W\d]\w*)", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d]\w*")
 _DEFINITION = re.compile(r"^(?:block\s+)?([^\W\d]\w*)\s*\(", re.MULTILINE)
 
@@ -48,10 +49,21 @@ def standard_names() -> frozenset[str]:
 
 
 @cache
-def standard_optimizers() -> Library:
-    """The optimizers of the standard library, with what their equations call. Only training needs them."""
-    words = frozenset(_WORD.findall(_texts()[_OPTIMIZERS]))
-    return standard_library(words).extended(_parsed(_OPTIMIZERS))
+def optimizer_names() -> frozenset[str]:
+    """Every optimizer of the standard library."""
+    return frozenset(_OPTIMIZER.findall(_texts()[_OPTIMIZERS]))
+
+
+@cache
+def standard_optimizer(name: str) -> Library:
+    """The definitions of one name in the standard library, with the functions that their equations call."""
+    # The others are left out, as empty lines: parsing all of them takes long, and a training needs one.
+    text = _texts()[_OPTIMIZERS]
+    wanted = re.compile(rf"^optimizer {name}\b.*?^}}$", re.MULTILINE | re.DOTALL)
+    kept = {place for match in wanted.finditer(text) for place in range(*match.span())}
+    alone = "".join(c if place in kept or c == "\n" else " " for place, c in enumerate(text))
+    file = parse(Source(f"stdlib/{_OPTIMIZERS}", alone))
+    return standard_library(frozenset(_WORD.findall(alone))).extended(file)
 
 
 def standard_library(words: Iterable[str] | None = None) -> Library:

@@ -6,7 +6,7 @@ Most of it can be known beforehand: it is computed for many steps at once, so th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,21 +30,23 @@ _AT_ONCE = 256
 
 @dataclass(frozen=True)
 class _Table:
-    """Values by name, at steps `first`, `first + 1`, ...; from step `ends` on it does not hold."""
+    """Values at steps `first`, `first + 1`, ...; from step `ends` on it does not hold."""
 
     first: int
     ends: float
     options: Mapping[str, Array]
-    numbers: Mapping[str, Array]
+    reals: Array
+    """Of shape (steps, numbers): what of the rule's numbers is real."""
+    others: Mapping[str, Array]
 
     def row(self, step: int) -> int:
-        return 0 if math.isinf(self.ends) else step - self.first
+        return 0 if self.ends == math.inf else step - self.first
 
 
 class Course:
     """The options of an optimizer and the numbers of its rule, at each step."""
 
-    def __init__(self, optimizer: Optimizer, rule: Rule) -> None:
+    def __init__(self, optimizer: Optimizer, rule: Rule, real: np.dtype[Any]) -> None:
         self.leaves = {
             place: value
             for name, amount in optimizer.amounts.items()
@@ -61,6 +63,15 @@ class Course:
         self._needs_steps = any(value.name == STEPS for value in rule.numbers.inputs)
         self._span = optimizer.span
         self._table: _Table | None = None
+        outputs = rule.numbers.outputs
+        self._names = [name for name, value in outputs.items() if value.type.dtype == "real"]
+        self._reals: Array = np.zeros(len(self._names), real)
+        others = {
+            name: np.dtype(value.type.dtype) for name, value in outputs.items() if name not in self._names
+        }
+        self.scalars: dict[str, Array] = {name: np.zeros((), dtype) for name, dtype in others.items()}
+        """What the rule's step takes besides vectors, by name; one copy fills all reals, which share memory."""
+        self.scalars |= {name: self._reals[i : i + 1].reshape(()) for i, name in enumerate(self._names)}
 
     @property
     def is_judged(self) -> bool:
@@ -84,12 +95,13 @@ class Course:
         table = self._at(step)
         return {place: float(values[table.row(step)]) for place, values in table.options.items()}
 
-    def numbers(self, step: int) -> Iterator[tuple[str, float]]:
-        """What the rule's step takes."""
+    def look_up(self, step: int) -> None:
+        """Write what the rule's step takes into `scalars`."""
         table = self._at(step)
         row = table.row(step)
-        for name, values in table.numbers.items():
-            yield name, values[row]
+        self._reals[...] = table.reals[row]
+        for name, values in table.others.items():
+            self.scalars[name][...] = values[row]
 
     def _at(self, step: int) -> _Table:
         table = self._table
@@ -112,7 +124,12 @@ class Course:
         numbers = self._numbers.run(inputs, Run(real, batch=count))
         ends = step + count if self._counts_steps else math.inf
         every = {name: np.broadcast_to(values, (count,)) for name, values in numbers.items()}
-        return _Table(step, ends, options, every)
+        reals = (
+            np.stack([every.pop(name) for name in self._names], axis=1)
+            if self._names
+            else np.zeros((count, 0))
+        )
+        return _Table(step, ends, options, reals.astype(self._reals.dtype), every)
 
     def _steps_in_all(self) -> int:
         if self.moment.steps is None and self._needs_steps:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from graphc.diagnostics import Span, fault, nearest
 from graphc.frontend import ast
-from graphc.frontend.library import standard_optimizers
+from graphc.frontend.library import optimizer_names, standard_optimizer
 from graphc.frontend.scope import Library
 from graphc.train.expressions import describe
 from graphc.train.options import ANY, FRACTION, NON_NEGATIVE, POSITIVE, Range, read_flag, read_number, unknown
@@ -76,7 +76,7 @@ class Optimizer:
 
 def optimizer(name: str, **options: float | bool) -> Optimizer:
     """An optimizer of the standard library, with its defaults where nothing is given."""
-    library = standard_optimizers()
+    library = standard_optimizer(name)
     definition = _chosen(library.optimizers[name], (), options)
     found = _Options(definition, {}, None)
     for setting in definition.settings:
@@ -99,10 +99,13 @@ def read_optimizer(value: ast.Expr, dims: Mapping[str, int], own: Library | None
         raise fault(
             "E403", f"`optimizer` is a call such as `adam(lr = 1e-3)`, found {describe(value)}", value.span
         )
-    name, standard = call.function.id, standard_optimizers()
-    library = own if own is not None and name in own.optimizers else standard
-    if name not in library.optimizers:
-        known = {*standard.optimizers, *(own.optimizers if own is not None else ())}
+    name, known = call.function.id, optimizer_names()
+    if own is not None and name in own.optimizers:
+        library = own
+    elif name in known:
+        library = standard_optimizer(name)
+    else:
+        known |= frozenset(own.optimizers if own is not None else ())
         near = nearest(name, known) or "known: " + ", ".join(sorted(known))
         raise fault("E504", f"unknown optimizer `{name}`", call.function.span, help=near)
     definition = _chosen(library.optimizers[name], call.args, [option.name for option in call.options])

@@ -36,15 +36,11 @@ class Update:
         self.slots = {slot: Generations(layout, real) for slot in rule.slots}
         self.lr: float | None = None
         """The learning rate of the last step."""
-        self._course = Course(optimizer, rule)
+        self._course = Course(optimizer, rule, real)
         self._judgement = Judgement(patience)
         self._spread = {name: Spread(name, optimizer, layout, real) for name in optimizer.grouped}
         self._run = Run(real, batch=layout.size)
-        self._scalars: dict[str, Array] = {
-            value.name: np.zeros((), real if value.type.dtype == "real" else np.dtype(value.type.dtype))
-            for value in rule.step.inputs
-            if not value.type.axes
-        }
+        self._scalars = {**self._course.scalars, SCALE: np.zeros((), real)}
         self._sign = -1.0 if maximize else 1.0
         self._calls: list[tuple[Executable, dict[str, Array]]] = []
         for objective in range(model.objectives):
@@ -121,8 +117,7 @@ class Update:
             vectors.turn()
 
     def _look_up(self, step: int) -> None:
-        for name, value in self._course.numbers(step):
-            self._scalars[name][()] = value
+        self._course.look_up(step)
         self.lr = self._course.option("lr", step)
         if self._spread:
             options = self._course.options(step)
