@@ -70,7 +70,7 @@ class Course:
             name: np.dtype(value.type.dtype) for name, value in outputs.items() if name not in self._names
         }
         self.scalars: dict[str, Array] = {name: np.zeros((), dtype) for name, dtype in others.items()}
-        """What the rule's step takes besides vectors, by name; one copy fills all reals, which share memory."""
+        """What the rule's step takes besides vectors. The reals share memory: one copy fills them."""
         self.scalars |= {name: self._reals[i : i + 1].reshape(()) for i, name in enumerate(self._names)}
 
     @property
