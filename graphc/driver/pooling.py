@@ -54,7 +54,8 @@ class Pooled:
     def figures(self, program: Program, batches: Iterable[Batch]) -> dict[str, float]:
         """Each figure by its unit's name, as one batch of all examples would give it."""
         rounds = self.graphs[False].rounds
-        batches = batches if len(rounds) == 1 else list(batches)
+        if len(rounds) > 1 and iter(batches) is batches:
+            batches = list(batches)
         sums: dict[str, Array] = {}
         for number in range(len(rounds)):
             found: dict[str, Array] = {}

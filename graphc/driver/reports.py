@@ -30,6 +30,7 @@ def report(program: Program, batches: Iterable[Batch]) -> dict[str, float]:
     A figure that each example has for itself is averaged over the examples; of chunks of sequences by the
     number of their steps. One that pools over the batch (`mean[batch](...)`) is computed from sums over all
     batches, or, where sums do not do (`max[batch](...)`), on all examples and whole sequences at once.
+    Sums of sums need several rounds: what can only be iterated once is kept in memory then.
     """
     units = figures(program.pipeline.spec("eval"))
     rest = iter(batches)
@@ -38,7 +39,8 @@ def report(program: Program, batches: Iterable[Batch]) -> dict[str, float]:
         return {}
     wanted = list(dict.fromkeys(units.values()))
     chunked = any(not batch.first for batch in begin)
-    found = _figures(program, chain(begin, rest), wanted, chunked)
+    all_ = chain(begin, rest) if rest is batches else batches
+    found = _figures(program, all_, wanted, chunked)
     return {name: found[unit] for name, unit in units.items()}
 
 

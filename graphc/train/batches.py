@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -26,13 +27,25 @@ def training_batches(part: Examples, settings: FitSettings, *, epoch: int, start
     return ordered_batches(part, settings.per_step, start=start)
 
 
-def judging_batches(part: Examples, settings: FitSettings) -> Iterator[Batch]:
-    """All examples of a part, in order. Batches that come only once are gone: there are none."""
-    if isinstance(part, Flow):
-        return iter(()) if part.again is None else part.again()
-    if isinstance(part, Stream):
-        return _chunks(part, settings, 0)
-    return ordered_batches(part, settings.batch and max(settings.batch, _EVALUATED_AT_ONCE))
+def judging_batches(part: Examples, settings: FitSettings) -> Iterable[Batch]:
+    """All examples of a part, in order, as often as asked. Batches that come only once are gone: none."""
+    return _Judging(part, settings)
+
+
+@dataclass(frozen=True)
+class _Judging:
+    """Batches that are made anew each time: figures may need several rounds over more than memory holds."""
+
+    part: Examples
+    settings: FitSettings
+
+    def __iter__(self) -> Iterator[Batch]:
+        part, batch = self.part, self.settings.batch
+        if isinstance(part, Flow):
+            return iter(()) if part.again is None else part.again()
+        if isinstance(part, Stream):
+            return _chunks(part, self.settings, 0)
+        return ordered_batches(part, batch and max(batch, _EVALUATED_AT_ONCE))
 
 
 def batches_in_epoch(part: Examples, settings: FitSettings) -> int | None:

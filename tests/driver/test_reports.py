@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -52,14 +55,14 @@ ARRAYS: dict[str, Array] = {
 LENGTHS = RNG.integers(1, 7, COUNT)
 
 
+def part(rows: slice) -> Batch:
+    longest = LENGTHS[rows].max()
+    arrays = {name: a[rows, :longest] if a.ndim > 1 else a[rows] for name, a in ARRAYS.items()}
+    return Batch(arrays, {"T": LENGTHS[rows]}, np.arange(COUNT, dtype=np.uint64)[rows])
+
+
 def parts(size: int) -> list[Batch]:
-    found = []
-    for start in range(0, COUNT, size):
-        rows = slice(start, start + size)
-        longest = LENGTHS[rows].max()
-        arrays = {name: a[rows, :longest] if a.ndim > 1 else a[rows] for name, a in ARRAYS.items()}
-        found.append(Batch(arrays, {"T": LENGTHS[rows]}, np.arange(COUNT, dtype=np.uint64)[rows]))
-    return found
+    return [part(slice(start, start + size)) for start in range(0, COUNT, size)]
 
 
 def program(*names: str) -> Program:
@@ -115,6 +118,26 @@ def test_one_round_looks_at_the_data_once() -> None:
     two = pooling.pooled(program("r2").pipeline, ["report@r2"], False)
     assert two is not None
     assert len(two.graphs[False].rounds) == 2
+
+
+def test_several_rounds_keep_no_batches() -> None:
+    """What can be iterated again is, instead of being held in memory."""
+    made: list[weakref.ref[Batch]] = []
+    alive = []
+
+    class Again:
+        def __iter__(self) -> Iterator[Batch]:
+            for start in range(0, COUNT, 3):
+                batch = part(slice(start, start + 3))
+                made.append(weakref.ref(batch))
+                alive.append(sum(found() is not None for found in made))
+                yield batch
+                del batch
+
+    one = program("r2")
+    assert one.losses.report(Again()) == pytest.approx(one.losses.report(parts(3)), rel=1e-14)
+    assert len(made) >= 2 * 13
+    assert max(alive) <= 4
 
 
 CHUNKS = """
