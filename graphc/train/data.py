@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -177,9 +178,12 @@ class Dataset:
         """What the model needs besides its weights, to predict from the same kind of source."""
         return self.train.preparation if isinstance(self.train, Flow) else self.train.table.preparation
 
-    @property
+    @cached_property
     def description(self) -> dict[str, Any]:
-        """Source, kind, sizes of the parts, and files with their checksums, as JSON knows it."""
+        """Source, kind, sizes of the parts, and files with their checksums, as JSON knows it.
+
+        Made when it is first asked for: a checksum takes as long as reading the file.
+        """
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         sizes = {name: part.count for name, part in parts.items() if part is not None}
         return {**self.about(), "parts": sizes}
