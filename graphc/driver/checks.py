@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphc.diagnostics import GraphcError, fault, nearest
+from graphc.diagnostics import GraphcError, Span, fault, nearest
 from graphc.driver.examples import drawn
 from graphc.frontend import ast
 from graphc.frontend.arithmetic import one_line
@@ -64,9 +64,13 @@ def _options(block: ast.Check, program: Program) -> tuple[Mode, int]:
                 option.span,
                 help=nearest(option.name, ("mode", "updates")),
             )
-    if (updates or block.items) and program.examples is None:
-        raise fault("E254", "a `check` needs inputs with values in the spec", block.span)
+    if updates and program.examples is None:
+        raise _without_values(block.span)
     return mode, updates
+
+
+def _without_values(span: Span) -> GraphcError:
+    return fault("E254", "a `check` needs inputs with values in the spec", span)
 
 
 def _item(program: Program, number: int, place: int, item: ast.CheckItem, mode: Mode) -> CheckResult:
@@ -94,7 +98,17 @@ def _item(program: Program, number: int, place: int, item: ast.CheckItem, mode: 
     return CheckResult(name, str(item.span), ok, shown(expected), shown(found), text)
 
 
+def _reads_no_input(program: Program, unit: str, mode: Mode) -> bool:
+    """Whether a figure is one of the parameters alone, as their number is."""
+    if unit not in program.spec.system.units:
+        return False
+    return program.spec.inputs.keys().isdisjoint(v.name for v in program.pipeline.graph(mode, (unit,)).inputs)
+
+
 def _value(program: Program, number: int, place: int, expr: ast.Expr, mode: Mode) -> Array:
+    unit = f"check@{number}.{place}"
+    if program.examples is None and not _reads_no_input(program, unit, mode):
+        raise _without_values(expr.span)
     if (wanted := gradient_name(expr)) is not None:
         try:
             program.pipeline.loss_unit(mode)
@@ -102,7 +116,6 @@ def _value(program: Program, number: int, place: int, expr: ast.Expr, mode: Mode
             raise GraphcError(replace(error.diagnostics[0], span=expr.span)) from None
         _, gradients = program.value_and_grad(wrt=[wanted], mode=mode)
         return _single(program, wanted, gradients[wanted])
-    unit = f"check@{number}.{place}"
     if unit not in program.spec.system.units:
         loss, _ = program.value_and_grad(wrt=[], mode=mode)
         return np.asarray(loss)
