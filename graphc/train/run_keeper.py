@@ -41,8 +41,10 @@ class RunKeeper:
         self.compile_seconds: Callable[[], float] = lambda: 0.0
         """What has been spent on compiling so far, for the record."""
         self._journal = Journal(folder.metrics)
-        self._epoch = self._step = 0
-        self._time = time.monotonic()
+        self._step = 0
+        """Up to where the state is on the disk."""
+        self._tried = (0, 0, time.monotonic())
+        """Epoch, step and time of the last try to keep it."""
         self._best_epoch = 0
         """The epoch of the best weights that are on the disk."""
         self._failed: GraphcError | None = None
@@ -56,17 +58,18 @@ class RunKeeper:
 
     def resume(self, start: Snapshot) -> list[EpochRecord]:
         """Cuts the record back to these epochs. Raises E608 if there are not as many, E601."""
-        self._epoch, self._step = start.epoch, start.step
+        self._step, self._tried = start.step, (start.epoch, start.step, time.monotonic())
         records = self._journal.resume(start.epoch)
         self._folder.configure(self._config)
         return records
 
     def is_due(self, epoch: int, step: int) -> bool:
         """By `fit { save = ... }`."""
+        before = self._tried
         since = {
-            "epochs": float(epoch - self._epoch),
-            "steps": float(step - self._step),
-            "seconds": time.monotonic() - self._time,
+            "epochs": epoch - before[0],
+            "steps": step - before[1],
+            "seconds": time.monotonic() - before[2],
         }
         return since[self._saving.unit] >= self._saving.every
 
@@ -78,10 +81,8 @@ class RunKeeper:
         except GraphcError as error:
             self._fail(error, f"the state after step {self._step} is still there")
         else:
-            self._failed = None
-            self._epoch, self._step = state.epoch, state.step
-        # Also after a failure: the next try waits for its time.
-        self._time = time.monotonic()
+            self._failed, self._step = None, state.step
+        self._tried = (state.epoch, state.step, time.monotonic())
 
     def keep_best(self, best: Snapshot | None) -> None:
         """Warns if it fails."""

@@ -151,6 +151,7 @@ class Trainer:
             if not self._resumed:
                 self.keeper.begin(self.snapshot())
             while (ending := self._ending()) is None:
+                self._keep_if_due()
                 self._epoch(interrupts)
                 if interrupts.seen():
                     break
@@ -162,7 +163,6 @@ class Trainer:
                 self._judge()
                 if interrupts.seen():
                     break
-                self._keep_if_due()
             return self._close(ending or "interrupt")
 
     def _steps_in_all(self) -> int | None:

@@ -139,3 +139,53 @@ def test_going_on_gives_the_same_bits(case: str, tmp_path: Path) -> None:
     count = last_step(case, tmp_path)
     steps = sorted(np.random.default_rng(len(case)).choice(np.arange(1, count), 3, replace=False).tolist())
     check(case, steps, tmp_path)
+
+
+class Kill(Stop):
+    """SIGKILL while a step is computed."""
+
+    def stepped(self, record: StepRecord) -> None:
+        if record.step == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("case", ["adam", "stream"])
+def test_a_process_that_is_killed_goes_on_from_its_last_checkpoint(case: str, tmp_path: Path) -> None:
+    data, whole, part = CASES[case][2], program(case), program(case)
+    whole.fit(data, run_dir=tmp_path / "whole")
+    child = os.fork()
+    if child == 0:
+        part.fit(data, run_dir=tmp_path / "part", save=3, reporter=Kill(14))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    last = checkpoint.read(tmp_path / "part" / "checkpoints" / "last.safetensors")
+    assert last.about["training"]["step"] == 12
+    part.fit(data, run_dir=tmp_path / "part", resume=True)
+    same(part, whole)
+    assert epochs(tmp_path / "part") == epochs(tmp_path / "whole")
+
+
+def test_compiled_code_goes_on_with_the_same_bits(tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+    text, options, _ = CASES["patience"]
+    PROGRAMS["cpu"] = graphc.compile(text.replace("OPTIONS", options), backend="cpu")
+    CASES["cpu"] = CASES["patience"]
+    try:
+        check("cpu", [3, 11], tmp_path)
+    finally:
+        del CASES["cpu"], PROGRAMS["cpu"]
+
+
+def test_a_move_can_be_taken_back_after_a_pause(tmp_path: Path) -> None:
+    """The loss of the next step shows that the last one went too far, and that step was before the pause."""
+    text = "input x : [2]\nparam w : [2] = 1\nminimize exp(w @ x) + sum(w)\nfit { OPTIONS }\n"
+    text = text.replace("OPTIONS", "optimizer = sgd(lr = 1), batch = 1, epochs = 1, shuffle = false")
+    data = {"x": np.array([[1.0, 1], [-1, -1], [1e3, 1e3]])}
+    whole, part = graphc.compile(text), graphc.compile(text)
+    with pytest.raises(graphc.GraphcError, match="E501"):
+        whole.fit(data)
+    assert part.fit(data, run_dir=tmp_path / "a", reporter=Stop(2)).steps == 2
+    part = graphc.compile(text)
+    with pytest.raises(graphc.GraphcError, match="E501"):
+        part.fit(data, run_dir=tmp_path / "a", resume=True)
+    same(part, whole)
+    assert (part.params["w"] != 1).any()
