@@ -33,7 +33,7 @@ class Request:
 
     `known` is the preparation of a trained model, or of the training part that a part of its own belongs
     to: its vocabularies hold. With `is_sequence` everything is one long sequence, and a row of a table is
-    a step. `idle` are inputs that a source may have and that nobody asks for.
+    a step. `idle` are arrays that a source may have and that nobody asks for.
     """
 
     settings: DataSettings
@@ -50,7 +50,7 @@ class Request:
     def elsewhere(self, known: Preparation) -> Request:
         """The same of another file, which is one part as a whole."""
         settings = replace(self.settings, group=None, order=None, validation=0, test=0)
-        return replace(self, settings=settings, known=known)
+        return replace(self, settings=settings, known=known, idle={*self.idle, *self.keys})
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,18 @@ def read_source(request: Request, source: str, root: Path, span: Span | None = N
         return _named_set(request, origin)
     if source.endswith("/"):
         folder = resolve_folder(source, root, span)
-        entries = sorted(entry.name for entry in folder.iterdir() if entry.suffix == ".npy")
-        paths = {Path(name).stem: resolve(source + name, root, span) for name in entries}
+        paths = {name: resolve(source + entry.name, root, span) for name, entry in _members(folder, origin)}
         return _arrays(request, ArrayFiles(paths, origin), "folder")
     _check_kind(Path(source), origin)
     return read_path(request, resolve(source, root, span), origin)
+
+
+def _members(folder: Path, origin: Origin) -> list[tuple[str, Path]]:
+    """The arrays of a folder by name. Raises E418."""
+    try:
+        return sorted((entry.stem, entry) for entry in folder.iterdir() if entry.suffix == ".npy")
+    except OSError as error:
+        raise fault("E418", f"{origin} cannot be read: {error.strerror}", origin.span) from None
 
 
 def _check_kind(path: Path, origin: Origin) -> None:
@@ -126,7 +133,7 @@ def read_path(request: Request, path: Path, origin: Origin) -> Loaded:
     """A file of a known kind, or a folder of `.npy` files. Raises E410 for another kind."""
     suffix = path.suffix.lower()
     if path.is_dir():
-        paths = {entry.stem: entry for entry in sorted(path.glob("*.npy"))}
+        paths = dict(_members(path, origin))
         return _arrays(request, ArrayFiles(paths, origin), "folder")
     _check_kind(path, origin)
     if suffix == ".csv":
@@ -232,6 +239,8 @@ def _text(request: Request, path: Path, origin: Origin) -> Loaded:
             origin.span,
             help="say how long they are: `fit { bptt = 64 }`",
         )
+    if known is not None and spec.name not in known.vocabularies:
+        raise fault("E433", f"{origin} is a text, and the model was trained on class numbers", origin.span)
     text = read_text(path, origin)
     file = File.of(path, origin)
     vocabulary = known.vocabularies[spec.name] if known is not None else vocabulary_of(text)

@@ -391,6 +391,15 @@ def text_to_predict_has_other_characters(root: Path) -> object:
 
 
 @case
+def text_for_a_model_of_numbers(root: Path) -> object:
+    dataset = from_arrays(TEXT, {"s": np.zeros((1, 9), int)}, bptt=4)
+    (root / "b.txt").write_text("ab")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        return for_prediction(DataSettings(), TEXT, "b.txt", dataset.preparation)
+
+
+@case
 def array_for_several_inputs(root: Path) -> object:
     np.save(root / "a.npy", SOUND["x"])
     return loaded('source = "a.npy"', root)

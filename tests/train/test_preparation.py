@@ -67,6 +67,17 @@ def test_options_of_parts_do_not_count(trained: Preparation, tmp_path: Path) -> 
     assert part.count == 4
 
 
+def test_arrays_that_made_the_parts_may_be_there(tmp_path: Path) -> None:
+    inputs = specs(spec("x"))
+    np.savez(tmp_path / "a.npz", x=np.arange(4.0), patient=np.array([0, 0, 1, 2]))
+    settings = DataSettings("a.npz", validation="a.npz", test=1, group="patient")
+    dataset = load(settings, inputs, tmp_path)
+    assert dataset.validation is not None
+    assert dataset.validation.count == 4
+    part = for_prediction(settings, inputs, tmp_path / "a.npz", dataset.preparation)
+    assert part.count == 4
+
+
 def test_loading_again_with_a_known_preparation_computes_nothing(
     trained: Preparation, tmp_path: Path
 ) -> None:
