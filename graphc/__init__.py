@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from graphc.diagnostics import Diagnostic, GraphcError
 
 if TYPE_CHECKING:
-    from graphc.driver import FitResult, Program, check, compile, load, parse
+    from graphc.driver.compile import check, compile, load, parse
+    from graphc.driver.program import FitResult, Program
 
 __version__ = "0.1.0"
 
