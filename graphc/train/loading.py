@@ -104,13 +104,12 @@ def from_batches(
         "bptt": bptt is not None,
     }
     for option in (option for option, is_asked in asked.items() if is_asked):
+        is_part = option in ("validation", "test")
         raise fault(
             "E439",
             f"`{option}` needs all examples at once, and these come in batches",
             settings.spans.get(option),
-            help=f"pass them apart: `fit(batches, {option} = ...)`"
-            if option in ("validation", "test")
-            else "",
+            help=f"pass them apart: `fit(batches, {option} = ...)`" if is_part else "",
         )
     loader = _Loader(settings, specs, root or Path(), dtype, bptt, known)
     return loader.flow(batches, validation, test)
@@ -171,6 +170,17 @@ def _whole(request: Request, loaded: Loaded, preparation: Preparation, dtype: np
 
 
 @dataclass(frozen=True)
+class _HeldOut:
+    """Parts that are no rows of the training part's source, and what those from files or arrays lie in."""
+
+    parts: dict[str, Examples]
+    sources: dict[str, Loaded]
+
+    def description(self) -> dict[str, Any]:
+        return {name: loaded.description() for name, loaded in self.sources.items()}
+
+
+@dataclass(frozen=True)
 class _Loader:
     """One call of `load` and its like."""
 
@@ -202,54 +212,48 @@ class _Loader:
             found = {name: standardization(parts["train"], name) for name in self.settings.standardize}
             preparation = replace(preparation, standardization=found)
             parts = {name: part.prepared(preparation) for name, part in parts.items()}
-        held, facts = self._held(preparation, validation, test)
-        parts |= held
+        held = self._held(preparation, validation, test)
+        parts |= held.parts
         return Dataset(
             parts["train"],
             parts.get("validation"),
             parts.get("test"),
-            about=lambda: loaded.description() | facts,
+            about=lambda: loaded.description() | held.description(),
         )
 
     def flow(self, batches: Batches, validation: Held | None, test: Held | None) -> Dataset:
         """Batches to train on, and parts of their own."""
-        known = self.known or _preparation(
-            self.settings, self.specs, Loaded(Origin("batches"), "batches", {})
-        )
-        held, facts = self._held(known, validation, test)
-        train = flowing(self.request.elsewhere(known), batches, known, self.dtype)
+        nothing = Loaded(Origin("batches"), "batches", {}, first=self.request.first_classes())
+        preparation = self.known or _preparation(self.settings, self.specs, nothing)
+        held = self._held(preparation, validation, test)
         return Dataset(
-            train, held.get("validation"), held.get("test"), about=lambda: {"kind": "batches", **facts}
+            flowing(self.request.elsewhere(preparation), batches, preparation, self.dtype),
+            held.parts.get("validation"),
+            held.parts.get("test"),
+            about=lambda: {"kind": "batches"} | held.description(),
         )
 
-    def _held(
-        self, preparation: Preparation, validation: Held | None, test: Held | None
-    ) -> tuple[dict[str, Examples], dict[str, Any]]:
-        """Parts from elsewhere, prepared like the training part, and what a description says of them."""
-        parts: dict[str, Examples] = {}
-        facts: dict[str, Any] = {}
+    def _held(self, preparation: Preparation, validation: Held | None, test: Held | None) -> _HeldOut:
+        """Parts from elsewhere, prepared like the training part."""
+        found = _HeldOut({}, {})
         request = self.request.elsewhere(preparation)
-        named = {"validation": self.settings.validation, "test": self.settings.held_out}
+        files = {"validation": self.settings.validation, "test": self.settings.held_out}
         for name, given in (("validation", validation), ("test", test)):
-            file = named[name]
-            origin = Origin(f"the {name} part", is_quoted=False)
+            file, origin = files[name], Origin(f"the {name} part", is_quoted=False)
             if isinstance(given, Mapping):
                 loaded = read_arrays(request, _given(given, None, origin), origin)
             elif given is not None:
-                parts[name], facts[name] = (
-                    self._judging(request, given, preparation, name),
-                    {"kind": "batches"},
-                )
+                found.parts[name] = self._judging(request, given, preparation, name)
                 continue
             elif isinstance(file, str):
                 loaded = read_source(request, file, self.root, self.settings.spans.get(name))
             else:
                 continue
-            parts[name] = part = _whole(request, loaded, preparation, self.dtype)
-            facts[name] = loaded.description()
+            found.parts[name] = part = _whole(request, loaded, preparation, self.dtype)
+            found.sources[name] = loaded
             if isinstance(part, Stream):
                 check_streams(self.settings, {name: part})
-        return parts, facts
+        return found
 
     def _judging(self, request: Request, batches: Batches, preparation: Preparation, name: str) -> Flow:
         flow = flowing(request, batches, preparation, self.dtype, name)

@@ -47,6 +47,16 @@ class Request:
         """Arrays that decide about the parts and need not be inputs."""
         return [name for name in (self.settings.group, self.settings.order) if name is not None]
 
+    def first_classes(self, vocabularies: Collection[str] = ()) -> Mapping[str, int]:
+        """The number of the first class by input: those of texts, which have vocabularies, count from 0."""
+        if self.known is not None:
+            return self.known.first
+        return {
+            name: self.settings.first
+            for name, spec in self.specs.items()
+            if spec.classes is not None and self.settings.first and name not in vocabularies
+        }
+
     def elsewhere(self, known: Preparation) -> Request:
         """The same of another file, which is one part as a whole."""
         settings = replace(self.settings, group=None, order=None, validation=0, test=0)
@@ -172,24 +182,13 @@ def _arrays(request: Request, source: Arrays, kind: str, *, surplus: bool = Fals
     check_size(origin, held, packed if kind == "npz" else "")
     lengths = {length: source.read(array) for length, array in matching.lengths.items()}
     arrays = {name: source.read(array) for name, array in matching.inputs.items()}
-    first = _first_classes(request, {})
+    first = request.first_classes()
     check_values(specs, arrays, lengths, origin, first)
     keys = {name: source.read(name) for name in request.keys}
     for name, values in keys.items():
         check_key(name, values, next(map(len, arrays.values()), 1), origin, is_time=name == settings.order)
     vocabularies = request.known.vocabularies if request.known else {}
     return Loaded(origin, kind, arrays, lengths, first, vocabularies, keys, source.files)
-
-
-def _first_classes(request: Request, vocabularies: Collection[str]) -> Mapping[str, int]:
-    """The number of the first class by input: those of texts are counted from 0."""
-    if request.known is not None:
-        return request.known.first
-    return {
-        name: request.settings.first
-        for name, spec in request.specs.items()
-        if spec.classes is not None and request.settings.first and name not in vocabularies
-    }
 
 
 def _named_set(request: Request, origin: Origin) -> Loaded:
@@ -216,7 +215,7 @@ def _table(request: Request, path: Path, origin: Origin) -> Loaded:
     settings, specs = request.settings, request.specs
     known = request.known.vocabularies if request.known else None
     found = tabular.read_table(path, origin, settings, specs, known, request.keys, request.is_sequence)
-    first = _first_classes(request, found.vocabularies)
+    first = request.first_classes(found.vocabularies)
     check_values(specs, found.arrays, {}, origin, first, found.lines)
     return Loaded(origin, "csv", found.arrays, {}, first, found.vocabularies, found.keys, (found.file,))
 

@@ -87,6 +87,14 @@ def test_ragged_batches_and_a_known_preparation() -> None:
     assert found.lengths["T"].tolist() == [2, 1]
 
 
+def test_classes_of_batches_are_counted_from_the_first() -> None:
+    items = [{"x": np.ones((3, 2)), "y": np.array([1, 3, 2])}]
+    part = flow(items, settings=DataSettings(first=1))
+    (found,) = part.begin()
+    assert found.arrays["y"].tolist() == [0, 2, 1]
+    assert part.preparation.undo("y", found.arrays["y"]).tolist() == [1, 3, 2]
+
+
 SPEC = """
 input x : [2], y : index(3)
 param W : [3, 2] = 0
