@@ -96,7 +96,7 @@ def _program(
         raise fault("E253", "the parameters do not fit into the memory of this machine") from None
     _check_given(program)
     program.analyse()
-    program.compile_seconds = time.perf_counter() - started
+    pipeline.clock.seconds = time.perf_counter() - started
     return program
 
 

@@ -81,6 +81,7 @@ class Execution:
         """
         needs = self._needs.get(executable)
         if needs is None:
+            self.pipeline.compile(executable, self.real)
             needs = self._needs[executable] = self._needed(executable.graph)
         if not needs.lengths <= fed.lengths.keys():
             raise _unknown_length(min(needs.lengths - fed.lengths.keys()))

@@ -94,6 +94,11 @@ class Losses:
         """How a batch is computed from now on."""
         self.memory, self.accumulate = settings.memory, settings.accumulate
 
+    @property
+    def compile_seconds(self) -> float:
+        """See `Trainable.compile_seconds`."""
+        return self._program.compile_seconds
+
     def state(self) -> dict[str, Array]:
         """See `Trainable.state`."""
         return self.params.state()
@@ -109,7 +114,9 @@ class Losses:
 
     def prepare(self, graph: Graph) -> Executable:
         """See `Trainable.prepare`."""
-        return self._program.pipeline.prepare(graph)
+        executable = self._program.pipeline.prepare(graph)
+        self._program.pipeline.compile(executable, self._program.real)
+        return executable
 
     def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
         """See `Trainable.gradients`; the first loss also gives what `keep` takes over.

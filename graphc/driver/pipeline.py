@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from graphc.analysis.recurrence import plan
 from graphc.autodiff.gradient import Gradients, differentiate
 from graphc.backend import Backend, Executable, choose
 from graphc.diagnostics import GraphcError, fault
 from graphc.driver import streams
+from graphc.driver.compiling import CompileClock
 from graphc.frontend import ast
 from graphc.frontend.elaborate import Mode, elaborate
 from graphc.frontend.generation import Generation, generation
@@ -42,6 +45,14 @@ LOSS = "loss@"
 
 VERIFY_ALWAYS = False
 """Whether every graph is verified after every pass, asked for or not. The tests turn it on."""
+
+_PURPOSES = {
+    "spec": "the equations",
+    "gradients": "the training step",
+    "prepared": "the optimizer",
+    "generation": "generation",
+}
+"""What graphs are for, by the first word of their key; all others are for evaluation."""
 
 T = TypeVar("T")
 
@@ -81,11 +92,14 @@ class Pipeline:
         self.backend = backend or choose("auto")
         self.executables: list[Executable] = []
         """All that were made so far."""
+        self.clock = CompileClock()
+        self._purposes: dict[Executable, str] = {}
         self._made: dict[tuple[object, ...], object] = {}
 
     def _once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
         if key not in self._made:
-            self._made[key] = make()
+            with self.clock.compiling(_PURPOSES.get(str(key[0]), "evaluation"), "graph"):
+                self._made[key] = make()
         found: T = self._made[key]  # type: ignore[assignment]
         return found
 
@@ -187,7 +201,13 @@ class Pipeline:
     def _ready(self, graph: Graph, dense: bool, memory: Keeping = "normal") -> Executable:
         executable = self.backend.prepare(graph, dense=dense, memory=memory)
         self.executables.append(executable)
+        self._purposes[executable] = self.clock.purpose
         return executable
+
+    def compile(self, executable: Executable, real: np.dtype[Any]) -> None:
+        """Turn it into code for reals of this dtype, if that was not done before."""
+        with self.clock.compiling(self._purposes[executable], "code"):
+            executable.compile(real)
 
     def optimized(
         self, graph: Graph, *, keep: Collection[str], dense: bool, pinned: Collection[str] = ()

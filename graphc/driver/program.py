@@ -81,7 +81,6 @@ class Program:
         self.imports = dict(imports or {})
         self.real = np.dtype(settings.dtype)
         self.seed = settings.seed
-        self.compile_seconds = 0.0
         self.params = Parameters(self.spec, settings.seed, self.real)
         self.execution = Execution(pipeline, self.params, self.real, settings.seed)
         self.preparation = Preparation()
@@ -130,6 +129,11 @@ class Program:
             known = initial_facts(self.spec.params)
             self._advice = warnings(self.pipeline, known, chunked=training.chunked(self))
         return [*self.spec.system.warnings, *self._advice]
+
+    @property
+    def compile_seconds(self) -> float:
+        """How long compiling took so far: of the spec, and of each graph when it was first needed."""
+        return self.pipeline.clock.seconds
 
     @property
     def names(self) -> list[str]:
@@ -308,11 +312,12 @@ class Program:
             streams.check(self.spec.system, [o.unit for o in self.spec.objectives], settings.bptt)
         found = self.dataset(data, lengths=lengths, validation=validation, test=test, bptt=settings.bptt)
         self.preparation = found.preparation
-        started = time.perf_counter()
+        started = time.perf_counter() - self.compile_seconds
         check_parts(settings, found)
         told = reporter or (Silent() if progress is None else Lines(progress))
         path = None if run_dir is None else Path(run_dir)
         with (
+            self.pipeline.clock.heard_by(told),
             self.losses.fitting(settings),
             running.opened(self, settings, found, told, path, resume=resume) as run,
         ):
@@ -323,7 +328,7 @@ class Program:
             history.steps,
             history.best_epoch,
             history.ending,
-            time.perf_counter() - started,
+            time.perf_counter() - self.compile_seconds - started,
             None if path is None else str(path),
         )
 

@@ -16,6 +16,7 @@ from graphc.train.checkpoint import under, within
 from graphc.train.data import Array, Batch
 from graphc.train.fit_settings import FitSettings
 from graphc.train.protocol import StepResult, Trainable
+from graphc.train.state import Vector
 from graphc.train.update import Norm, Update
 from graphc.view.results import plain
 
@@ -44,6 +45,8 @@ class Descent:
         self.steps = 0
         self.gradient_norm = 0.0
         """Of the first objective at the last step, before clipping."""
+        self.gradients: Vector | None = None
+        """Those of which it is the norm. They hold until the next step."""
         model.weights.settle()
         self.begin(1, settings.steps)
 
@@ -112,7 +115,7 @@ class Descent:
                 "E502", f"the gradient of {_not_finite(result)} is not finite at step {number}{place}", found
             )
         if objective == 0:
-            self.gradient_norm = norm
+            self.gradient_norm, self.gradients = norm, result.gradients
         limit = self.settings.clip
         scale = 1.0 if limit is None or norm <= limit else limit / norm
         # A step that overflows is found by the next loss, and undone then.

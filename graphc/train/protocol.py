@@ -78,6 +78,11 @@ class Trainable(Protocol):
         """The parameters that training moves, at most."""
         ...
 
+    @property
+    def compile_seconds(self) -> float:
+        """How long compiling took so far, whenever it happened."""
+        ...
+
     def state(self) -> dict[str, Array]:
         """Copies of `params` by kind: `param/W`, and `running/m` for statistics that have an average."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -25,6 +25,16 @@ class Plan:
     """Epochs that were finished before."""
     step: int = 0
     """Steps that were taken before."""
+    patience: int | None = None
+    """After how many epochs without a better validation loss it ends early."""
+
+    @property
+    def steps_in_all(self) -> int | None:
+        """How many steps there are if nothing ends the training early; None if that is not known."""
+        count = self.steps_per_epoch
+        by_epochs = self.epochs * count if self.epochs is not None and count is not None else None
+        known = [steps for steps in (self.steps, by_epochs) if steps is not None]
+        return min(known, default=None)
 
 
 @dataclass(frozen=True)
@@ -36,14 +46,17 @@ class StepRecord:
     loss: float
     gradient_norm: float
     lr: float | None
+    examples: int = 0
+    """How many the step took."""
 
 
 @dataclass(frozen=True)
 class EpochRecord:
     """What was measured after an epoch, over whole parts: `metrics["validation"]["loss"]`.
 
-    `seconds` are those of the whole training so far; the norm of the gradients is the mean over the
-    epoch's steps; examples per second are counted while steps are taken, not while parts are judged.
+    `seconds` are those of the whole training so far, without compiling; the norm of the gradients is the
+    mean over the epoch's steps; examples per second are counted while steps are taken, not while parts are
+    judged or something is compiled.
     """
 
     epoch: int
@@ -54,6 +67,10 @@ class EpochRecord:
     lr: float | None = None
     gradient_norm: float = 0.0
     examples_per_second: float | None = None
+    gradients: Mapping[str, float] = field(default_factory=dict)
+    """The norm of each parameter's gradient at the last step, if somebody asks for it."""
+    moves: Mapping[str, float] = field(default_factory=dict)
+    """How far the last step moved each parameter, by its own norm; given with `gradients`."""
 
 
 @dataclass
@@ -74,11 +91,27 @@ class History:
 
 
 class Reporter(Protocol):
-    """Is told what happens, in this order: started; stepped, judged, saved, warned as it comes; ended."""
+    """Is told what happens, in this order: started; stepped, measuring, judged as it comes; ended.
+
+    What is compiled, saved and warned of can come at any time.
+    """
+
+    wants_magnitudes: bool
+    """Whether `EpochRecord.gradients` and `moves` are asked for."""
+
+    def compiling(self, what: str) -> None:
+        """Compiling begins, and nothing else happens until it is `compiled`."""
+        ...
+
+    def compiled(self, what: str, seconds: float) -> None: ...
 
     def started(self, plan: Plan) -> None: ...
 
     def stepped(self, record: StepRecord) -> None: ...
+
+    def measuring(self, part: str) -> None:
+        """A part of the data is gone through."""
+        ...
 
     def judged(self, record: EpochRecord) -> None:
         """An epoch is over, and the parts are measured."""
@@ -98,10 +131,21 @@ class Reporter(Protocol):
 class Silent:
     """Tells nobody. What others do not want to hear, they inherit."""
 
+    wants_magnitudes = False
+
+    def compiling(self, what: str) -> None:
+        pass
+
+    def compiled(self, what: str, seconds: float) -> None:
+        pass
+
     def started(self, plan: Plan) -> None:
         pass
 
     def stepped(self, record: StepRecord) -> None:
+        pass
+
+    def measuring(self, part: str) -> None:
         pass
 
     def judged(self, record: EpochRecord) -> None:

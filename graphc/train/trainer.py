@@ -19,6 +19,7 @@ from graphc.train.descent import Descent, runaway
 from graphc.train.fit_settings import FitSettings
 from graphc.train.interrupts import Interrupts
 from graphc.train.keeping import Keeper, Snapshot, Unkept
+from graphc.train.magnitudes import norms, relative_moves
 from graphc.train.position import Best, Position
 from graphc.train.protocol import Trainable
 from graphc.train.reporting import Ending, EpochRecord, History, Metrics, Plan, Reporter, Silent, StepRecord
@@ -95,7 +96,7 @@ class Trainer:
         self._resumed = False
         self._examples, self._stepping = 0, 0.0
         """Examples of this epoch's steps so far, and the seconds that they took."""
-        self._clock = time.perf_counter()
+        self._began = self._now()
 
     # ---------------------------------------------------------------------------------- its state
 
@@ -125,7 +126,7 @@ class Trainer:
         for name, part in within("before", tensors).items():
             self.model.weights.before.parts[name][...] = part
         self.history.records = self.keeper.resume(start)
-        self._clock = time.perf_counter() - self.at.seconds
+        self._began = self._now() - self.at.seconds
         self._resumed = True
 
     def _keep(self) -> None:
@@ -139,8 +140,12 @@ class Trainer:
         """The weights alone: a program to use, no training to go on with."""
         return Snapshot(self.best.state, self.best.numbers()) if self.best.epoch else None
 
+    def _now(self) -> float:
+        """The seconds of a clock that stands still while something is compiled."""
+        return time.perf_counter() - self.model.compile_seconds
+
     def _seconds(self) -> float:
-        return time.perf_counter() - self._clock
+        return self._now() - self._began
 
     # ----------------------------------------------------------------------------------- the loop
 
@@ -165,16 +170,10 @@ class Trainer:
                     break
             return self._close(ending or "interrupt")
 
-    def _steps_in_all(self) -> int | None:
-        """How many steps there are if nothing ends the training early; None if that is not known."""
-        settings, count = self.settings, batches_in_epoch(self.dataset.train, self.settings)
-        by_epochs = settings.epochs * count if settings.epochs is not None and count is not None else None
-        known = [steps for steps in (settings.steps, by_epochs) if steps is not None]
-        return min(known, default=None)
-
     def _plan(self) -> Plan:
         count = batches_in_epoch(self.dataset.train, self.settings)
-        return Plan(self.settings.epochs, self.settings.steps, count, self.at.epoch, self.at.step)
+        at, settings = self.at, self.settings
+        return Plan(settings.epochs, settings.steps, count, at.epoch, at.step, settings.patience)
 
     def _ending(self) -> Ending | None:
         """Why nothing is left to do between two epochs, if it is so."""
@@ -191,16 +190,16 @@ class Trainer:
         """The steps that are left of an epoch, or fewer."""
         at, settings = self.at, self.settings
         batches = training_batches(self.dataset.train, settings, epoch=at.epoch + 1, start=at.batch)
-        self.descent.begin(at.epoch + 1, self._steps_in_all())
+        self.descent.begin(at.epoch + 1, self._plan().steps_in_all)
         self._examples, self._stepping = 0, 0.0
         while not (interrupts.seen() or at.step == settings.steps):
-            began = time.perf_counter()
+            began = self._now()
             batch = self._next(batches)
             if batch is None:
                 break
             self._step(batch)
             self._examples += batch.size
-            self._stepping += time.perf_counter() - began
+            self._stepping += self._now() - began
             self._keep_if_due()
 
     def _next(self, batches: Iterator[Batch]) -> Batch | None:
@@ -222,12 +221,13 @@ class Trainer:
         at.step, at.batch = descent.steps, at.batch + 1
         norm, at.lr = descent.gradient_norm, descent.update.lr
         at.norms += norm
-        self.reporter.stepped(StepRecord(at.epoch + 1, at.step, loss, norm, at.lr))
+        self.reporter.stepped(StepRecord(at.epoch + 1, at.step, loss, norm, at.lr, batch.size))
 
     def _judge(self) -> None:
         """The end of an epoch: measure the parts, and keep the weights if there were none better."""
         at = self.at
         number = at.epoch + 1
+        gradients, moves = self._magnitudes()
         with self.descent.averaged():
             metrics = self._measured(number)
         loss = metrics["train"].get("loss", 0.0)
@@ -238,17 +238,24 @@ class Trainer:
             raise self._diverged(runaway("E501", message, found))
         if (judged := metrics.get("validation", {}).get("loss")) is not None:
             self.descent.update.judged(judged)
-        record = self._record(number, metrics)
+        record = replace(self._record(number, metrics), gradients=gradients, moves=moves)
         self.at = replace(at, epoch=number, batch=0, norms=0.0, metrics=metrics)
         self.history.records.append(record)
         self.reporter.judged(record)
         self.keeper.record(record)
 
+    def _magnitudes(self) -> tuple[Metrics, Metrics]:
+        """Of the last step: each parameter's norm of the gradient, and its move; nothing if not asked for."""
+        gradients = self.descent.gradients
+        if gradients is None or not self.reporter.wants_magnitudes:
+            return {}, {}
+        return norms(gradients), relative_moves(self.model.weights)
+
     def _measured(self, number: int) -> dict[str, Metrics]:
         """What holds of each part after an epoch; of the training part alone if its loss is not finite."""
-        metrics = {"train": self._report(self.dataset.train)}
+        metrics = {"train": self._report("train", self.dataset.train)}
         if self.dataset.validation is not None and math.isfinite(metrics["train"].get("loss", 0.0)):
-            metrics["validation"] = self._report(self.dataset.validation)
+            metrics["validation"] = self._report("validation", self.dataset.validation)
             self._compare(number, metrics)
         return metrics
 
@@ -271,7 +278,8 @@ class Trainer:
             self._examples / self._stepping if self._stepping else None,
         )
 
-    def _report(self, part: Examples) -> Metrics:
+    def _report(self, name: str, part: Examples) -> Metrics:
+        self.reporter.measuring(name)
         return self.model.report(judging_batches(part, self.settings))
 
     # ------------------------------------------------------------------------------------ its end
@@ -290,7 +298,7 @@ class Trainer:
             self.model.restore(self.best.state)
             history.best_epoch, history.metrics = self.best.epoch, dict(self.best.metrics)
         if self.dataset.test is not None and ending != "interrupt":
-            history.metrics["test"] = self._report(self.dataset.test)
+            history.metrics["test"] = self._report("test", self.dataset.test)
         history.ending, history.epochs, history.steps = ending, at.epoch, at.step
         history.seconds = self._seconds()
         self.reporter.ended(history)

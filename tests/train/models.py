@@ -43,6 +43,7 @@ class Model:
     """What all of these have: parameters that move, beside others that do not."""
 
     objectives = 1
+    compile_seconds = 0.0
 
     def __init__(
         self,
