@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -138,11 +140,19 @@ def test_the_sums_of_the_step_before_are_forgotten() -> None:
     np.testing.assert_array_equal(again.gradients.flat, flat)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_random_specs_add_up(seed: int) -> None:
+def pooled(text: str) -> str:
+    """A random spec with a loss that weighs examples and pools steps."""
+    weighed = r"minimize sum[batch]((\1) * g[0]^2) / sum[batch](g[0]^2)"
+    more = "0.1 * c^2 + mean[batch, t](z[t] * sin(c)) * (1 + mean[batch](g[1]))^2"
+    return re.sub(r"minimize (.*)\n", rf"{weighed} + {more}\n", text)
+
+
+@pytest.mark.parametrize("spec", [str, pooled])
+@pytest.mark.parametrize("seed", range(8))
+def test_random_specs_add_up(seed: int, spec: Callable[[str], str]) -> None:
     generator = np.random.default_rng(seed)
     lengths = {"T": generator.integers(1, 5, 5).tolist(), "N": generator.integers(1, 4, 5).tolist()}
-    case = Case(random_spec(seed), lambda p, e: {}, lengths, batch=5, seed=seed, scale=0.6)
+    case = Case(spec(random_spec(seed)), lambda p, e: {}, lengths, batch=5, seed=seed, scale=0.6)
     program = compiled(case)
     given = Batch(drawn(case, program), {n: np.asarray(v) for n, v in given_lengths(case).items()})
     whole = program.losses.gradients(given, step=1)
