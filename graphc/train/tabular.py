@@ -60,21 +60,23 @@ def read_table(
     arrays: dict[str, Array] = {}
     vocabularies: dict[str, tuple[str, ...]] = {}
     for name, spec in specs.items():
-        reader = readers[name]
-        if isinstance(reader, Labels):
-            own = None if known is None else known.get(name)
-            values, words = reader.classes(own, is_new=known is None)
-            if words:
-                vocabularies[name] = words
-                _check_room(spec, words, origin)
-        else:
-            values = reader.result()
+        values, words = _values(readers[name], None if known is None else known.get(name), known is None)
+        if words:
+            _check_room(spec, words, origin)
+            vocabularies[name] = words
         arrays[name] = _laid_out(spec, values, is_sequence)
     numbers = {key: reader.result()[:, 0] for key, reader in extra.items()}
     return TableFile(arrays, vocabularies, numbers, np.array(lines, np.int64), file.file)
 
 
 _KINDS: dict[str, type[Cells]] = {"real": Reals, "bool": Flags, "class": Labels}
+
+
+def _values(reader: Cells, known: tuple[str, ...] | None, is_new: bool) -> tuple[Array, tuple[str, ...]]:
+    """What was read, and the vocabulary of classes that are texts."""
+    if isinstance(reader, Labels):
+        return reader.classes(known, is_new=is_new)
+    return reader.result(), ()
 
 
 def _kind(spec: InputSpec) -> str:
