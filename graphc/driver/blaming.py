@@ -49,6 +49,8 @@ class Step:
     fed: Feed
     run: Run
     carried: Mapping[str, Array]
+    rows: Array | None
+    """The examples' numbers in the data, where they have some."""
     mode: Mode = "train"
 
 
@@ -60,7 +62,10 @@ def blame(program: Program, step: Step) -> Blame | None:
     graphs = _Graphs(program.pipeline, step)
     for part, first in [*_parts(program, step), (step, 0)]:
         if (found := graphs.search(program, part)) is not None:
-            return found if found.example is None else replace(found, example=found.example + first)
+            if found.example is None:
+                return found
+            number = found.example + first
+            return replace(found, example=number, row=None if step.rows is None else int(step.rows[number]))
     return None
 
 
@@ -112,7 +117,7 @@ class _Graphs:
         example = origin.place.get(BATCH_NAME)
         # The equations of `minimize` and `report` have names of the compiler.
         shown = "" if "@" in name else name
-        return Blame(shown, kind, origin.number, span, _formula(origin), example, steps, origin.element)
+        return Blame(shown, kind, origin.number, span, _formula(origin), example, None, steps, origin.element)
 
     def _made_by(self, graph: Graph, origin: Origin) -> tuple[str, Kind, Span | None]:
         """The name that a value belongs to, what it is of it, and the operation in the spec."""

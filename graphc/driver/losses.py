@@ -198,7 +198,8 @@ class Losses:
 
         fed = self._feeder(batch.arrays, batch.lengths)
         run = self._program.execution.run(fed, None, step, batch.example_ids)
-        what = blaming.Step(objective, self.moves(objective), fed, run, batch.carried)
+        rows = None if self._chunks or batch.carried else run.example_ids
+        what = blaming.Step(objective, self.moves(objective), fed, run, batch.carried, rows)
         return blaming.blame(self._program, what)
 
     def blame_report(self, batches: Iterable[Batch]) -> Blame | None:
@@ -210,7 +211,8 @@ class Losses:
             fed = self._feeder(batch.arrays, batch.lengths)
             run = execution.run(fed, ids=batch.example_ids)
             if batch.first and not np.isfinite(execution.values("eval", [unit], fed, run)[unit]).all():
-                found = blaming.blame(self._program, blaming.Step(0, (), fed, run, {}, "eval"))
+                rows = None if self._chunks else run.example_ids
+                found = blaming.blame(self._program, blaming.Step(0, (), fed, run, {}, rows, "eval"))
                 if found is not None:
                     return found
         return None

@@ -27,14 +27,20 @@ class Blame:
     """How it came out of what numbers: `exp(105.2)`. Empty for inputs and parameters."""
     example: int | None
     """The example's number in the batch, from 0; None for what all examples share."""
+    row: int | None
+    """Its number in the data, where that is known."""
     steps: Mapping[str, int]
     """Positions along axes, from 1."""
     element: tuple[int, ...]
 
     @property
     def place(self) -> str:
-        """`in example 3 at t = 5, element [2]`."""
-        parts = [] if self.example is None else [f"in example {self.example} of the batch"]
+        """`in example 3 of the data at t = 5, element [2]`."""
+        parts = []
+        if self.row is not None:
+            parts.append(f"in example {self.row} of the data")
+        elif self.example is not None:
+            parts.append(f"in example {self.example} of the batch")
         if self.steps:
             parts.append("at " + ", ".join(f"{axis} = {step}" for axis, step in self.steps.items()))
         found = " ".join(parts)

@@ -81,7 +81,7 @@ def test_an_input_that_is_no_number() -> None:
     found = recurrent(x)
     assert found is not None
     assert found.what == "input `x` holds nan"
-    assert found.detail == "in example 33 of the batch at t = 2, element [2]"
+    assert found.detail == "in example 33 of the data at t = 2, element [2]"
 
 
 def test_what_lies_behind_an_example_s_end_is_not_looked_at() -> None:
@@ -105,7 +105,7 @@ def test_a_derivative_that_is_infinite() -> None:
     found = blamed(LENGTH, {"x": x})
     assert found is not None
     assert found.what == "the derivative of `sqrt(sum((w * x)^2))` was the first to be inf"
-    assert found.detail == "0.5 / 0 in example 2 of the batch"
+    assert found.detail == "0.5 / 0 in example 2 of the data"
 
 
 CLASSES = "input x : [3], y : index(3)\nparam W : [3, 3]\nz = W @ x\np = softmax(z)\nminimize {}\n"
@@ -117,7 +117,7 @@ def test_stable_rewrites_are_those_of_training() -> None:
     found = blamed(CLASSES.format("-log(2 * p[y])"), FAR, W=np.eye(3))
     assert found is not None
     assert found.what == "`log(2 * p[y])` was the first to be -inf"
-    assert found.detail == "log(0) in example 1 of the batch"
+    assert found.detail == "log(0) in example 1 of the data"
 
 
 def test_an_infinity_that_does_no_harm_is_not_blamed() -> None:
@@ -135,6 +135,20 @@ def test_pooled_values_are_searched_in_the_whole_batch() -> None:
     assert found is not None
     assert (found.name, found.example) == ("m", None)
     assert found.formula == "reduce_sum of numbers up to 2e+37"
+
+
+def test_examples_are_numbered_as_in_the_data() -> None:
+    program = graphc.compile(LENGTH)
+    x = RNG.normal(size=(5, 3))
+    x[2] = 0
+    for ids, place in (
+        (np.array([7, 3, 9, 1, 4]), "example 9 of the data"),
+        (np.zeros(0), "example 2 of the batch"),
+    ):
+        found = program.losses.blame(Batch({"x": x}, {}, ids.astype(np.uint64)), step=1)
+        assert found is not None
+        assert found.detail == f"0.5 / 0 in {place}"
+        assert found.example == 2
 
 
 def test_an_evaluation() -> None:

@@ -99,7 +99,7 @@ def test_a_loss_that_is_no_number() -> None:
     found = {f.name: f for f in diagnose(text).findings}
     assert (found["loss at the start"].status, found["loss at the start"].text) == ("look", "-inf")
     assert found["loss at the start"].advice == (
-        "`log(w * x)` was the first to be -inf: log(0) in example 0 of the batch"
+        "`log(w * x)` was the first to be -inf: log(0) in example 0 of the data"
     )
     assert found["gradients"].status == "look"
     assert found["overfits a batch"].status in ("look", "-")
@@ -177,7 +177,7 @@ def test_a_gradient_that_is_no_number() -> None:
     found = finding(text, "gradients")
     assert (found.status, found.text) == ("look", "not finite in `w`")
     assert found.advice == (
-        "the derivative of `sqrt(w * x)` was the first to be inf: 0.5 / 0 in example 0 of the batch"
+        "the derivative of `sqrt(w * x)` was the first to be inf: 0.5 / 0 in example 0 of the data"
     )
 
 
