@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from graphc.diagnostics import Source
 from graphc.frontend import ast
 from graphc.frontend.parser import parse
-from graphc.train.data import Batch
-from graphc.train.descent import Descent
 from graphc.train.fit_settings import read_fit
 from graphc.train.initializers import draw, read_initializer
 from graphc.train.loading import from_arrays, from_batches
@@ -124,10 +120,3 @@ for name, text in {
     "initializer_shape": "identity",
 }.items():
     CASES[name] = lambda root, text=text: drawn(text, (3, 4))  # type: ignore[misc]
-
-
-@case
-def schedule_without_an_end(root: Path) -> None:
-    """Steps that are made one by one."""
-    found = read_fit(settings("fit { optimizer = sgd(lr = 0.1 * cosine(step / steps)), epochs = 3 }"))
-    Descent(Scripted(lambda w: w), found).step(Batch({"x": np.zeros(2)}))
