@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy.typing as npt
 
 from graphc.diagnostics import Diagnostic
+from graphc.train.reporting import Reporter
 from graphc.view.checks import CheckResult
 from graphc.view.doctor import Diagnosis
 from graphc.view.results import Fitted
@@ -57,7 +58,7 @@ class Program(Protocol):
 
     def trace(self, inputs: Mapping[str, Array]) -> Trace: ...
 
-    def fit(self, *, progress: Callable[[str], None], run_dir: Path | None, resume: bool) -> Fitted: ...
+    def fit(self, *, reporter: Reporter, run_dir: Path | None, resume: bool) -> Fitted: ...
 
     def save(self, path: str) -> None: ...
 

@@ -33,6 +33,15 @@ class _Keeping:
     save: str | None
 
 
+@dataclass(frozen=True)
+class _Talk:
+    """What is said of a training: its result as JSON, and what stands on stderr in the meantime."""
+
+    as_json: bool
+    quiet: bool
+    verbose: bool
+
+
 @click.command()
 @click.argument("file")
 @click.option(
@@ -46,6 +55,10 @@ class _Keeping:
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR, or in --run-dir.")
 @click.option("--no-run", is_flag=True, help="Keep nothing of the training.")
 @click.option("--save", metavar="OUT.safetensors", help="Keep the trained program; `graphc.load` reads it.")
+@click.option("-q", "--quiet", is_flag=True, help="Print faults and the result, nothing else.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Print a line for each step, and what is compiled and saved."
+)
 @json_option
 @compilation("float32")
 def run(
@@ -55,23 +68,29 @@ def run(
     resume: bool,
     no_run: bool,
     save: str | None,
+    quiet: bool,
+    verbose: bool,
     as_json: bool,
     compilation: Compilation,
 ) -> int:
     """Train FILE, or compute it step by step on the values given. To go on, FILE may be a run's folder."""
     keeping = _keeping(file, run_dir, resume, no_run, save)
+    if quiet and verbose:
+        raise usage("E707", "`--verbose` has no use here: `--quiet` is asked for")
     if keeping.folder == Path(file):
         program = _begun(keeping.folder, compilation)
     else:
         program = compilation.compile(file)
-    print_warnings(program.warnings)
+    if not quiet:
+        print_warnings(program.warnings)
     if program.spec.has_fit:
         if inputs:
             raise usage(
                 "E707", f"`--input` has no use here: `{file}` has a `fit` block and takes its data from there"
             )
-        return _train(program, keeping, as_json)
+        return _train(program, keeping, _Talk(as_json, quiet, verbose))
     given = {"--save": save is not None, "--run-dir": run_dir is not None, "--resume": resume}
+    given["--verbose"] = verbose
     for option in (name for name, is_given in given.items() if is_given):
         raise usage("E707", f"`{option}` has no use here: `{file}` has no `fit` block and trains nothing")
     _compute(program, inputs, as_json)
@@ -123,21 +142,21 @@ def _begun(folder: Path, compilation: Compilation) -> Program:
     )
 
 
-def _train(program: Program, keeping: _Keeping, as_json: bool) -> int:
+def _train(program: Program, keeping: _Keeping, talk: _Talk) -> int:
+    from graphc.cli.progress import reporting
     from graphc.view.results import dumps, fit_object, fit_text
 
     save, folder = keeping.save, keeping.folder
     if save is not None:
         program.save(save)  # a path that cannot be written is found out before the training, not after
     try:
-        result = program.fit(
-            progress=lambda line: click.echo(line, err=True), run_dir=folder, resume=keeping.resume
-        )
+        with reporting(quiet=talk.quiet, verbose=talk.verbose) as reporter:
+            result = program.fit(reporter=reporter, run_dir=folder, resume=keeping.resume)
     finally:
         # Also of a training that ran away or was interrupted: its last good weights are worth keeping.
         if save is not None:
             program.save(save)
-    if as_json:
+    if talk.as_json:
         click.echo(dumps({**fit_object(result, program.compile_seconds), **_chosen(program)}))
     else:
         click.echo(fit_text(result, program.compile_seconds))

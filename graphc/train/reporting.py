@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from graphc.diagnostics import Diagnostic
+from graphc.view.numbers import brief
+from graphc.view.progress import figures, rate
 
 Metrics = dict[str, float]
 Ending = Literal["epochs", "steps", "patience", "interrupt"]
@@ -180,11 +182,40 @@ class Lines(Silent):
         self._write(warning.render())
 
 
+class Log(Lines):
+    """A line for everything: each graph that is compiled, each step, each epoch with all parameters."""
+
+    wants_magnitudes = True
+
+    def compiled(self, what: str, seconds: float) -> None:
+        self._write(f"compiled {what} in {seconds:.2f} s")
+
+    def started(self, plan: Plan) -> None:
+        steps = "steps of unknown number" if plan.steps_in_all is None else f"{plan.steps_in_all} steps"
+        most = ", at most" if plan.patience is not None else ""
+        behind = f", of which {plan.step} were taken before" if plan.step else ""
+        self._write(f"training: {steps}{behind}{most}")
+
+    def stepped(self, record: StepRecord) -> None:
+        lr = "" if record.lr is None else f", lr {brief(record.lr)}"
+        gradient = brief(record.gradient_norm)
+        self._write(f"step {record.step}: loss {brief(record.loss)}, gradient {gradient}{lr}")
+
+    def judged(self, record: EpochRecord) -> None:
+        super().judged(record)
+        for name, norm in record.gradients.items():
+            moved = record.moves.get(name)
+            by = "" if moved is None else f", moved by {brief(moved)} of its norm"
+            self._write(f"  {name}: gradient {brief(norm)}{by}")
+
+    def saved(self, path: Path, step: int) -> None:
+        self._write(f"saved `{path}` after step {step}")
+
+
 def epoch_line(record: EpochRecord) -> str:
     """An epoch in one plain line."""
     of = f"/{record.epochs}" if record.epochs else ""
-    parts = []
-    for part, metrics in record.metrics.items():
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-        parts.append(f"{part} {shown}")
+    parts = [figures(record.metrics), f"gradient {brief(record.gradient_norm)}"]
+    if record.examples_per_second is not None:
+        parts.append(rate(record.examples_per_second))
     return f"epoch {record.epoch}{of}, step {record.step}: {' | '.join(parts)} | {record.seconds:.1f} s"

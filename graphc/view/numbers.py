@@ -23,6 +23,11 @@ def number(value: Any) -> str:
     return "0" if text == "-0" else text
 
 
+def brief(value: float) -> str:
+    """Four digits: what is looked at while it changes."""
+    return f"{value:.4g}"
+
+
 def array(values: Array) -> str:
     """`-0.2`, `[1, 2]`, or `min -1, mean 0.2, max 3` with the counts of what is no number."""
     values = np.asarray(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 import graphc
 from graphc.cli import main
 from graphc.diagnostics import Diagnostic, Source, Span
+from graphc.train.reporting import EpochRecord, Reporter, StepRecord
 from graphc.types import BATCH, Dim, Index, Length, TensorType
 from graphc.view.checks import CheckResult
 from graphc.view.doctor import Diagnosis
@@ -71,9 +72,10 @@ class FakeProgram:
         self.asked.append(dict(inputs))
         return fork_trace()
 
-    def fit(self, *, progress: Callable[[str], None], run_dir: Path | None, resume: bool) -> Any:
+    def fit(self, *, reporter: Reporter, run_dir: Path | None, resume: bool) -> Any:
         self.asked.append((run_dir, resume))
-        progress("epoch 1: loss 0.5")
+        reporter.stepped(StepRecord(1, 1, 0.75, 2.0, 0.1, 32))
+        reporter.judged(EpochRecord(1, 1, 1, {"train": {"loss": 0.5}}, 1.5, 0.1, 2.0, 300.0))
         return SimpleNamespace(
             metrics={"train": {"loss": 0.5, "accuracy": 0.75}, "test": {"loss": float("nan")}},
             epochs=1,
