@@ -33,6 +33,8 @@ class Saving:
 
     every: float = 1
     unit: Literal["epochs", "steps", "seconds"] = "epochs"
+    sparing: bool = False
+    """Less often, if it would take more than a tenth of the time."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class FitSettings:
     memory: Keeping = "normal"
     accumulate: int = 1
     """How many batches' gradients are added up before a step: the trainer hands them over as one batch."""
-    save: Saving = field(default_factory=Saving)
+    save: Saving = field(default_factory=lambda: Saving(sparing=True))
     maximize: bool = False
     """Climb instead of descending."""
     average: Average | None = None

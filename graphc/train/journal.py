@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from graphc.diagnostics import Diagnostic, fault
 from graphc.train.durable import replace_file, unwritable
@@ -20,7 +21,10 @@ _PARTS = ("train", "validation")
 
 
 class Journal:
-    """Lines that are kept in a file. What a full disk refuses is written with the next line."""
+    """Lines that are kept in a file. What a full disk refuses is written with the next line.
+
+    Lines of epochs are on the disk from the next `sync` on, those of an end at once.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -74,27 +78,35 @@ class Journal:
                 "seconds": history.seconds,
             }
         )
+        self.sync()
 
     def stop(self, step: int, found: Diagnostic) -> None:
         """Add what went wrong behind a step."""
         self._append({"end": "fault", "step": step, "code": found.code, "message": found.message})
+        self.sync()
+
+    def sync(self) -> None:
+        """Put what was added on the disk; no checkpoint is of use without the lines before. Raises E601."""
+        with self._opened() as file:
+            os.fsync(file.fileno())
 
     def _append(self, values: Mapping[str, Any]) -> None:
         self._pending += dumps(values) + "\n"
-        content = self._pending.encode()
+        with self._opened() as file:
+            # What a full disk took of a line last time is written over.
+            file.seek(min(self._written, file.seek(0, os.SEEK_END)))
+            file.write(self._pending.encode())
+            file.truncate()
+            file.flush()
+            self._written, self._pending = file.tell(), ""
+
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
         try:
             with os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644), "r+b") as file:
-                # What a full disk took of a line last time is written over.
-                file.seek(min(self._written, file.seek(0, os.SEEK_END)))
-                file.write(content)
-                file.truncate()
-                file.flush()
-                os.fsync(file.fileno())
-                end = file.tell()
+                yield file
         except OSError as error:
             raise unwritable(self._path, error) from None
-        self._written = end
-        self._pending = ""
 
     def _damaged(self, why: str) -> Exception:
         return fault("E608", f"`{self._path}` cannot be gone on with: {why}")

@@ -15,6 +15,9 @@ from graphc.train.keeping import Snapshot
 from graphc.train.reporting import EpochRecord, History, Reporter
 from graphc.train.runs import RunFolder
 
+_SPARING = 9
+"""How much longer than it takes to keep a state nothing is kept, where that is to be sparing."""
+
 
 class RunKeeper:
     """Writes a training's checkpoints and its record.
@@ -45,6 +48,8 @@ class RunKeeper:
         """Up to where the state is on the disk."""
         self._tried = (0, 0, time.monotonic())
         """Epoch, step and time of the last try to keep it."""
+        self._took = 0.0
+        """How many seconds that took."""
         self._best_epoch = 0
         """The epoch of the best weights that are on the disk."""
         self._failed: GraphcError | None = None
@@ -65,24 +70,26 @@ class RunKeeper:
 
     def is_due(self, epoch: int, step: int) -> bool:
         """By `fit { save = ... }`."""
-        before = self._tried
-        since = {
-            "epochs": epoch - before[0],
-            "steps": step - before[1],
-            "seconds": time.monotonic() - before[2],
-        }
-        return since[self._saving.unit] >= self._saving.every
+        saving, (old_epoch, old_step, old_time) = self._saving, self._tried
+        seconds = time.monotonic() - old_time
+        since = {"epochs": epoch - old_epoch, "steps": step - old_step, "seconds": seconds}
+        if since[saving.unit] < saving.every:
+            return False
+        return not saving.sparing or seconds >= _SPARING * self._took
 
     def keep(self, state: Snapshot, best: Snapshot | None) -> None:
         """Warns if it fails."""
+        began = time.monotonic()
         try:
+            self._journal.sync()
             self._write_best(best)
             self._reporter.saved(self._write(self._folder.last, state), state.step)
         except GraphcError as error:
             self._fail(error, f"the state after step {self._step} is still there")
         else:
             self._failed, self._step = None, state.step
-        self._tried = (state.epoch, state.step, time.monotonic())
+        ended = time.monotonic()
+        self._tried, self._took = (state.epoch, state.step, ended), ended - began
 
     def keep_best(self, best: Snapshot | None) -> None:
         """Warns if it fails."""

@@ -18,7 +18,7 @@ import graphc
 from graphc import GraphcError, Program
 from graphc.diagnostics import Diagnostic
 from graphc.errors import catalogue
-from graphc.train import checkpoint, durable
+from graphc.train import checkpoint, durable, run_keeper
 from graphc.train.reporting import EpochRecord, History, Plan, Silent, StepRecord
 from graphc.train.runs import Lock, RunFolder, new_path
 
@@ -156,6 +156,7 @@ def test_a_run_is_loaded_without_its_spec(tmp_path: Path) -> None:
 def test_how_often_the_state_is_kept(tmp_path: Path) -> None:
     expected = {
         "epochs(1)": [4, 8, 12, 16],
+        "1": [*range(1, 17), 16],
         "epochs(3)": [12, 16],
         "5": [5, 10, 15, 16],
         "seconds(1000)": [16],
@@ -167,6 +168,23 @@ def test_how_often_the_state_is_kept(tmp_path: Path) -> None:
     assert told.plan == Plan(4, None, 4)
     assert told.history is not None
     assert told.history.epochs == 4
+
+
+def test_short_epochs_are_not_kept_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To keep a state takes as long as ten epochs here, so it is done every 90 of them."""
+    clock = [0.0]
+    monkeypatch.setattr(run_keeper.time, "monotonic", lambda: clock[0])
+    write = run_keeper.write
+
+    def slowly(path: Path, found: checkpoint.Checkpoint) -> None:
+        write(path, found)
+        clock[0] += 10
+
+    monkeypatch.setattr(run_keeper, "write", slowly)
+    told = Told(lambda epoch: clock.__setitem__(0, clock[0] + 1))
+    text = SPEC.replace("validation = 8, ", "").replace("batch = 8", "batch = all")
+    compiled(text).fit(DATA, run_dir=tmp_path / "a", reporter=told, epochs=200)
+    assert told.saves == [1, 91, 181, 200]
 
 
 def test_a_run_gets_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,11 +265,11 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 def test_a_disk_that_is_full_for_a_while(tmp_path: Path, disk: list[bool]) -> None:
     told = Told(lambda epoch: disk.__setitem__(0, epoch == 2))
-    compiled().fit(DATA, run_dir=tmp_path / "a", reporter=told)
+    compiled().fit(DATA, run_dir=tmp_path / "a", reporter=told, save="epochs(1)")
     assert told.saves == [4, 12, 16]
-    assert len(told.warnings) == 2
-    assert told.warnings[0].startswith("warning W601: cannot write")
-    assert told.warnings[1].endswith("no space left on device; the state after step 4 is still there")
+    (warning,) = told.warnings
+    assert warning.startswith("warning W601: cannot write")
+    assert warning.endswith("no space left on device; the state after step 4 is still there")
     lines = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
     assert [line.get("epoch") for line in lines] == [1, 2, 3, 4, None]
 
@@ -259,7 +277,8 @@ def test_a_disk_that_is_full_for_a_while(tmp_path: Path, disk: list[bool]) -> No
 def test_a_disk_that_stays_full(tmp_path: Path, disk: list[bool]) -> None:
     program, whole = compiled(), compiled()
     told = Told(lambda epoch: disk.__setitem__(0, epoch >= 2))
-    message = refused("E606", lambda: program.fit(DATA, run_dir=tmp_path / "a", reporter=told))
+    kept = {"run_dir": tmp_path / "a", "reporter": told, "save": "epochs(1)"}
+    message = refused("E606", lambda: program.fit(DATA, **kept))  # type: ignore[arg-type]
     assert "no space left on device" in message
     assert "holds the state after step 4 of 16" in message
     whole.fit(DATA, run_dir=None)
