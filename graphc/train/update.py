@@ -15,9 +15,10 @@ from graphc.frontend.optimizers import GRADIENT, WEIGHT
 from graphc.ir.graph import Graph
 from graphc.train.course import Course, Judgement, Spread
 from graphc.train.data import Array
+from graphc.train.one_step import SCALE
 from graphc.train.optimizers import Optimizer
 from graphc.train.protocol import Trainable
-from graphc.train.rules import MOVES, SCALE, compile_rule, squares_graph
+from graphc.train.rules import MOVES, compile_rule, squares_graph
 from graphc.train.state import Generations, Vector
 
 
