@@ -16,6 +16,7 @@ from graphc.train.data_settings import NAMED_SETS, DataSettings
 from graphc.train.flow import Batches, flowing, in_memory
 from graphc.train.origins import Origin
 from graphc.train.parts import check_names, part_rows
+from graphc.train.paths import existing
 from graphc.train.preparation import Preparation
 from graphc.train.sequences import as_steps, check_streams, parts_in_time
 from graphc.train.sources import Loaded, Request, Specs, read_arrays, read_path, read_source
@@ -142,7 +143,7 @@ def for_prediction(
     elif isinstance(data, str) and data in NAMED_SETS:
         loaded = read_source(request, data, Path())
     else:
-        loaded = read_path(request, Path(data), Origin(str(data)))
+        loaded = read_path(request, existing(Path(data)), Origin(str(data)))
     return _whole(request, loaded, preparation, dtype)
 
 

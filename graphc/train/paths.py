@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path, PureWindowsPath
 
-from graphc.diagnostics import Span, fault, nearest
+from graphc.diagnostics import GraphcError, Span, fault, nearest
 
 _MOST_NAMES = 1000
 
@@ -21,6 +21,13 @@ def resolve(path: str, root: Path, span: Span | None = None) -> Path:
 def resolve_folder(path: str, root: Path, span: Span | None = None) -> Path:
     """The folder that `path` names below `root`; see `resolve`."""
     return _below(path, root, span, is_folder=True)
+
+
+def existing(path: Path) -> Path:
+    """A path that the user gave, of a file or a folder that is there. Raises E413."""
+    if path.exists():
+        return path
+    raise _absent(str(path), path, "does not exist", None)
 
 
 def _below(path: str, root: Path, span: Span | None, *, is_folder: bool) -> Path:
@@ -44,12 +51,12 @@ def _below(path: str, root: Path, span: Span | None, *, is_folder: bool) -> Path
     except (OSError, RuntimeError):
         # A name longer than the system's limit, or links that go in a circle.
         found, what = root / path, "cannot be followed to a file"
-    raise fault(
-        "E413",
-        f"`{path}` {what}",
-        span,
-        help=nearest(found.name, set(_neighbours(found.parent)) - {found.name}),
-    )
+    raise _absent(path, found, what, span)
+
+
+def _absent(path: str, found: Path, what: str, span: Span | None) -> GraphcError:
+    near = nearest(found.name, set(_neighbours(found.parent)) - {found.name})
+    return fault("E413", f"`{path}` {what}", span, help=near)
 
 
 def _outside(path: str, why: str, span: Span | None) -> Exception:

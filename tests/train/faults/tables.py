@@ -86,5 +86,14 @@ def csv_to_predict_has_other_classes(root: Path) -> object:
         return for_prediction(DataSettings(), INPUTS, "b.csv", dataset.preparation)
 
 
+@case
+def csv_to_predict_is_gone(root: Path) -> object:
+    (root / "a.csv").write_text("x_0,x_1,y\n1,2,a\n3,4,b\n")
+    dataset = from_path(root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        return for_prediction(DataSettings(), INPUTS, "aa.csv", dataset.preparation)
+
+
 def from_path(root: Path) -> Dataset:
     return load(DataSettings("a.csv"), INPUTS, root)
