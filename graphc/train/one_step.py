@@ -6,8 +6,9 @@ that comes in, as a loop's carry does.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from graphc.analysis.recurrence import Single, Step, plan
 from graphc.diagnostics import fault
 from graphc.frontend.arithmetic import one_line
 from graphc.frontend.optimizers import GRADIENT, START, STEP, STEPS, WEIGHT
@@ -121,6 +122,9 @@ class OneStep(Lowering):
 
     def outcome(self) -> dict[str, Value]:
         """The new weights and the new state by slot."""
+        for name in _order(plan(self.system, [WEIGHT])):
+            if not _is_before(self.system.units[name]):
+                self.unit(name)
         new = {WEIGHT: self.vector(self.unit(WEIGHT))}
         done = 0
         # What follows a state may read another one.
@@ -177,6 +181,9 @@ class Start(Lowering):
 
     def outcome(self, carries: Collection[tuple[str, int]]) -> dict[str, Value]:
         """The first state by slot."""
+        for name in _order(plan(self.system, self.system.units)):
+            if _is_before(self.system.units[name]):
+                self.unit(name)
         found: dict[str, Value] = {}
         for name, lag in carries:
             for unit in self.system.units.values():
@@ -194,6 +201,15 @@ class Start(Lowering):
             return self.option(name)
         what = f"`{_text(node)}` is not known before the first step"
         raise fault("E542", what, node.span, help="a start is made of options, numbers and `w[0]`")
+
+
+def _order(steps: Sequence[Step]) -> Iterator[str]:
+    """Units in the order of a plan, so that copying one never goes deep into others."""
+    for step in steps:
+        if isinstance(step, Single):
+            yield step.unit
+        else:
+            yield from _order(step.steps)
 
 
 def _place(unit: Unit) -> Affine | None:
