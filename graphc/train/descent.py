@@ -20,6 +20,9 @@ from graphc.train.state import Vector
 from graphc.train.update import Norm, Update
 from graphc.view.results import plain
 
+RUNAWAY = ("E501", "E502")
+"""The codes of a loss and of a gradient that are no finite numbers."""
+
 _ADVICE = "a smaller learning rate or `clip = 1.0` in `fit` may help; so may `standardize` in `data`"
 _NOTE = "the last weights with a finite loss are kept"
 

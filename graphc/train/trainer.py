@@ -6,18 +6,18 @@ be kept between any two steps and be restored: the steps behind give the same bi
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 from graphc.diagnostics import Diagnostic, GraphcError, fault
-from graphc.train.batches import batches_in_epoch, judging_batches, training_batches
+from graphc.train.batches import batches_in_epoch, training_batches
 from graphc.train.checkpoint import under, within
-from graphc.train.data import Batch, Dataset, Examples
-from graphc.train.descent import Descent, runaway
+from graphc.train.data import Batch, Dataset
+from graphc.train.descent import RUNAWAY, Descent
 from graphc.train.fit_settings import FitSettings
 from graphc.train.interrupts import Interrupts
+from graphc.train.judging import Judge
 from graphc.train.keeping import Keeper, Snapshot, Unkept
 from graphc.train.magnitudes import norms, relative_moves
 from graphc.train.position import Best, Position
@@ -91,7 +91,8 @@ class Trainer:
         self.reporter, self.keeper = reporter, keeper
         self.at = Position()
         self.descent = Descent(model, settings)
-        self.best = Best()
+        keeps_best = settings.patience is not None or keeper.wants_best
+        self.judge = Judge(model, dataset, settings, reporter, keeps_best=keeps_best)
         self.history = History()
         self._resumed = False
         self._examples, self._stepping = 0, 0.0
@@ -105,21 +106,21 @@ class Trainer:
         tensors = {
             **self.model.state(),
             **self.descent.state(),
-            **under("best", self.best.state),
+            **under("best", self.judge.best.state),
         }
         if self.at.batch:
             # No loss has shown yet that the last move was a good one: it can still be taken back.
             tensors |= under("before", self.model.weights.before.parts)
             tensors |= under("carried", self.descent.carried)
         self.at.seconds = self._seconds()
-        numbers = {**self.at.numbers(), "descent": self.descent.numbers(), "best": self.best.numbers()}
+        numbers = {**self.at.numbers(), "descent": self.descent.numbers(), "best": self.judge.best.numbers()}
         return Snapshot(tensors, numbers)
 
     def restore(self, start: Snapshot) -> None:
         """Take over a state. Raises KeyError, TypeError or ValueError if it is another one's."""
         numbers, tensors = start.numbers, start.tensors
         self.at = Position.of(numbers)
-        self.best = Best.of(numbers["best"], within("best", tensors))
+        self.judge.best = Best.of(numbers["best"], within("best", tensors))
         self.model.restore(tensors)
         carried = within("carried", tensors)
         self.descent.restore(self.at.step, tensors, numbers["descent"], carried)
@@ -138,7 +139,7 @@ class Trainer:
 
     def _best(self) -> Snapshot | None:
         """The weights alone: a program to use, no training to go on with."""
-        return Snapshot(self.best.state, self.best.numbers()) if self.best.epoch else None
+        return Snapshot(self.judge.best.state, self.judge.best.numbers()) if self.judge.best.epoch else None
 
     def _now(self) -> float:
         """The seconds of a clock that stands still while something is compiled."""
@@ -180,7 +181,7 @@ class Trainer:
         at, settings = self.at, self.settings
         if at.batch:
             return None
-        if settings.patience is not None and at.epoch - self.best.epoch >= settings.patience:
+        if settings.patience is not None and at.epoch - self.judge.best.epoch >= settings.patience:
             return "patience"
         if settings.steps is not None and at.step >= settings.steps:
             return "steps"
@@ -224,18 +225,17 @@ class Trainer:
         self.reporter.stepped(StepRecord(at.epoch + 1, at.step, loss, norm, at.lr, batch.size))
 
     def _judge(self) -> None:
-        """The end of an epoch: measure the parts, and keep the weights if there were none better."""
+        """The end of an epoch. Raises `Diverged` if the loss over the training part is not finite."""
         at = self.at
         number = at.epoch + 1
         gradients, moves = self._magnitudes()
-        with self.descent.averaged():
-            metrics = self._measured(number)
-        loss = metrics["train"].get("loss", 0.0)
-        if not math.isfinite(loss):
-            found = self.model.blame_report(judging_batches(self.dataset.train, self.settings))
-            self.descent.undo()
-            message = f"the loss over the training part is {loss} after epoch {number}"
-            raise self._diverged(runaway("E501", message, found))
+        try:
+            with self.descent.averaged():
+                metrics = self.judge.measure(number, at.step)
+        except GraphcError as error:
+            if error.diagnostics[0].code in RUNAWAY:
+                self.descent.undo()
+            raise self._diverged(error) from None
         if (judged := metrics.get("validation", {}).get("loss")) is not None:
             self.descent.update.judged(judged)
         record = replace(self._record(number, metrics), gradients=gradients, moves=moves)
@@ -251,20 +251,6 @@ class Trainer:
             return {}, {}
         return norms(gradients), relative_moves(self.model.weights)
 
-    def _measured(self, number: int) -> dict[str, Metrics]:
-        """What holds of each part after an epoch; of the training part alone if its loss is not finite."""
-        metrics = {"train": self._report("train", self.dataset.train)}
-        if self.dataset.validation is not None and math.isfinite(metrics["train"].get("loss", 0.0)):
-            metrics["validation"] = self._report("validation", self.dataset.validation)
-            self._compare(number, metrics)
-        return metrics
-
-    def _compare(self, number: int, metrics: dict[str, Metrics]) -> None:
-        """Keep the weights of this epoch if validation is the best so far, and somebody asks for them."""
-        loss = self.settings.cost(metrics["validation"].get("loss", math.nan))
-        if loss < self.best.loss and (self.settings.patience is not None or self.keeper.wants_best):
-            self.best = Best(loss, number, self.at.step, metrics, self.model.state())
-
     def _record(self, number: int, metrics: dict[str, Metrics]) -> EpochRecord:
         at = self.at
         return EpochRecord(
@@ -278,10 +264,6 @@ class Trainer:
             self._examples / self._stepping if self._stepping else None,
         )
 
-    def _report(self, name: str, part: Examples) -> Metrics:
-        self.reporter.measuring(name)
-        return self.model.report(judging_batches(part, self.settings))
-
     # ------------------------------------------------------------------------------------ its end
 
     def _close(self, ending: Ending, *, kept: bool = False) -> History:
@@ -294,11 +276,11 @@ class Trainer:
         history.best_epoch, history.metrics = at.epoch, dict(at.metrics)
         if self.descent.average is not None:
             self.descent.average.conclude()
-        if self.settings.patience is not None and self.best.epoch:
-            self.model.restore(self.best.state)
-            history.best_epoch, history.metrics = self.best.epoch, dict(self.best.metrics)
-        if self.dataset.test is not None and ending != "interrupt":
-            history.metrics["test"] = self._report("test", self.dataset.test)
+        if self.settings.patience is not None and self.judge.best.epoch:
+            self.model.restore(self.judge.best.state)
+            history.best_epoch, history.metrics = self.judge.best.epoch, dict(self.judge.best.metrics)
+        if ending != "interrupt" and (measured := self.judge.test()) is not None:
+            history.metrics["test"] = measured
         history.ending, history.epochs, history.steps = ending, at.epoch, at.step
         history.seconds = self._seconds()
         self.reporter.ended(history)
@@ -310,4 +292,4 @@ class Trainer:
         found, history = error.diagnostics[0], self.history
         history.epochs, history.steps, history.seconds = self.at.epoch, self.at.step, self._seconds()
         self.keeper.stop(self.at.step, found)
-        return Diverged(found, self.history) if found.code in ("E501", "E502") else error
+        return Diverged(found, self.history) if found.code in RUNAWAY else error
