@@ -14,7 +14,7 @@ def write_text(path: str, text: str) -> None:
 
 
 def write_bytes(path: str, content: bytes) -> None:
-    """Write the whole file, through a link and with its permissions, or leave what stood there. Raises E709."""
+    """Write the whole file, through a link and with its permissions, or leave what was there. Raises E709."""
     target, beside = _places(path)
     try:
         beside.write_bytes(content)

@@ -299,7 +299,7 @@ class Program:
         there: with the bits that it would have had without the pause. Only how long to train may be said
         anew. A `reporter` is told everything that happens.
 
-        `data` are arrays by input name, or batches: a list, a function that makes a generator, or a generator,
+        `data` are arrays by input name, or batches: a list, a generator, or a function that makes generators,
         of dictionaries or tuples. `validation` and `test` are parts of their own, given in the same ways.
 
         Raises E501 or E502 if the numbers run away, E503 for patience without a validation part, E601 and
