@@ -94,6 +94,7 @@ running = st.builds(
 )
 defaults = st.none() | expressions
 kinds = st.sampled_from([None, "real", "index", "bool"])
+setting_kinds = st.sampled_from(["number", "positive", "nonnegative", "fraction", "flag"])
 
 
 def _unique(parameters):  # type: ignore[no-untyped-def]
@@ -145,6 +146,13 @@ simple = st.one_of(
     ),
     st.builds(ast.Settings, st.just(NOWHERE), st.sampled_from(["data", "fit"]), options(expressions)),
     st.builds(ast.Generate, st.just(NOWHERE), options(expressions), tuples(equations)),
+    st.builds(
+        ast.OptimizerDefinition,
+        st.just(NOWHERE),
+        names,
+        _unique(st.builds(ast.Setting, st.just(NOWHERE), names, setting_kinds, defaults)) | st.just(()),
+        tuples(equations),
+    ),
 )
 
 
