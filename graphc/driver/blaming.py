@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graphc.analysis.liveness import live_nodes
 from graphc.autodiff.gradient import differentiate
 from graphc.autodiff.walk import owners
 from graphc.backend.state import Run
@@ -24,7 +25,7 @@ from graphc.driver.arrays import Feed
 from graphc.driver.parameters import AVERAGE
 from graphc.driver.pipeline import LOSS, Pipeline, present
 from graphc.frontend.elaborate import Mode
-from graphc.ir.graph import Graph, LoopNode
+from graphc.ir.graph import Graph, LoopNode, Node
 from graphc.ir.op import Array
 from graphc.ir.system import LeafKind
 from graphc.train.blame import Blame, Kind
@@ -60,13 +61,20 @@ def blame(program: Program, step: Step) -> Blame | None:
     Where no piece of the batch shows one by itself, all of it is computed at once.
     """
     graphs = _Graphs(program.pipeline, step)
-    for part, first in [*_parts(program, step), (step, 0)]:
-        if (found := graphs.search(program, part)) is not None:
-            if found.example is None:
-                return found
-            number = found.example + first
-            return replace(found, example=number, row=None if step.rows is None else int(step.rows[number]))
+    for parts in (list(_parts(program, step)), [(step, 0)]):
+        for graph in graphs.both:
+            for part, first in parts:
+                if (found := graphs.search(graph, program, part)) is not None:
+                    return _numbered(found, first, step.rows)
     return None
+
+
+def _numbered(found: Blame, first: int, rows: Array | None) -> Blame:
+    """With the example's number in the batch instead of in a part that begins with example `first`."""
+    if found.example is None:
+        return found
+    number = found.example + first
+    return replace(found, example=number, row=None if rows is None else int(rows[number]))
 
 
 def _parts(program: Program, step: Step) -> Iterator[tuple[Step, int]]:
@@ -89,27 +97,27 @@ class _Graphs:
     def __init__(self, pipeline: Pipeline, step: Step) -> None:
         spec = pipeline.spec(step.mode)
         names = [*spec.system.units, *spec.params]
+        keep, dense = frozenset(names), step.fed.dense
         graph = pipeline.with_loss(step.mode, (), step.objective, bool(step.carried))
-        self.forward = pipeline.optimized(graph, keep=frozenset(names), dense=step.fed.dense)
-        gradients = differentiate(self.forward, LOSS, present(self.forward, step.wrt)) if step.wrt else None
-        self.backward = self.forward if gradients is None else gradients.graph
+        forward = pipeline.optimized(graph, keep=keep, dense=dense)
+        self.both = [forward]
+        """The loss alone, then the loss with its gradients."""
+        if step.wrt:
+            found = differentiate(forward, LOSS, present(forward, step.wrt)).graph
+            self.both.append(pipeline.optimized(found, keep=keep, dense=dense))
         self._leaves = pipeline.system(step.mode, continued=bool(step.carried)).leaves
-        self._owners = owners(self.forward.nodes)
+        names_of = owners(forward.nodes)
         self._places = {
             node.span: name
-            for node in reversed([*self.forward.walk()])
-            if not isinstance(node, LoopNode) and (name := self._owners.get(node.result))
+            for node in reversed([*forward.walk()])
+            if not isinstance(node, LoopNode) and (name := names_of.get(node.result))
         }
 
-    def search(self, program: Program, step: Step) -> Blame | None:
-        """The first number that is not finite on the way to the loss, or else to a gradient."""
-        given = {**program.params.leaves(), **step.carried, **step.fed.arrays}
-        for graph in dict.fromkeys((self.forward, self.backward)):
-            trail = Trail(graph, given, step.run)
-            found = [o for value in graph.outputs.values() if (o := trail.of(value)) is not None]
-            if found:
-                return self._told(graph, min(found, key=lambda origin: origin.order))
-        return None
+    def search(self, graph: Graph, program: Program, step: Step) -> Blame | None:
+        """The first number that is not finite on the way to an output of a graph."""
+        trail = Trail(graph, {**program.params.leaves(), **step.carried, **step.fed.arrays}, step.run)
+        found = [o for value in graph.outputs.values() if (o := trail.of(value)) is not None]
+        return self._told(graph, min(found, key=lambda origin: origin.order)) if found else None
 
     def _told(self, graph: Graph, origin: Origin) -> Blame:
         name, kind, span = self._made_by(graph, origin)
@@ -125,9 +133,14 @@ class _Graphs:
         if node is None:
             leaf = self._leaves[origin.value.name]
             return leaf.name.removesuffix(AVERAGE), _LEAVES[leaf.kind], leaf.span
-        forward = graph is self.forward or any(node is other for other in self.forward.walk())
-        name = self._owners.get(origin.value) or self._places.get(node.span) or LOSS
-        return name, "value" if forward else "gradient", node.span
+        name = owners(graph.nodes).get(origin.value) or self._places.get(node.span) or LOSS
+        return name, "value" if _leads_to_loss(graph, node) else "gradient", node.span
+
+
+def _leads_to_loss(graph: Graph, node: Node) -> bool:
+    """Whether a node, or the loop that it stands in, is needed for the loss."""
+    loss = Graph(graph.inputs, tuple(live_nodes(graph.nodes, [graph.outputs[LOSS]])), {})
+    return any(node is other for other in loss.walk())
 
 
 def _formula(origin: Origin) -> str:
