@@ -7,6 +7,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def summary(path: Path) -> RunSummary:
         config = {}
     lines = _lines(folder.metrics)
     epochs = [line for line in lines if "epoch" in line]
+    validated = [_figures(line.get("validation")) for line in epochs]
     # Behind the record of an end come epochs again if the training went on.
     end = lines[-1] if lines and "end" in lines[-1] else {}
     return RunSummary(
@@ -55,10 +57,10 @@ def summary(path: Path) -> RunSummary:
         str(path),
         Path(str(config.get("name", ""))).name,
         len(epochs),
-        min((loss for loss in map(_validated, epochs) if not math.isnan(loss)), default=None),
-        {name: float(value) for name, value in end.get("test", {}).items()},
+        min((f["loss"] for f in validated if not math.isnan(f.get("loss", math.nan))), default=None),
+        _figures(end.get("test")),
         _state(folder, end),
-        float(lines[-1].get("seconds", 0.0)) if lines else 0.0,
+        _figures(lines[-1] if lines else None).get("seconds", 0.0),
         _started(path, config),
     )
 
@@ -80,8 +82,13 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _validated(line: Mapping[str, Any]) -> float:
-    return float(line.get("validation", {}).get("loss", math.nan))
+def _figures(table: Any) -> dict[str, float]:
+    """The numbers of a table by name; NaN and infinities are texts there."""
+    found = {}
+    for name, value in table.items() if isinstance(table, dict) else ():
+        with suppress(TypeError, ValueError):
+            found[name] = float(value)
+    return found
 
 
 def _state(folder: RunFolder, end: Mapping[str, Any]) -> RunState:

@@ -151,6 +151,7 @@ def test_runs_are_listed(run: Path) -> None:
         ('{"end": "patience", "step": 3}', "finished"),
         ('{"epoch": 4, "step": 9, "train": {"loss": "nan"}, "seconds": 1}', "interrupted"),
         ('{"epoch": 4, "ste', "interrupted"),
+        ('{"end": "epochs", "test": 3, "seconds": "long"}', "finished"),
     ],
 )
 def test_how_a_run_ended(run: Path, last: str, state: str) -> None:
