@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphc.diagnostics import Diagnostic, GraphcError
+from graphc.diagnostics import Diagnostic, GraphcError, fault
 from graphc.driver import storage
 from graphc.driver.identity import differences, identity, settings_table
 from graphc.train.checkpoint import Checkpoint, foreign, under
@@ -51,6 +51,8 @@ def opened(
     Raises E601 if the folder cannot be written, E607 if another process trains there, E608 or E609 if it
     holds no run or one already, E640 if its run is another one, and what `storage.read_last` raises.
     """
+    if path is None and resume:
+        raise fault("E525", "`resume` goes on with a run, and `run_dir` names none")
     if path is None:
         yield Opened(Unkept())
         return

@@ -64,6 +64,23 @@ CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
         "optimizer = adam(lr = 0.02), batch = 4, accumulate = 2, epochs = 3",
         EXAMPLES,
     ),
+    "averaged": (
+        NETWORK,
+        "optimizer = adam(lr = 0.02 * cosine(step / steps)), batch = 7, epochs = 4, "
+        "average = ema(0.9, epoch = 2)",
+        EXAMPLES,
+    ),
+    "judged": (
+        NETWORK,
+        "optimizer = amsgrad(lr = 0.3 * 0.5^worse * 0.1^stalled), batch = 7, epochs = 6, stall = 1",
+        EXAMPLES,
+    ),
+    "nesterov": (
+        NETWORK,
+        "optimizer = nesterov(lr = names(0.05, W = 0.01)), batch = 9, epochs = 4, average = mean, "
+        "stop = patience(2)",
+        EXAMPLES,
+    ),
     "stream": (STREAM, "optimizer = adam(lr = 0.01), batch = 2, bptt = 6, epochs = 3", TEXT),
     "adversaries": (ADVERSARIES, "optimizer = momentum(lr = 0.01), batch = 9, epochs = 3", EXAMPLES),
 }

@@ -365,6 +365,19 @@ def test_longer_is_the_same_as_long_at_once(tmp_path: Path) -> None:
     np.testing.assert_array_equal(part.params["w"], whole.params["w"])
 
 
+def test_a_run_goes_on_without_its_spec(tmp_path: Path) -> None:
+    whole = compiled()
+    whole.fit(DATA, epochs=6)
+    compiled().fit(DATA, run_dir=tmp_path / "a")
+    part = graphc.load(tmp_path / "a")
+    part.fit(DATA, run_dir=tmp_path / "a", resume=True, epochs=6)
+    np.testing.assert_array_equal(part.params["w"], whole.params["w"])
+
+
+def test_to_go_on_needs_a_folder() -> None:
+    refused("E525", lambda: compiled().fit(DATA, resume=True))
+
+
 def test_an_ended_run_ends_again(tmp_path: Path) -> None:
     first = compiled().fit(DATA, run_dir=tmp_path / "a")
     again = compiled()
@@ -408,3 +421,14 @@ def test_another_size_is_named(tmp_path: Path) -> None:
 def test_every_code_of_runs_is_explained() -> None:
     known = {code for code, entry in catalogue().items() if entry.file == "runs"}
     assert known == {"E606", "E607", "E608", "E609", "E640", "W601"}
+
+
+def test_what_a_killed_run_came_to_is_its_average(tmp_path: Path) -> None:
+    """The last state has the weights that training goes on from; what it was judged by is their average."""
+    program = compiled()
+    program.fit(DATA, run_dir=tmp_path / "a", average="mean")
+    last = checkpoint.read(tmp_path / "a" / "checkpoints" / "last.safetensors")
+    assert (last.tensors["param/w"] != program.params["w"]).any()
+    found = graphc.load(tmp_path / "a")
+    for name in program.params:
+        np.testing.assert_array_equal(found.params[name], program.params[name])
