@@ -12,6 +12,7 @@ import graphc
 from tests.cli.conftest import invoke
 
 SPECS = Path(graphc.__file__).parents[1] / "specs"
+USES = ("eval", "predict", "runs")
 
 
 def test_json_without_fit() -> None:
@@ -90,7 +91,7 @@ def test_fmt_leaves_the_shipped_specs_alone() -> None:
     assert invoke("fmt", "--check", *map(str, sorted(SPECS.glob("*.nn")))).exit_code == 0
 
 
-@pytest.mark.parametrize("command", ["run", "check", "show", "draw", "fmt", "explain", "doctor"])
+@pytest.mark.parametrize("command", ["run", "check", "show", "draw", "fmt", "explain", "doctor", *USES])
 def test_every_command_has_a_help(command: str) -> None:
     result = invoke(command, "--help")
     assert result.exit_code == 0
