@@ -137,8 +137,20 @@ def predict(
     """Compute a trained model's outputs for a part of its data, or for the examples in FILE."""
     part = _chosen_part(data, part)
     write = _writer(output)
-    names = None if outputs is None else [name.strip() for name in outputs.split(",")]
+    names = None if outputs is None else separate(outputs)
     write(trained.load().predictions(data, outputs=names, part=part))
+
+
+def separate(names: str) -> list[str]:
+    """Names with commas between them; an output that is an expression may have commas in brackets."""
+    found, depth = [""], 0
+    for character in names:
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 0:
+            found.append("")
+        else:
+            found[-1] += character
+    return [name.strip() for name in found]
 
 
 def _writer(output: str | None) -> Callable[[Predictions], None]:

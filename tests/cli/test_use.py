@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import graphc
+from graphc.cli.use import separate
 from graphc.train.runs import Lock, RunFolder
 from tests.cli.conftest import invoke
 from tests.golden import FOLDER, check_golden
@@ -99,6 +100,10 @@ def test_names_that_are_asked_for(run: Path) -> None:
     result = invoke("predict", "--run", str(run), "--outputs", "argmax(p)", "--part", "validation")
     assert result.stdout.splitlines()[0] == "argmax(p)"
     assert len(result.stdout.splitlines()) == 6
+
+
+def test_commas_in_brackets_separate_no_names() -> None:
+    assert separate("p, stack(a, f(b, W[0,1])),q") == ["p", "stack(a, f(b, W[0,1]))", "q"]
 
 
 def test_best_and_last_weights(run: Path) -> None:
