@@ -111,12 +111,12 @@ class Course:
 
     def _computed(self, step: int) -> _Table:
         """Raises E545, E546 for a schedule without a value, E404 for one that leaves its option's range."""
-        count = _AT_ONCE if self._counts_steps else 1
-        steps = np.arange(step, step + count, dtype=np.int64)
-        found = self._formulas(steps, self.moment)
-        self._check(steps, found)
+        ahead = np.arange(step, step + (_AT_ONCE if self._counts_steps else 1), dtype=np.int64)
+        found = self._formulas(ahead, self.moment)
+        count = self._sound(step, found, len(ahead))
+        steps = ahead[:count]
         options = {
-            place: found[place] if isinstance(value, Schedule) else np.full(count, value)
+            place: found[place][:count] if isinstance(value, Schedule) else np.full(count, value)
             for place, value in self.leaves.items()
         }
         real = np.dtype(np.float64)
@@ -136,18 +136,26 @@ class Course:
             raise unknown_end(self._span)
         return self.moment.steps or 0
 
-    def _check(self, steps: Array, found: Mapping[str, Array]) -> None:
+    def _sound(self, step: int, found: Mapping[str, Array], count: int) -> int:
+        """For how many steps all schedules give what they may. Raises E404, E546 if `step` is none of them.
+
+        Later ones may never be made: a formula need not have a value behind the end of the training.
+        """
         for place, values in found.items():
             name = place.partition("/")[0]
             allowed = RANGES[self._kinds[name]]
-            for step, value in zip(steps, values, strict=True):
-                # A rate may come to rest at zero.
-                if value != 0 and not allowed.holds(value):
-                    schedule = self.leaves[place]
-                    assert isinstance(schedule, Schedule)
-                    span = schedule.formula.span
-                    what = f"`{name}` must be {allowed.text}, and `{span.text}` is {value:g} at step {step}"
-                    raise fault("E404", what, span)
+            # A rate may come to rest at zero.
+            sound = [math.isfinite(value) and (value == 0 or allowed.holds(value)) for value in values]
+            if not sound[0]:
+                schedule = self.leaves[place]
+                assert isinstance(schedule, Schedule)
+                span, value = schedule.formula.span, values[0]
+                if not math.isfinite(value):
+                    raise fault("E546", f"`{span.text}` is {value} at step {step}", span)
+                what = f"`{name}` must be {allowed.text}, and `{span.text}` is {value:g} at step {step}"
+                raise fault("E404", what, span)
+            count = min(count, (*sound, False).index(False))
+        return count
 
 
 def _for_steps(graph: Graph) -> Graph:
@@ -221,6 +229,6 @@ class Judgement:
             worse=self.worse + (loss > self.last),
             stalled=self.stalled + stalls,
             last=loss,
-            best=min(loss, self.best),
+            best=loss if better else self.best,
             since=0 if stalls else since,
         )

@@ -80,6 +80,11 @@ def test_a_standstill_is_so_many_epochs_in_a_row_without_a_better_one() -> None:
     assert stalls == [0, 0, 0, 0, 1, 1, 2, 2, 2]
 
 
+def test_a_loss_that_is_no_number_is_no_better_one() -> None:
+    judgement = Judgement(patience=2).after(1.0).after(math.nan).after(0.5)
+    assert (judgement.best, judgement.since, judgement.worse) == (0.5, 0, 0)
+
+
 # ------------------------------------------------------------------------------------------ in an update
 
 
@@ -112,6 +117,16 @@ def test_a_scheduled_rate_over_more_steps_than_are_computed_at_once() -> None:
         expected -= rate
         assert moving.lr == pytest.approx(rate, rel=1e-12, abs=1e-17)
     assert params.weights.now.flat[0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_formula_may_end_with_the_training() -> None:
+    params = model(w=[0.0])
+    moving = update("sgd(lr = 0.5 / (5 - step))", params)
+    for step in range(1, 5):
+        moving(params.gradient, step)
+    assert moving.lr == 0.5
+    with pytest.raises(GraphcError, match="E546"):
+        moving(params.gradient, 5)
 
 
 def test_a_function_and_a_dim_of_the_file_in_a_schedule() -> None:
@@ -151,8 +166,8 @@ def test_options_of_groups() -> None:
     [
         ("sgd(lr = names(0.1, W = 1))", "E547"),
         ("sgd(lr = 1 / steps)", "E545"),
-        ("sgd(lr = 1 / (step - 4))", "E546"),
-        ("momentum(lr = 0.1, beta = step / 3)", "E404"),
+        ("sgd(lr = 1 / (step - 1))", "E546"),
+        ("momentum(lr = 0.1, beta = 1 * step)", "E404"),
         ("sgd(lr = quick(step))", "E220"),
     ],
 )
