@@ -11,8 +11,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from graphc.diagnostics import Diagnostic
-from graphc.train.reporting import EpochRecord, History, Lines, Log, Plan, Reporter, Silent, StepRecord
-from graphc.view.progress import Picture, figures
+from graphc.train.reporting import (
+    EpochRecord,
+    History,
+    Lines,
+    Log,
+    Metrics,
+    Plan,
+    Reporter,
+    Silent,
+    StepRecord,
+    to_stderr,
+)
+from graphc.view.progress import Picture
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -20,10 +31,12 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.15
 """Seconds between two drawings, at least."""
-_SHARE = 0.02
-"""How much of the time drawing may take: on a slow terminal the pauses get longer."""
+_SHARE, _LONGEST = 0.02, 1.0
+"""How much of the time drawing may take: on a slow terminal the pauses get longer, up to so many seconds."""
 _MARKS = 32
 """Drawings over which the pace is measured."""
+_NOTICED = 0.3
+"""Seconds of measuring from which on it is shown."""
 _NOT_DRAWABLE = ("dumb", "unknown")
 
 
@@ -36,10 +49,11 @@ def reporting(*, quiet: bool = False, verbose: bool = False) -> Iterator[Reporte
         yield Log()
     elif sys.stderr.isatty() and os.environ.get("TERM") not in _NOT_DRAWABLE:
         screen = Terminal()
+        bar = ProgressBar(screen)
         try:
-            yield ProgressBar(screen)
+            yield bar
         finally:
-            screen.close()
+            screen.leave(bar.picture())
     else:
         yield Lines()
 
@@ -65,14 +79,16 @@ class ProgressBar(Silent):
         self._screen, self._clock = screen, clock
         self._plan = Plan(None, None, None)
         self._step = StepRecord(1, 0, 0.0, 0.0, None)
-        self._judged = self._busy_with = self._before = ""
+        self._judged: dict[str, Metrics] = {}
+        self._busy_with = self._compiling = ""
         self._compile_seconds = 0.0
         self._taken, self._examples, self._stepping = 0, 0, 0.0
         """Steps, their examples, and the seconds that they took."""
         self._marks: deque[tuple[int, int, float]] = deque([(0, 0, 0.0)], maxlen=_MARKS)
         """What the three were when something was drawn."""
         self._judging = 0.0
-        """The seconds that measuring takes after an epoch."""
+        """The seconds that measuring took after the last epoch."""
+        self._is_measuring = False
         self._last = self._began = clock()
         """The last event, and when measuring began, on a clock that stands still while compiling."""
         self._due = 0.0
@@ -80,11 +96,11 @@ class ProgressBar(Silent):
     # ------------------------------------------------------------------------------- what happens
 
     def compiling(self, what: str) -> None:
-        self._before, self._busy_with = self._busy_with, f"compiling {what} ..."
+        self._compiling = f"compiling {what} ..."
         self._draw()
 
     def compiled(self, what: str, seconds: float) -> None:
-        self._busy_with = self._before
+        self._compiling = ""
         self._compile_seconds += seconds
         self._last += seconds
         self._began += seconds
@@ -106,17 +122,18 @@ class ProgressBar(Silent):
             self._draw()
 
     def measuring(self, part: str) -> None:
-        if not self._busy_with:
-            self._began = self._clock()
-        self._busy_with = f"measuring the {part} part ..."
-        if self._clock() >= self._due:
+        if not self._is_measuring:
+            self._is_measuring, self._began = True, self._clock()
+        # What is over at once would only flicker.
+        if self._judging > _NOTICED:
+            self._busy_with = f"measuring the {part} part ..."
             self._draw()
 
     def judged(self, record: EpochRecord) -> None:
-        self._busy_with = ""
+        self._is_measuring, self._busy_with = False, ""
         self._last = self._clock()
         self._judging = self._last - self._began
-        self._judged = f"after epoch {record.epoch}: {figures(record.metrics)}"
+        self._judged = record.metrics
 
     def warned(self, warning: Diagnostic) -> None:
         self._screen.note(warning.render())
@@ -133,7 +150,7 @@ class ProgressBar(Silent):
         ended = self._clock()
         self._last += ended - began
         self._began += ended - began
-        self._due = ended + max(_PAUSE, (ended - began) / _SHARE)
+        self._due = ended + min(max(_PAUSE, (ended - began) / _SHARE), _LONGEST)
 
     def picture(self) -> Picture:
         """Where the training stands now."""
@@ -147,7 +164,7 @@ class ProgressBar(Silent):
             plan.steps_in_all,
             self._seconds_left(seconds / steps) if known else None,
             plan.patience is not None,
-            self._busy_with,
+            self._compiling or self._busy_with,
             step.loss if self._taken else None,
             step.gradient_norm if self._taken else None,
             step.lr,
@@ -176,21 +193,24 @@ class Terminal:
 
     def note(self, text: str) -> None:
         if self._live is None:
-            sys.stderr.write(text + "\n")
+            to_stderr(text)
         else:
-            # Live has stderr write above the picture.
             self._live.console.out(text, highlight=False)
 
     def clear(self) -> None:
         if self._live is not None:
             self._live.transient = True
-        self.close()
+            self._stop(self._live)
 
-    def close(self) -> None:
-        """Leave the picture as it is."""
+    def leave(self, last: Picture) -> None:
+        """Let this picture stand, if there is still one."""
         if self._live is not None:
-            self._live.stop()
-            self._live = None
+            self.draw(last)
+            self._stop(self._live)
+
+    def _stop(self, live: Live) -> None:
+        live.stop()
+        self._live = None
 
     def _started(self) -> Live:
         from rich.console import Console
@@ -210,10 +230,10 @@ def _drawn(picture: Picture, width: int, encoding: str) -> Group:
 
     full, empty = ("━", "─") if encoding.startswith("utf") else ("#", "-")
     before, bar, behind = picture.top(width)
-    top = Text(before, "bold")
+    top = Text().append(before, "bold")
     if bar is not None:
         top.append("  ").append(full * bar.done, "cyan").append(empty * (bar.width - bar.done), "dim")
-        top.append(f"  {behind}", "not bold")
+        top.append(f"  {behind}")
     lines = [top, *(Text(line) for line in picture.below(width))]
     for line in lines:
         line.no_wrap, line.overflow = True, "crop"

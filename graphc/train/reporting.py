@@ -191,10 +191,11 @@ class Log(Lines):
         self._write(f"compiled {what} in {seconds:.2f} s")
 
     def started(self, plan: Plan) -> None:
-        steps = "steps of unknown number" if plan.steps_in_all is None else f"{plan.steps_in_all} steps"
-        most = ", at most" if plan.patience is not None else ""
-        behind = f", of which {plan.step} were taken before" if plan.step else ""
-        self._write(f"training: {steps}{behind}{most}")
+        most = "at most " if plan.patience is not None else ""
+        count = plan.steps_in_all
+        steps = "an unknown number of steps" if count is None else f"{most}{count} steps"
+        behind = f", {plan.step} of which were taken before" if plan.step else ""
+        self._write(f"training: {steps}{behind}")
 
     def stepped(self, record: StepRecord) -> None:
         lr = "" if record.lr is None else f", lr {brief(record.lr)}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from graphc.view.numbers import brief
 
@@ -37,13 +37,13 @@ class Picture:
     lr: float | None = None
     examples_per_second: float | None = None
     compile_seconds: float = 0.0
-    judged: str = ""
-    """What the last epoch's figures are, in words."""
+    judged: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """The figures of each part after the last epoch."""
 
     def top(self, width: int) -> tuple[str, Bar | None, str]:
         """The first line: what stands before the bar, the bar, and what stands behind it."""
-        before = f"epoch {self.epoch}{_of(self.epochs)}"
-        places = [f"step {self.step}{_of(self.steps)}"]
+        before = f"epoch {_of(self.epoch, self.epochs)}"
+        places = [f"step {_of(self.step, self.steps)}"]
         if self.seconds_left is not None:
             most = "at most " if self.ends_early else ""
             places.append(f"{most}{duration(self.seconds_left)} left")
@@ -55,11 +55,12 @@ class Picture:
 
     def below(self, width: int) -> list[str]:
         """The other lines."""
-        if self.busy_with:
-            now = self.busy_with[:width]
-        else:
-            now = fitting(self._now(), width)
-        return [line for line in (now, fitting(self.judged.split(" | "), width, " | ")) if line]
+        now = [self.busy_with] if self.busy_with else self._now()
+        judged = [figures(self.judged)]
+        if len(judged[0]) > width:
+            parts = (figures({part: values}).split(", ") for part, values in self.judged.items())
+            judged = [fitting(part, width, ", ") for part in parts]
+        return [line for line in (fitting(now, width), *judged) if line]
 
     def _now(self) -> list[str]:
         """What the last step was, the most important first."""
@@ -72,13 +73,13 @@ class Picture:
             shown.append(rate(self.examples_per_second))
         if self.lr is not None:
             shown.append(f"lr {brief(self.lr)}")
-        if self.compile_seconds:
+        if self.compile_seconds >= 0.05:
             shown.append(f"compiled in {self.compile_seconds:.1f} s")
         return shown
 
 
 def fitting(parts: Sequence[str], width: int, between: str = "  ") -> str:
-    """As many of the parts as the width has room for; of the first one at least its beginning."""
+    """As many of the parts as the width has room for; of the first one its beginning, if no more."""
     line = parts[0] if parts else ""
     for part in parts[1:]:
         if len(line) + len(between) + len(part) > width:
@@ -100,7 +101,7 @@ def rate(examples_per_second: float) -> str:
     return f"{examples_per_second:.0f} examples/s" if many else f"{examples_per_second:.2g} examples/s"
 
 
-def figures(metrics: dict[str, dict[str, float]]) -> str:
+def figures(metrics: Mapping[str, Mapping[str, float]]) -> str:
     """`train loss 0.25, accuracy 0.9 | validation loss 0.3, accuracy 0.8`."""
     return " | ".join(
         f"{part} " + ", ".join(f"{name} {brief(value)}" for name, value in values.items())
@@ -108,5 +109,6 @@ def figures(metrics: dict[str, dict[str, float]]) -> str:
     )
 
 
-def _of(count: int | None) -> str:
-    return f"/{count}" if count else ""
+def _of(number: int, count: int | None) -> str:
+    """`  7/120`: as wide at the beginning as at the end."""
+    return f"{number:>{len(str(count))}}/{count}" if count else str(number)
