@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from hashlib import blake2b
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,9 +28,12 @@ MAY_CHANGE = ("epochs", "steps", "patience", "save")
 _NAMES = ("name", "source")
 """What files are called does not matter, nor where they lie."""
 
+_TOGETHER = ("data", "fit.optimizer")
+"""Entries of which one difference says enough: the others follow from it."""
+
 _WORDS = {
     "equations": "its equations are others",
-    "optimizer": "the equations of its optimizer are others",
+    "fit.optimizer.equations": "the equations of its optimizer are others",
     "data.split": "its parts hold other examples",
     "data.values": "its values were scaled or standardized in another way",
 }
@@ -37,15 +42,19 @@ _WORDS = {
 def identity(program: Program, settings: FitSettings, data: Dataset) -> dict[str, Any]:
     """What `differences` compares, as JSON knows it."""
     fit = {name: value for name, value in settings_table(settings).items() if name not in MAY_CHANGE}
-    return {
+    text = " ".join(settings.optimizer.definition.span.text.split())
+    fit["optimizer"] = {**fit["optimizer"], "equations": _digest(text.encode())}
+    found = {
         "dtype": program.settings.dtype,
         "dims": {name: dim.value for name, dim in program.spec.scope.all_dims.items()},
         "seed": program.seed,
         "equations": _equations(program),
-        "optimizer": _digest(" ".join(settings.optimizer.definition.span.text.split()).encode()),
         "data": {**_sources(data.description), "split": _split(data), "values": _values(data)},
         "fit": fit,
     }
+    # As it will be read again: a list is no tuple.
+    table: dict[str, Any] = json.loads(json.dumps(found))
+    return table
 
 
 def differences(found: Mapping[str, Any], expected: Mapping[str, Any], within: str = "") -> Iterator[str]:
@@ -57,7 +66,8 @@ def differences(found: Mapping[str, Any], expected: Mapping[str, Any], within: s
         if name in _WORDS:
             yield _WORDS[name]
         elif isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from differences(old, new, f"{name}.")
+            inside = differences(old, new, f"{name}.")
+            yield from islice(inside, 1) if name in _TOGETHER else inside
         else:
             yield f"`{name}` was {_shown(old)}, and is {_shown(new)}"
 

@@ -47,6 +47,6 @@ def remove_unfinished(folder: Path) -> None:
             path.unlink()
 
 
-def unwritable(path: Path, error: OSError) -> GraphcError:
+def unwritable(path: Path, error: OSError, help: str = "") -> GraphcError:
     """The fault of a file or folder that the system does not let us write."""
-    return fault("E601", f"cannot write `{path}`: {(error.strerror or str(error)).lower()}")
+    return fault("E601", f"cannot write `{path}`: {(error.strerror or str(error)).lower()}", help=help)

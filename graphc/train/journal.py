@@ -42,8 +42,10 @@ class Journal:
             lines = self._path.read_text(encoding="utf-8").splitlines() if epochs else []
             # A line that a killed process left unfinished can only be behind those of whole epochs.
             found = [_record(json.loads(line)) for line in lines[:epochs]]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise self._damaged(str(error)) from None
+        except OSError as error:
+            raise self._damaged((error.strerror or str(error)).lower()) from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise self._damaged("a line in it is no record of an epoch") from None
         if [record.epoch for record in found] != list(range(1, epochs + 1)):
             raise self._damaged(f"it does not hold the epochs 1 to {epochs}, one a line")
         text = "".join(line + "\n" for line in lines[:epochs])

@@ -122,7 +122,7 @@ class RunKeeper:
             raise fault(
                 "E606",
                 f"the run is not kept as it ended: {self._failed.diagnostics[0].message}",
-                note=f"`{self._folder.path}` holds the state after step {self._step} of {history.steps}",
+                note=f"the last state that was kept is that after step {self._step} of {history.steps}",
             )
 
     def _write_best(self, best: Snapshot | None) -> None:

@@ -25,6 +25,7 @@ from graphc.train.durable import remove_unfinished, replace_file, sync_folder, u
 FOLDER = Path("runs")
 """Where runs are kept that nobody gave a folder for."""
 
+_ELSEWHERE = "name another folder for the run, or keep none: `--run-dir`, `--no-run`"
 _TRIES, _PAUSE = 5, 0.05
 
 
@@ -142,7 +143,7 @@ class Lock:
             os.pwrite(self._number, f"{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         except OSError as error:
             self._close()
-            raise unwritable(folder.path, error) from None
+            raise unwritable(folder.path, error, _ELSEWHERE) from None
         except GraphcError:
             self._close()
             raise

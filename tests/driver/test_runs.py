@@ -280,7 +280,7 @@ def test_a_disk_that_stays_full(tmp_path: Path, disk: list[bool]) -> None:
     kept = {"run_dir": tmp_path / "a", "reporter": told, "save": "epochs(1)"}
     message = refused("E606", lambda: program.fit(DATA, **kept))  # type: ignore[arg-type]
     assert "no space left on device" in message
-    assert "holds the state after step 4 of 16" in message
+    assert "the last state that was kept is that after step 4 of 16" in message
     whole.fit(DATA, run_dir=None)
     np.testing.assert_array_equal(program.params["w"], whole.params["w"])
     disk[0] = False
