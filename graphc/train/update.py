@@ -18,7 +18,7 @@ from graphc.train.data import Array
 from graphc.train.one_step import SCALE
 from graphc.train.optimizers import Optimizer
 from graphc.train.protocol import Trainable
-from graphc.train.rules import MOVES, compile_rule, squares_graph
+from graphc.train.rules import MOVES, Rule, compile_rule, squares_graph
 from graphc.train.state import Generations, Vector
 
 
@@ -43,12 +43,8 @@ class Update:
         self._run = Run(real, batch=layout.size)
         self._scalars = {**self._course.scalars, SCALE: np.zeros((), real)}
         self._sign = -1.0 if maximize else 1.0
-        self._calls: list[tuple[Executable, dict[str, Array]]] = []
-        for objective in range(model.objectives):
-            moves = layout.mask(model.moves(objective))
-            masked = not moves.all()
-            executable = model.prepare(rule.masked() if masked else rule.step)
-            self._calls.append((executable, {MOVES: moves} if masked else {}))
+        self._first = self.weights.now
+        self._calls = [_Call(rule, model, objective) for objective in range(model.objectives)]
         if rule.slots and not rule.starts_at_zero:
             self._start(rule.start)
 
@@ -107,13 +103,13 @@ class Update:
         """Move the weights that an objective moves, along gradients that are multiplied by `scale` first."""
         self._look_up(step)
         self._scalars[SCALE][()] = self._sign * scale
-        executable, moves = self._calls[objective]
+        call = self._calls[objective]
         moved = {WEIGHT: self.weights, **self.slots}
         inputs = {name: vectors.now.flat for name, vectors in moved.items()}
         outputs = {name: vectors.before.flat for name, vectors in moved.items()}
         spread = {name: spread.flat for name, spread in self._spread.items()}
-        given = {**inputs, **spread, GRADIENT: gradients.flat, **self._scalars, **moves}
-        executable.run(given, self._run, outputs)
+        given = {**inputs, **spread, GRADIENT: gradients.flat, **self._scalars, **call.moves}
+        call.turns[self.weights.now is self._first].run(given, self._run, outputs)
         for vectors in moved.values():
             vectors.turn()
 
@@ -129,6 +125,20 @@ class Update:
         """Weights and state as before the last move."""
         for vectors in (self.weights, *self.slots.values()):
             vectors.undo()
+
+
+class _Call:
+    """A step for one objective: the graph made ready, and where it moves anything.
+
+    It is made ready twice, for the two vectors that take turns: an executable that gets the arrays of its
+    last run again has nothing to bind.
+    """
+
+    def __init__(self, rule: Rule, model: Trainable, objective: int) -> None:
+        moves = model.weights.layout.mask(model.moves(objective))
+        graph = rule.step if moves.all() else rule.masked()
+        self.moves: dict[str, Array] = {} if moves.all() else {MOVES: moves}
+        self.turns: tuple[Executable, Executable] = (model.prepare(graph), model.prepare(graph))
 
 
 class Norm:
