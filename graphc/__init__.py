@@ -8,7 +8,8 @@ from graphc.diagnostics import Diagnostic, GraphcError
 
 if TYPE_CHECKING:
     from graphc.driver.compile import check, compile, load, parse
-    from graphc.driver.program import FitResult, Program
+    from graphc.driver.fitting import FitResult
+    from graphc.driver.program import Program
 
 __version__ = "0.1.0"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,10 +11,11 @@ import numpy as np
 
 from graphc.analysis.recurrence import CAUSALITY, plan
 from graphc.diagnostics import Diagnostic, GraphcError, fault, nearest
-from graphc.driver import arguments, running, streams, training
+from graphc.driver import arguments, fitting, training
 from graphc.driver.arrays import Feed, feed_spec
 from graphc.driver.examples import literal, literal_lengths
 from graphc.driver.execution import Execution
+from graphc.driver.fitting import FitResult
 from graphc.driver.function import GradientFunction
 from graphc.driver.losses import Losses
 from graphc.driver.parameters import Parameters
@@ -30,8 +30,6 @@ from graphc.train.descent import Descent
 from graphc.train.preparation import Preparation
 from graphc.train.protocol import InputSpec
 from graphc.train.reporting import Lines, Reporter, Silent
-from graphc.train.trainer import check_parts
-from graphc.train.trainer import fit as train
 from graphc.view.checks import CheckResult
 from graphc.view.doctor import Diagnosis
 from graphc.view.predictions import Predictions
@@ -50,19 +48,6 @@ class Settings:
     seed: int = 0
     root: Path = field(default_factory=Path)
     options: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """What a training run ended with; `metrics` by part (`train`, `validation`, `test`), then by name."""
-
-    metrics: dict[str, dict[str, float]]
-    epochs: int
-    steps: int
-    best_epoch: int
-    ending: str
-    train_seconds: float
-    run_dir: str | None = None
 
 
 class Program:
@@ -306,31 +291,10 @@ class Program:
         E606 to E609 for a folder that cannot be used, E640 for a run that is another one.
         """
         lengths = arguments.mapping("lengths", lengths, 'lengths={"T": [3, 5]}')
-        settings = training.fit_settings(self, overrides)
-        self.pipeline.loss_unit("train")
-        if settings.bptt is not None:
-            streams.check(self.spec.system, [o.unit for o in self.spec.objectives], settings.bptt)
+        settings = fitting.settings_of(self, overrides)
         found = self.dataset(data, lengths=lengths, validation=validation, test=test, bptt=settings.bptt)
-        self.preparation = found.preparation
-        started = time.perf_counter() - self.compile_seconds
-        check_parts(settings, found)
         told = reporter or (Silent() if progress is None else Lines(progress))
-        path = None if run_dir is None else Path(run_dir)
-        with (
-            self.pipeline.clock.heard_by(told),
-            self.losses.fitting(settings),
-            running.opened(self, settings, found, told, path, resume=resume) as run,
-        ):
-            history = train(self.losses, found, settings, reporter=told, keeper=run.keeper, start=run.start)
-        return FitResult(
-            {part: dict(values) for part, values in history.metrics.items()},
-            history.epochs,
-            history.steps,
-            history.best_epoch,
-            history.ending,
-            time.perf_counter() - self.compile_seconds - started,
-            None if path is None else str(path),
-        )
+        return fitting.fit(self, settings, found, told, run_dir, resume=resume)
 
     def step(self, batch: Mapping[str, Any], *, lengths: Mapping[str, Any] | None = None) -> float:
         """One step of the `fit` block's optimizer on a batch of arrays; the loss before the step."""
