@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from graphc.diagnostics import Diagnostic
@@ -87,8 +88,10 @@ class ProgressBar(Silent):
         self._marks: deque[tuple[int, int, float]] = deque([(0, 0, 0.0)], maxlen=_MARKS)
         """What the three were when something was drawn."""
         self._judging = 0.0
-        """The seconds that measuring took after the last epoch."""
+        """The seconds from the last step of the last epoch to the next one: measuring and saving."""
         self._is_measuring = False
+        self._between = -1
+        """How many steps were taken when an epoch was over last."""
         self._last = self._began = clock()
         """The last event, and when measuring began, on a clock that stands still while compiling."""
         self._due = 0.0
@@ -131,9 +134,16 @@ class ProgressBar(Silent):
 
     def judged(self, record: EpochRecord) -> None:
         self._is_measuring, self._busy_with = False, ""
+        self._between = self._taken
         self._last = self._clock()
         self._judging = self._last - self._began
         self._judged = record.metrics
+
+    def saved(self, path: Path, step: int) -> None:
+        if self._taken == self._between:
+            now = self._clock()
+            self._judging += now - self._last
+            self._last = now
 
     def warned(self, warning: Diagnostic) -> None:
         self._screen.note(warning.render())

@@ -34,6 +34,11 @@ class Fitted(Protocol):
     def epochs(self) -> int: ...
 
     @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights were left."""
+        ...
+
+    @property
     def run_dir(self) -> str | None: ...
 
     @property
@@ -103,7 +108,10 @@ def fit_text(result: Fitted, compile_seconds: float) -> str:
     lines = [metrics_text({part: result.metrics[part] for part in PARTS if part in result.metrics})]
     epochs = f"{result.epochs} epoch{'' if result.epochs == 1 else 's'}"
     why = _ENDINGS.get(result.ending, "")
-    lines.append(f"{epochs} in {result.train_seconds:.1f} s{why}, compiled in {compile_seconds:.2f} s")
+    best = (
+        f"; the weights are those of epoch {result.best_epoch}" if result.best_epoch < result.epochs else ""
+    )
+    lines.append(f"{epochs} in {result.train_seconds:.1f} s{why}, compiled in {compile_seconds:.2f} s{best}")
     if result.run_dir is not None:
         lines.append(f"kept in {result.run_dir}")
     return "\n".join(line.rstrip() for line in lines)

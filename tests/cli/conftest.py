@@ -62,6 +62,7 @@ class FakeProgram:
     failure: BaseException | None = None
     compile_seconds: float = 0.25
     ending: str = "epochs"
+    epochs: int = 1
     settings: Any = field(default_factory=lambda: SimpleNamespace(backend="cpu", dtype="float32"))
 
     @property
@@ -78,7 +79,8 @@ class FakeProgram:
         reporter.judged(EpochRecord(1, 1, 1, {"train": {"loss": 0.5}}, 1.5, 0.1, 2.0, 300.0))
         return SimpleNamespace(
             metrics={"train": {"loss": 0.5, "accuracy": 0.75}, "test": {"loss": float("nan")}},
-            epochs=1,
+            epochs=self.epochs,
+            best_epoch=1,
             run_dir=None if run_dir is None else str(run_dir),
             ending=self.ending,
             train_seconds=1.5,

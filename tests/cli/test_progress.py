@@ -137,6 +137,17 @@ def test_the_time_left_follows_the_last_steps() -> None:
     assert course.picture.seconds_left == pytest.approx(499 * 0.25 + 5 * 6)
 
 
+def test_saving_after_an_epoch_belongs_to_it() -> None:
+    course = Course()
+    course.steps(100, 0.25)
+    course.judge(1.0)
+    course.clock.now += 3
+    course.bar.saved(Path("last"), 100)
+    course.steps(1, 0.25)
+    assert course.picture.examples_per_second == 128
+    assert course.picture.seconds_left == pytest.approx(899 * 0.25 + 9 * 4)
+
+
 def test_measuring_is_shown_where_it_takes_time() -> None:
     course = Course()
     course.steps(100, 0.25)

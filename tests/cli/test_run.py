@@ -93,6 +93,15 @@ def test_training_as_text(program: FakeProgram, spec: str) -> None:
     assert result.stderr == EPOCH
 
 
+def test_the_epoch_of_the_weights_is_named(program: FakeProgram, spec: str) -> None:
+    program.has_fit, program.ending, program.epochs = True, "patience", 4
+    line = invoke("run", spec, "--no-run").stdout.splitlines()[3]
+    assert line == (
+        "4 epochs in 1.5 s (validation stopped getting better), compiled in 0.25 s; "
+        "the weights are those of epoch 1"
+    )
+
+
 def test_where_a_training_is_kept(program: FakeProgram, spec: str, tmp_path: Path) -> None:
     program.has_fit = True
     kept = str(tmp_path / "kept")

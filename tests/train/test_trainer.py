@@ -14,6 +14,7 @@ from graphc.train.data_settings import DataSettings
 from graphc.train.fit_settings import FitSettings
 from graphc.train.loading import from_arrays
 from graphc.train.optimizers import optimizer
+from graphc.train.protocol import StepResult
 from graphc.train.reporting import EpochRecord, History, Lines, Plan, Silent, StepRecord
 from graphc.train.trainer import Diverged, fit
 from tests.train.models import Carrying, Linear, Scripted, spec, specs
@@ -253,6 +254,47 @@ def test_what_happens_is_told_in_order() -> None:
     assert told.epochs[0].gradient_norm == 1.5
     assert told.epochs[0].lr == 1
     assert told.epochs[0].examples_per_second is not None
+
+
+class Compiling(Scripted):
+    """Compiles for seven seconds at its first step; a step takes one second, a report a hundred."""
+
+    def __init__(self, clock: list[float]) -> None:
+        super().__init__(lambda w: 0.25)
+        self.clock = clock
+
+    def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
+        if not self.compile_seconds:
+            self.compile_seconds = 7.0
+            self.clock[0] += 7
+        self.clock[0] += 1
+        return super().gradients(batch, step=step, objective=objective)
+
+    def report(self, batches: Iterable[Batch]) -> dict[str, float]:
+        self.clock[0] += 100
+        return super().report(batches)
+
+
+def test_compiling_takes_none_of_a_trainings_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("graphc.train.trainer.time.perf_counter", lambda: clock[0])
+    history = fit(Compiling(clock), constant(6, 2), FitSettings(optimizer("sgd", lr=1), batch=2, epochs=2))
+    assert clock[0] == 411
+    assert [record.seconds for record in history.records] == [202, 404]
+    assert [record.examples_per_second for record in history.records] == [2, 2]
+
+
+def test_magnitudes_are_told_to_whom_they_matter() -> None:
+    told = Told()
+    told.wants_magnitudes = True
+    model = Scripted(lambda w: 0.25, gradient=lambda w: -1 - w)
+    fit(model, constant(6, 2), FitSettings(optimizer("sgd", lr=1), batch=2, epochs=2), reporter=told)
+    # w is 0, 1, 3, 7, 15: each step moves it by w + 1.
+    assert [record.gradients for record in told.epochs] == [{"w": 2.0}, {"w": 8.0}]
+    assert [record.moves for record in told.epochs] == [{"w": 2.0}, {"w": pytest.approx(8 / 7)}]
+    again = Told()
+    fit(model, constant(), FitSettings(optimizer("sgd", lr=1), epochs=1), reporter=again)
+    assert again.epochs[0].gradients == {}
 
 
 def test_lines_leave_stdout_alone(capsys: pytest.CaptureFixture[str]) -> None:
