@@ -39,8 +39,10 @@ _WORDS = {
 }
 
 
-def identity(program: Program, settings: FitSettings, data: Dataset) -> dict[str, Any]:
-    """What `differences` compares, as JSON knows it."""
+def identity(
+    program: Program, settings: FitSettings, data: Dataset, description: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What `differences` compares, as JSON knows it; `description` is that of the data."""
     fit = {name: value for name, value in settings_table(settings).items() if name not in MAY_CHANGE}
     text = " ".join(settings.optimizer.definition.span.text.split())
     fit["optimizer"] = {**fit["optimizer"], "equations": _digest(text.encode())}
@@ -49,7 +51,7 @@ def identity(program: Program, settings: FitSettings, data: Dataset) -> dict[str
         "dims": {name: dim.value for name, dim in program.spec.scope.all_dims.items()},
         "seed": program.seed,
         "equations": _equations(program),
-        "data": {**_sources(data.description), "split": _split(data), "values": _values(data)},
+        "data": {**_sources(description), "split": _split(data), "values": _values(data)},
         "fit": fit,
     }
     # As it will be read again: a list is no tuple.

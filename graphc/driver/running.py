@@ -58,8 +58,9 @@ def opened(
         return
     folder = RunFolder(path)
     before = folder.config if resume else None
-    own = identity(program, settings, data)
-    config = _config(program, settings, data)
+    description = data.description  # it has checksums, which take their time
+    own = identity(program, settings, data, description)
+    config = _config(program, settings, description)
     base = Checkpoint(
         under("standardization", program.preparation.state()), {**storage.about(program), "identity": own}
     )
@@ -90,15 +91,16 @@ def _state(folder: RunFolder, expected: Mapping[str, Any]) -> Snapshot:
     return Snapshot(stored.checkpoint.tensors, numbers)
 
 
-def _config(program: Program, settings: FitSettings, data: Dataset) -> dict[str, Any]:
+def _config(program: Program, settings: FitSettings, description: Mapping[str, Any]) -> dict[str, Any]:
     source = storage.Source.of(program).table()
     del source["spec"], source["imports"]
     return {
         **source,
+        "sizes": {name: dim.value for name, dim in program.spec.scope.all_dims.items()},
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "root": str(program.settings.root.resolve()),
         "fit": settings_table(settings),
-        "data": data.description,
+        "data": dict(description),
         "versions": _versions(),
     }
 
