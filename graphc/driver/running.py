@@ -83,7 +83,7 @@ def _state(folder: RunFolder, expected: Mapping[str, Any]) -> Snapshot:
     """The state to go on from, if the run is the one that is expected."""
     stored = storage.read_last(folder)
     found, numbers = stored.checkpoint.about.get("identity"), stored.checkpoint.about.get("training")
-    if not isinstance(found, dict) or not isinstance(numbers, dict):
+    if not isinstance(found, dict) or not isinstance(numbers, dict) or "step" not in numbers:
         raise foreign(stored.path, "it holds no training to go on with")
     wrong = [f"`{folder.path}` holds another run: {what}" for what in differences(found, expected)]
     if wrong:

@@ -385,6 +385,30 @@ def test_an_ended_run_ends_again(tmp_path: Path) -> None:
     assert (second.metrics, second.steps, second.ending) == (first.metrics, first.steps, first.ending)
 
 
+@pytest.mark.parametrize(
+    ("code", "change"),
+    [
+        ("E640", lambda tensors, about: tensors.pop("slot/m/w")),
+        ("E640", lambda tensors, about: tensors.update({"slot/m/w": np.zeros(4, np.float32)})),
+        ("E603", lambda tensors, about: about["training"].pop("step")),
+        ("E640", lambda tensors, about: about["training"].pop("batch")),
+        ("E640", lambda tensors, about: about["training"].update(epoch="three")),
+        ("E640", lambda tensors, about: about["training"].update(descent=None)),
+        ("E603", lambda tensors, about: about.pop("training")),
+        ("E603", lambda tensors, about: about.update(identity=3)),
+    ],
+)
+def test_a_state_that_is_none(code: str, change: Callable[[Any, Any], object], tmp_path: Path) -> None:
+    """Somebody made the file, with a digest that is right."""
+    compiled().fit(DATA, run_dir=tmp_path / "a", epochs=1)
+    path = tmp_path / "a" / "checkpoints" / "last.safetensors"
+    found = checkpoint.read(path)
+    tensors, about = dict(found.tensors), dict(found.about)
+    change(tensors, about)
+    checkpoint.write(path, checkpoint.Checkpoint(tensors, about))
+    refused(code, lambda: compiled().fit(DATA, run_dir=tmp_path / "a", resume=True))
+
+
 OTHER = {"x": DATA["x"] + 1, "y": DATA["y"]}
 CHANGED: list[tuple[str, str, dict[str, Any], dict[str, Any], Any]] = [
     ("its equations are others", SPEC.replace("+ b - y", "- b - y"), {}, {}, DATA),
