@@ -186,6 +186,15 @@ def test_a_step_makes_no_arrays() -> None:
     assert peak(lambda: program.step(given)) < program.params["V"].nbytes // 2
 
 
+def test_a_step_in_pieces_makes_no_arrays() -> None:
+    text = NETWORK.replace("z - m + still", "z + still").replace("batch = 32", "batch = 8, accumulate = 4")
+    program, given = idle(text), batch()
+    program.step(given)
+    program.step(given)
+    assert program.losses.accumulate == 4
+    assert peak(lambda: program.step(given)) < program.params["W"].nbytes // 2
+
+
 def test_a_chunk_makes_no_arrays() -> None:
     program = idle(CHUNKED.replace("OPTIMIZER", "adam()").replace("H = 3", "H = 500"))
     found = program.dataset({"s": TEXT}, bptt=5)
