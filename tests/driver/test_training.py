@@ -99,7 +99,7 @@ def test_digits() -> None:
     """What a newcomer sees first."""
     pytest.importorskip("sklearn")
     result = graphc.compile(SPECS / "digits_mlp.nn").fit()
-    assert result.metrics["test"]["accuracy"] >= 0.96
+    assert result.metrics["test"]["accuracy"] >= 0.97
 
 
 def test_diabetes_has_the_published_share() -> None:

@@ -33,16 +33,17 @@ def torch_parameters(start: dict[str, Any], x: Any, y: Any, rows: Any, dtype: An
         h = torch.relu(inputs[batch] @ weights["W1"].T + weights["b1"])
         logits = h @ weights["W2"].T + weights["b2"]
         penalty = (weights["W1"] ** 2).sum() + (weights["W2"] ** 2).sum()
-        loss = torch.nn.functional.cross_entropy(logits, targets[batch]) + 1e-3 * penalty / 2
+        loss = torch.nn.functional.cross_entropy(logits, targets[batch]) + 3e-3 * penalty / 2
         loss.backward()
         optimizer.step()
     return {name: value.detach().numpy() for name, value in weights.items()}
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-4)])
+# In single precision an input of relu close to zero may be rounded to the other side.
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-3)])
 def test_momentum_on_digits(dtype: str, tolerance: float) -> None:
     x, y = digits()
-    options = {"fit.optimizer": f"sgd({RATE}, momentum = 0.9)"}
+    options = {"fit.optimizer": f"sgd({RATE}, momentum = 0.9)", "fit.clip": "1e9"}
     program = graphc.compile(SPEC, dtype=dtype, settings=options)
     start = {name: np.array(program.params[name]) for name in program.params}
     rows = np.random.default_rng(0).integers(0, len(x), (STEPS, BATCH))
