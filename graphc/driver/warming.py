@@ -22,7 +22,7 @@ def warm(program: Program) -> None:
         _gradients(program)
         _training(program)
     for executable in program.pipeline.executables:
-        executable.compile(program.real)
+        program.pipeline.compile(executable, program.real)
 
 
 def _values(program: Program) -> None:
