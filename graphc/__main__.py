@@ -1,0 +1,5 @@
+"""`python -m graphc` is the command `graphc`."""
+
+from graphc.cli import main
+
+main()
