@@ -167,7 +167,8 @@ WRONG: dict[str, tuple[str, Callable[[graphc.Program], object]]] = {
     "names": ("E525", lambda p: p.forward({"x": X}, names=5)),  # type: ignore[arg-type]
     "wrt": ("E525", lambda p: p.value_and_grad({"x": X}, wrt=[1])),  # type: ignore[list-item]
     "seed of a run": ("E525", lambda p: p.forward({"x": X}, seed="a")),  # type: ignore[arg-type]
-    "data": ("E525", lambda p: p.fit([1])),
+    "data": ("E525", lambda p: p.fit(5)),
+    "batches": ("E467", lambda p: p.fit([1])),
     "batch": ("E525", lambda p: p.step([1])),  # type: ignore[arg-type]
     "lengths of a step": ("E525", lambda p: p.step({"x": X}, lengths=3)),  # type: ignore[arg-type]
     "dims": ("E525", lambda p: graphc.compile(PLAIN, dims=[1])),  # type: ignore[arg-type]
