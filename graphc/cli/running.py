@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from graphc.cli.commands import print_warnings
 from graphc.cli.entry import INTERRUPTED, usage
 from graphc.cli.options import Compilation, compilation, json_option, read_inputs
+from graphc.diagnostics import fault
 
 if TYPE_CHECKING:
     from graphc.cli.program import Program
@@ -98,7 +99,7 @@ def run(
 
 
 def _keeping(file: str, run_dir: str | None, resume: bool, no_run: bool, save: str | None) -> _Keeping:
-    """Where the training is kept. Raises E707 for options that contradict each other, E712."""
+    """Where the training is kept. Raises E608 for no run, E707 for options that contradict others, E712."""
     is_folder = os.path.isdir(file)
     if no_run and (resume or run_dir is not None):
         other = "--resume" if resume else "--run-dir"
@@ -110,6 +111,8 @@ def _keeping(file: str, run_dir: str | None, resume: bool, no_run: bool, save: s
     if is_folder and run_dir is not None:
         raise usage("E707", f"`--run-dir` has no use here: the run goes on in `{file}`")
     if resume and not is_folder and run_dir is None:
+        if not file.endswith(".nn"):
+            raise fault("E608", f"there is no run `{file}`", help="`graphc runs` lists those below `runs`")
         raise usage("E712", "`--resume` goes on with a run, and none is named", "`graphc run --resume DIR`")
     if no_run:
         return _Keeping(None, False, save)

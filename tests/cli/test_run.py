@@ -118,6 +118,13 @@ def test_an_interrupt_says_how_to_go_on(program: FakeProgram, spec: str, tmp_pat
     assert "goes on" not in invoke("run", spec, "--no-run").stderr
 
 
+def test_a_run_that_is_not_there(program: FakeProgram, tmp_path: Path) -> None:
+    result = invoke("run", "--resume", str(tmp_path / "none"))
+    assert result.exit_code == 1
+    assert f"error[E608]: there is no run `{tmp_path / 'none'}`" in result.stderr
+    assert program.compiled == {}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
