@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from benchmarks.jax_models import MODELS, Tree
 from benchmarks.rows import Workload
-from graphc.train.optimizers import Optimizer
+from graphc.train.optimize.optimizers import Optimizer
 
 Loss = Callable[..., Any]
 

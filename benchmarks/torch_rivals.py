@@ -8,7 +8,7 @@ from torch import Tensor
 from benchmarks.competitor import THREADS
 from benchmarks.rows import Workload
 from benchmarks.torch_models import MODELS, tensor
-from graphc.train.optimizers import Optimizer
+from graphc.train.optimize.optimizers import Optimizer
 
 
 class TorchRival:

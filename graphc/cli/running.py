@@ -118,7 +118,7 @@ def _keeping(file: str, run_dir: str | None, resume: bool, no_run: bool, save: s
         return _Keeping(None, False, save)
     if is_folder or run_dir is not None:
         return _Keeping(Path(run_dir or file), resume, save)
-    from graphc.train.runs import new_path
+    from graphc.train.runs.folder import new_path
 
     return _Keeping(new_path(file), False, save)
 
@@ -126,7 +126,7 @@ def _keeping(file: str, run_dir: str | None, resume: bool, no_run: bool, save: s
 def _begun(folder: Path, compilation: Compilation) -> Program:
     """The program of a run, as the run began. Raises E707 for options that would make it another one."""
     import graphc
-    from graphc.train.runs import RunFolder
+    from graphc.train.runs.folder import RunFolder
 
     source = click.get_current_context().get_parameter_source
     for name in _AS_IT_BEGAN:

@@ -22,8 +22,8 @@ from graphc.frontend.library import with_imports
 from graphc.frontend.parser import parse as parse_source
 from graphc.frontend.source import read_source
 from graphc.passes import NAMES as PASS_NAMES
-from graphc.train.checkpoint import foreign
-from graphc.train.paths import resolve
+from graphc.train.data.paths import resolve
+from graphc.train.runs.checkpoint import foreign
 
 BACKEND_NAMES = ("auto", *BACKENDS)
 DTYPES = ("float32", "float64")

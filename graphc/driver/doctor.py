@@ -16,7 +16,7 @@ from graphc.ir.graph import Node
 from graphc.ir.op import Array, Op
 from graphc.ops.elementwise import RELU, SIGMOID, TANH
 from graphc.ops.leaf import PIN
-from graphc.train.data import Batch
+from graphc.train.data.examples import Batch
 from graphc.train.protocol import StepResult
 from graphc.view.doctor import Diagnosis, Finding, ParameterHealth
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphc.driver import running, streams, training
-from graphc.train.data import Dataset
+from graphc.train.data.examples import Dataset
 from graphc.train.fit_settings import FitSettings
 from graphc.train.reporting import Reporter
 from graphc.train.trainer import check_parts

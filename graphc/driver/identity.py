@@ -14,10 +14,10 @@ import numpy as np
 from graphc.driver.reports import figures
 from graphc.frontend.printer import expression
 from graphc.passes.signature import signature
-from graphc.train.data import Dataset, Examples, Part, Stream
+from graphc.train.data.examples import Dataset, Examples, Part, Stream
 from graphc.train.fit_settings import FitSettings
-from graphc.train.optimizers import Optimizer
-from graphc.train.schedules import Schedule
+from graphc.train.optimize.optimizers import Optimizer
+from graphc.train.optimize.schedules import Schedule
 
 if TYPE_CHECKING:
     from graphc.driver.program import Program

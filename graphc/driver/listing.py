@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from graphc.diagnostics import GraphcError, fault
-from graphc.train import runs
-from graphc.train.runs import RunFolder
+from graphc.train.runs import folder as runs
+from graphc.train.runs.folder import RunFolder
 from graphc.view.runs import RunState, RunSummary
 
 _DIVERGED = ("E501", "E502")

@@ -20,7 +20,7 @@ from graphc.driver.streams import Carry
 from graphc.ir.graph import Graph
 from graphc.ir.op import Array
 from graphc.train.blame import Blame
-from graphc.train.data import Batch
+from graphc.train.data.examples import Batch
 from graphc.train.protocol import StepResult
 from graphc.train.state import Vector
 

@@ -11,10 +11,10 @@ from graphc.driver.specimen import contradictions
 from graphc.driver.targets import targets
 from graphc.ir.graph import Node
 from graphc.ops import random
-from graphc.train.data import Batch
-from graphc.train.optimizers import optimizer
+from graphc.train.data.examples import Batch
+from graphc.train.optimize.optimizers import optimizer
+from graphc.train.optimize.update import Update
 from graphc.train.protocol import StepResult
-from graphc.train.update import Update
 from graphc.view.doctor import Finding
 
 if TYPE_CHECKING:

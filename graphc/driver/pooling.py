@@ -24,7 +24,7 @@ from graphc.ir.op import Array
 from graphc.ops.indexing import PICK
 from graphc.ops.leaf import LENGTH, POSITION
 from graphc.passes.additive import ONCE, Additive, additive
-from graphc.train.data import Batch
+from graphc.train.data.examples import Batch
 from graphc.types import BATCH, Affine, Index
 
 if TYPE_CHECKING:

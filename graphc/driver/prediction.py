@@ -16,11 +16,11 @@ from graphc.driver.reports import figures, pools
 from graphc.driver.training import data_settings, dataset, fit_settings
 from graphc.frontend.spec import OUTPUT
 from graphc.ir.op import Array
-from graphc.train import loading
-from graphc.train.batches import judging_batches, ordered_batches
-from graphc.train.data import Batch, Part, Stream
-from graphc.train.data_settings import DataSettings
-from graphc.train.preparation import Preparation
+from graphc.train.data import loading
+from graphc.train.data.batches import judging_batches, ordered_batches
+from graphc.train.data.examples import Batch, Part, Stream
+from graphc.train.data.preparation import Preparation
+from graphc.train.data.settings import DataSettings
 from graphc.types import BATCH
 from graphc.view.predictions import Predicted, Predictions
 

@@ -24,10 +24,10 @@ from graphc.driver.training import input_spec
 from graphc.frontend.elaborate import Mode
 from graphc.frontend.spec import OUTPUT, InputInfo
 from graphc.ir.op import Array
-from graphc.train import rules
-from graphc.train.data import Batch, Dataset
+from graphc.train.data.examples import Batch, Dataset
+from graphc.train.data.preparation import Preparation
 from graphc.train.descent import Descent
-from graphc.train.preparation import Preparation
+from graphc.train.optimize import rules
 from graphc.train.protocol import InputSpec
 from graphc.train.reporting import Lines, Reporter, Silent
 from graphc.view.checks import CheckResult

@@ -17,7 +17,7 @@ from graphc.ir.graph import Graph, Node
 from graphc.ir.op import Array
 from graphc.ir.system import System
 from graphc.ops.indexing import BROADCAST
-from graphc.train.data import Batch
+from graphc.train.data.examples import Batch
 from graphc.types import BATCH
 
 if TYPE_CHECKING:

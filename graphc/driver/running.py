@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from graphc.diagnostics import Diagnostic, GraphcError, fault
 from graphc.driver import storage
 from graphc.driver.identity import differences, identity, settings_table
-from graphc.train.checkpoint import Checkpoint, foreign, under
-from graphc.train.data import Dataset
+from graphc.train.data.examples import Dataset
 from graphc.train.fit_settings import FitSettings
-from graphc.train.keeping import Keeper, Snapshot, Unkept
 from graphc.train.reporting import Reporter
-from graphc.train.run_keeper import RunKeeper
-from graphc.train.runs import Lock, RunFolder
+from graphc.train.runs.checkpoint import Checkpoint, foreign, under
+from graphc.train.runs.folder import Lock, RunFolder
+from graphc.train.runs.keeper import RunKeeper
+from graphc.train.runs.keeping import Keeper, Snapshot, Unkept
 
 if TYPE_CHECKING:
     from graphc.driver.program import Program

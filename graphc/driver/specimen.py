@@ -13,8 +13,8 @@ from graphc.diagnostics import GraphcError
 from graphc.driver.examples import drawn
 from graphc.driver.training import fit_settings
 from graphc.ir.op import Array
-from graphc.train.batches import training_batches
-from graphc.train.data import Batch, Dataset, Stream, inside
+from graphc.train.data.batches import training_batches
+from graphc.train.data.examples import Batch, Dataset, Stream, inside
 from graphc.train.fit_settings import FitSettings
 from graphc.view.doctor import Finding
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from graphc.diagnostics import fault, nearest
 from graphc.driver import arguments
 from graphc.ir.op import Array
-from graphc.train import checkpoint, runs
-from graphc.train.checkpoint import Checkpoint, foreign, under
-from graphc.train.preparation import Preparation
+from graphc.train.data.preparation import Preparation
+from graphc.train.runs import checkpoint
+from graphc.train.runs import folder as runs
+from graphc.train.runs.checkpoint import Checkpoint, foreign, under
 
 if TYPE_CHECKING:
     from graphc.driver.program import Program

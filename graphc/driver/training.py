@@ -11,12 +11,12 @@ from graphc.diagnostics import fault
 from graphc.driver import arguments
 from graphc.driver.examples import literal_lengths
 from graphc.frontend.spec import InputInfo
-from graphc.train import loading
-from graphc.train.data import Dataset
-from graphc.train.data_settings import DataSettings, read_data
+from graphc.train.data import loading
+from graphc.train.data.examples import Dataset
+from graphc.train.data.preparation import Preparation
+from graphc.train.data.settings import DataSettings, read_data
 from graphc.train.fit_settings import FitSettings, read_fit
 from graphc.train.overrides import override
-from graphc.train.preparation import Preparation
 from graphc.train.protocol import InputSpec
 from graphc.types import BATCH
 

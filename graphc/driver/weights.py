@@ -13,11 +13,11 @@ from graphc.diagnostics import Diagnostic, GraphcError, fault, nearest
 from graphc.driver import arguments
 from graphc.driver.arrays import kind_of
 from graphc.ir.op import Array
-from graphc.train.archives import Archive
-from graphc.train.checkpoint import within
-from graphc.train.durable import replace_file
-from graphc.train.origins import Origin
-from graphc.train.runs import RunFolder
+from graphc.train.data.archives import Archive
+from graphc.train.data.origins import Origin
+from graphc.train.runs.checkpoint import within
+from graphc.train.runs.durable import replace_file
+from graphc.train.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from graphc.driver.program import Program

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from graphc.diagnostics import Diagnostic, GraphcError
-from graphc.train.averaging import Averaging
 from graphc.train.blame import Blame
-from graphc.train.checkpoint import under, within
-from graphc.train.data import Array, Batch
+from graphc.train.data.examples import Array, Batch
 from graphc.train.fit_settings import FitSettings
+from graphc.train.optimize.averaging import Averaging
+from graphc.train.optimize.update import Norm, Update
 from graphc.train.protocol import StepResult, Trainable
+from graphc.train.runs.checkpoint import under, within
 from graphc.train.state import Vector
-from graphc.train.update import Norm, Update
 from graphc.view.results import plain
 
 RUNAWAY = ("E501", "E502")

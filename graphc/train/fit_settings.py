@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from graphc.diagnostics import Span, fault
 from graphc.frontend import ast
 from graphc.frontend.scope import Library
-from graphc.train.averaging import Average
 from graphc.train.expressions import describe
-from graphc.train.optimizers import Optimizer, optimizer, read_optimizer
+from graphc.train.optimize.averaging import Average
+from graphc.train.optimize.optimizers import Optimizer, optimizer, read_optimizer
 from graphc.train.options import (
     COUNT,
     FRACTION,

@@ -14,7 +14,7 @@ import numpy as np
 
 from graphc.diagnostics import Span, fault, nearest
 from graphc.frontend import ast
-from graphc.train.data import Array
+from graphc.train.data.examples import Array
 from graphc.train.expressions import describe, number
 from graphc.train.randomness import keyed
 

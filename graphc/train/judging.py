@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from graphc.train.batches import judging_batches
-from graphc.train.data import Dataset, Examples
+from graphc.train.data.batches import judging_batches
+from graphc.train.data.examples import Dataset, Examples
 from graphc.train.descent import runaway
 from graphc.train.fit_settings import FitSettings
-from graphc.train.position import Best
 from graphc.train.protocol import Trainable
 from graphc.train.reporting import Metrics, Reporter
+from graphc.train.runs.position import Best
 
 
 class Judge:

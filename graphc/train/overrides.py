@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from graphc.diagnostics import Source, Span, fault
 from graphc.frontend import ast
-from graphc.train.data_settings import SUFFIXES
+from graphc.train.data.settings import SUFFIXES
 from graphc.train.expressions import parse_value
 
 _KEY = re.compile(r"(data|fit)\.([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?\Z")

@@ -10,7 +10,7 @@ from graphc.backend import Executable
 from graphc.diagnostics import Span
 from graphc.ir.graph import Graph
 from graphc.train.blame import Blame
-from graphc.train.data import Array, Batch
+from graphc.train.data.examples import Array, Batch
 from graphc.train.state import Generations, Vector
 from graphc.types import Length, TensorType
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.train.data import Array
+from graphc.train.data.examples import Array
 
 
 class Layout:

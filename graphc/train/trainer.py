@@ -11,18 +11,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from graphc.diagnostics import Diagnostic, GraphcError, fault
-from graphc.train.batches import batches_in_epoch, training_batches
-from graphc.train.checkpoint import under, within
-from graphc.train.data import Batch, Dataset
+from graphc.train.data.batches import batches_in_epoch, training_batches
+from graphc.train.data.examples import Batch, Dataset
 from graphc.train.descent import RUNAWAY, Descent
 from graphc.train.fit_settings import FitSettings
 from graphc.train.interrupts import Interrupts
 from graphc.train.judging import Judge
-from graphc.train.keeping import Keeper, Snapshot, Unkept
-from graphc.train.magnitudes import norms, relative_moves
-from graphc.train.position import Best, Position
+from graphc.train.optimize.magnitudes import norms, relative_moves
 from graphc.train.protocol import Trainable
 from graphc.train.reporting import Ending, EpochRecord, History, Metrics, Plan, Reporter, Silent, StepRecord
+from graphc.train.runs.checkpoint import under, within
+from graphc.train.runs.keeping import Keeper, Snapshot, Unkept
+from graphc.train.runs.position import Best, Position
 
 
 class Diverged(GraphcError):

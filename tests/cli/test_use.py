@@ -12,7 +12,7 @@ import pytest
 
 import graphc
 from graphc.cli.use import separate
-from graphc.train.runs import Lock, RunFolder
+from graphc.train.runs.folder import Lock, RunFolder
 from tests.cli.conftest import invoke
 from tests.golden import FOLDER, check_golden
 
@@ -204,7 +204,7 @@ def unknown_class(run: Path) -> None:
 
 def other_language(run: Path) -> None:
     """What a later version no longer knows."""
-    from graphc.train import checkpoint
+    from graphc.train.runs import checkpoint
 
     file = run / "checkpoints" / "last.safetensors"
     found = checkpoint.read(file)

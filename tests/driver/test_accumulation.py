@@ -12,7 +12,7 @@ import pytest
 import graphc
 from graphc.driver.losses import Losses
 from graphc.ir.op import Array
-from graphc.train.data import Batch
+from graphc.train.data.examples import Batch
 from graphc.train.protocol import StepResult
 from tests.language.harness import Case, compiled, drawn, given_lengths
 from tests.random_specs import random_spec

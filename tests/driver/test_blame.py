@@ -11,7 +11,7 @@ import pytest
 import graphc
 from graphc.ir.op import Array
 from graphc.train.blame import Blame
-from graphc.train.data import Batch
+from graphc.train.data.examples import Batch
 
 RNG = np.random.default_rng(0)
 

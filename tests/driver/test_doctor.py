@@ -9,7 +9,7 @@ import graphc
 from graphc.driver import overfitting
 from graphc.driver.specimen import contradictions
 from graphc.driver.targets import Target, targets
-from graphc.train.data import Batch
+from graphc.train.data.examples import Batch
 from graphc.view.doctor import Diagnosis, Finding, doctor_text
 
 

@@ -13,7 +13,7 @@ import pytest
 import graphc
 from graphc import GraphcError
 from graphc.cli.options import read_settings
-from graphc.train import checkpoint
+from graphc.train.runs import checkpoint
 
 PLAIN = "dim D = 3\ninput x : [D]\nparam w : [D] = 1\nminimize sum(w * x)\nfit { steps = 2 }\n"
 FREE = "axis t = 1..T\nparam w = 2\nh[0] = w\nh[t] = h[t-1] * w\nminimize h[T]\n"

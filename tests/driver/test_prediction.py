@@ -151,7 +151,7 @@ def test_units_come_back_in_losses_of_ones_own_and_in_sequences() -> None:
 
 
 def prepared(program: Program, standardization: dict[str, Any], **rest: Any) -> Any:
-    from graphc.train.preparation import Standardization
+    from graphc.train.data.preparation import Standardization
 
     pairs = {n: Standardization(np.array(m), np.array(d)) for n, (m, d) in standardization.items()}
     return replace(program.preparation, standardization=pairs, **rest)

@@ -12,7 +12,7 @@ import graphc
 from graphc.driver import pooling, reports
 from graphc.driver.program import Program
 from graphc.ir.op import Array
-from graphc.train.data import Batch
+from graphc.train.data.examples import Batch
 
 RNG = np.random.default_rng(0)
 

@@ -13,8 +13,8 @@ import pytest
 
 import graphc
 from graphc import Program
-from graphc.train import checkpoint
 from graphc.train.reporting import Silent, StepRecord
+from graphc.train.runs import checkpoint
 
 RNG = np.random.default_rng(5)
 EXAMPLES = {"x": RNG.normal(size=(60, 4)), "y": RNG.integers(0, 3, 60)}

@@ -18,9 +18,10 @@ import graphc
 from graphc import GraphcError, Program
 from graphc.diagnostics import Diagnostic
 from graphc.errors import catalogue
-from graphc.train import checkpoint, durable, run_keeper
 from graphc.train.reporting import EpochRecord, History, Plan, Silent, StepRecord
-from graphc.train.runs import Lock, RunFolder, new_path
+from graphc.train.runs import checkpoint, durable
+from graphc.train.runs import keeper as run_keeper
+from graphc.train.runs.folder import Lock, RunFolder, new_path
 
 SPEC = """
 dim D = 3

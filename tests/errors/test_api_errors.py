@@ -15,7 +15,7 @@ import pytest
 import graphc
 from graphc.diagnostics import GraphcError
 from graphc.errors import catalogue
-from graphc.train import checkpoint
+from graphc.train.runs import checkpoint
 from tests.golden import FOLDER, check_golden
 
 API = FOLDER / "errors" / "api"

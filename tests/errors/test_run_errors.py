@@ -15,7 +15,7 @@ import graphc
 from graphc.diagnostics import GraphcError
 from graphc.errors import catalogue
 from graphc.train.reporting import EpochRecord, Lines
-from graphc.train.runs import Lock, RunFolder
+from graphc.train.runs.folder import Lock, RunFolder
 from tests.golden import FOLDER, check_golden
 
 RUNS = FOLDER / "errors" / "runs"

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.train.optimizers import optimizer
-from graphc.train.update import Update
+from graphc.train.optimize.optimizers import optimizer
+from graphc.train.optimize.update import Update
 from tests.train.models import Model, spec, specs
 
 torch = pytest.importorskip("torch")

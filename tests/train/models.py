@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.backend import BACKENDS, Executable
 from graphc.ir.graph import Graph
-from graphc.train.data import Array, Batch
+from graphc.train.data.examples import Array, Batch
 from graphc.train.protocol import InputSpec, StepResult
 from graphc.train.state import Generations, Layout, Vector
 from graphc.types import BATCH, Dim, Index, Length, TensorType

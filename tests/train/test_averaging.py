@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from graphc.diagnostics import GraphcError, Source
-from graphc.train.averaging import Average, Averaging
 from graphc.train.expressions import parse_value
 from graphc.train.fit_settings import FitSettings
-from graphc.train.keeping import Snapshot, Unkept
-from graphc.train.optimizers import Amount, optimizer
+from graphc.train.optimize.averaging import Average, Averaging
+from graphc.train.optimize.optimizers import Amount, optimizer
+from graphc.train.optimize.schedules import Schedule
 from graphc.train.reporting import Silent
-from graphc.train.schedules import Schedule
+from graphc.train.runs.keeping import Snapshot, Unkept
 from graphc.train.trainer import Trainer, fit
 from tests.train.models import Linear, Model, Scripted, spec, specs
 from tests.train.test_trainer import constant, regression

@@ -8,9 +8,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from graphc.train.batches import chunks, epoch_order, ordered_batches, shuffled_batches
-from graphc.train.data import Dataset, Part, Stream
-from graphc.train.loading import from_arrays
+from graphc.train.data.batches import chunks, epoch_order, ordered_batches, shuffled_batches
+from graphc.train.data.examples import Dataset, Part, Stream
+from graphc.train.data.loading import from_arrays
 from tests.train.models import spec, specs
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from graphc.diagnostics import GraphcError
-from graphc.train import checkpoint, durable
-from graphc.train.checkpoint import Checkpoint
+from graphc.train.runs import checkpoint, durable
+from graphc.train.runs.checkpoint import Checkpoint
 
 KILLS = int(os.environ.get("GRAPHC_KILLS", "200"))
 
@@ -120,7 +120,7 @@ LIMITED = """
 import resource, signal, sys
 from pathlib import Path
 from graphc.diagnostics import GraphcError
-from graphc.train.durable import replace_file
+from graphc.train.runs.durable import replace_file
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 path = Path(sys.argv[1])
 replace_file(path, b"a" * 1000)
@@ -145,8 +145,8 @@ KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path
 import numpy as np
-from graphc.train import checkpoint
-from graphc.train.checkpoint import Checkpoint
+from graphc.train.runs import checkpoint
+from graphc.train.runs.checkpoint import Checkpoint
 
 path, kills = Path(sys.argv[1]), int(sys.argv[2])
 draw = random.Random(7)

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphc.diagnostics import GraphcError
-from graphc.train import csv_files
-from graphc.train.data import Batch, Dataset, Part, Stream
-from graphc.train.data_settings import DataSettings
-from graphc.train.loading import load
+from graphc.train.data import csv_files
+from graphc.train.data.examples import Batch, Dataset, Part, Stream
+from graphc.train.data.loading import load
+from graphc.train.data.settings import DataSettings
 from tests.train.models import spec, specs
 
 PAIR = specs(spec("x", 2), spec("y", classes=3))

@@ -9,12 +9,12 @@ import pytest
 
 import graphc
 from graphc.diagnostics import GraphcError
-from graphc.train.batches import batches_in_epoch, judging_batches, training_batches
-from graphc.train.data import Flow
-from graphc.train.data_settings import DataSettings
+from graphc.train.data.batches import batches_in_epoch, judging_batches, training_batches
+from graphc.train.data.examples import Flow
+from graphc.train.data.loading import from_arrays, from_batches
+from graphc.train.data.preparation import Preparation, Standardization
+from graphc.train.data.settings import DataSettings
 from graphc.train.fit_settings import FitSettings
-from graphc.train.loading import from_arrays, from_batches
-from graphc.train.preparation import Preparation, Standardization
 from tests.train.models import spec, specs
 
 INPUTS = specs(spec("x", 2), spec("y", classes=3))

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphc.train.data import Part, Stream
-from graphc.train.data_settings import DataSettings
-from graphc.train.loading import from_arrays, load
-from graphc.train.paths import resolve
+from graphc.train.data.examples import Part, Stream
+from graphc.train.data.loading import from_arrays, load
+from graphc.train.data.paths import resolve
+from graphc.train.data.settings import DataSettings
 from tests.train.models import spec, specs
 
 HERE = Path()

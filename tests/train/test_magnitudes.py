@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphc.train.magnitudes import norms, relative_moves
+from graphc.train.optimize.magnitudes import norms, relative_moves
 from graphc.train.state import Generations, Layout, Vector
 
 LAYOUT = Layout({"W": (2, 3), "b": (), "c": (4,), "none": (0, 2)})

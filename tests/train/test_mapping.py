@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from graphc.diagnostics import GraphcError
-from graphc.train import archives, data, origins
-from graphc.train.data import Batch, Dataset, Part
-from graphc.train.data_settings import DataSettings
-from graphc.train.loading import load
+from graphc.train.data import archives, examples, origins
+from graphc.train.data.examples import Batch, Dataset, Part
+from graphc.train.data.loading import load
+from graphc.train.data.settings import DataSettings
 from tests.train.models import spec, specs
 
 INPUTS = specs(spec("x", 3), spec("y", classes=4), spec("z", 2, axes=(("t", "T"),)))
@@ -33,7 +33,7 @@ SETTINGS = {"validation": 10, "standardize": ("x", "z"), "scale": 0.5, "first": 
 def mapped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every array that can be mapped is mapped, and blocks hold a few rows."""
     monkeypatch.setattr(archives, "MAPPED_FROM", 1)
-    monkeypatch.setattr(data, "_AT_ONCE", 300)
+    monkeypatch.setattr(examples, "_AT_ONCE", 300)
 
 
 def saved(root: Path) -> dict[str, str]:
@@ -57,7 +57,7 @@ def test_mapped_arrays_give_the_same_batches(tmp_path: Path, monkeypatch: pytest
     assert isinstance(plain.train, Part)
     assert not plain.train.table.files
     monkeypatch.setattr(archives, "MAPPED_FROM", 1)
-    monkeypatch.setattr(data, "_AT_ONCE", 300)
+    monkeypatch.setattr(examples, "_AT_ONCE", 300)
     for source, kind in kinds.items():
         dataset = load(DataSettings(source, **SETTINGS), INPUTS, tmp_path)  # type: ignore[arg-type]
         assert dataset.description["kind"] == kind

@@ -13,10 +13,10 @@ import pytest
 from graphc.frontend.library import optimizer_names
 from graphc.train.descent import Descent
 from graphc.train.fit_settings import FitSettings
-from graphc.train.optimizers import Optimizer, optimizer
+from graphc.train.optimize.optimizers import Optimizer, optimizer
+from graphc.train.optimize.update import Norm, Update
 from graphc.train.protocol import StepResult
 from graphc.train.state import Layout, Vector
-from graphc.train.update import Norm, Update
 from tests.train import oracles
 from tests.train.models import Model, spec, specs
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphc.train.data import Batch, Part, Stream
-from graphc.train.data_settings import DataSettings
-from graphc.train.loading import for_prediction, from_arrays, load
-from graphc.train.preparation import Preparation
+from graphc.train.data.examples import Batch, Part, Stream
+from graphc.train.data.loading import for_prediction, from_arrays, load
+from graphc.train.data.preparation import Preparation
+from graphc.train.data.settings import DataSettings
 from tests.train.models import spec, specs
 
 INPUTS = specs(spec("x", 2), spec("y"), spec("k", classes=3))

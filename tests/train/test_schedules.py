@@ -13,12 +13,12 @@ from graphc.diagnostics import GraphcError, Source
 from graphc.frontend import ast
 from graphc.frontend.library import standard_library
 from graphc.frontend.parser import parse
-from graphc.train.course import Judgement
 from graphc.train.expressions import parse_value
 from graphc.train.fit_settings import FitSettings, read_fit
-from graphc.train.optimizers import read_optimizer
-from graphc.train.schedules import Formulas, Moment, Schedule
-from graphc.train.update import Update
+from graphc.train.optimize.course import Judgement
+from graphc.train.optimize.optimizers import read_optimizer
+from graphc.train.optimize.schedules import Formulas, Moment, Schedule
+from graphc.train.optimize.update import Update
 from tests.train.models import Model, spec, specs
 
 STEPS = np.arange(1, 41)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from graphc.diagnostics import GraphcError, Source
 from graphc.frontend import ast
 from graphc.frontend.parser import parse
-from graphc.train.data_settings import DataSettings, read_data
+from graphc.train.data.settings import DataSettings, read_data
 from graphc.train.expressions import evaluate, parse_value
 from graphc.train.fit_settings import FitSettings, Saving, read_fit
-from graphc.train.optimizers import optimizer
+from graphc.train.optimize.optimizers import optimizer
 from graphc.train.overrides import override
 
 DIMS = {"H": 6}

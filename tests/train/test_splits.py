@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from graphc.diagnostics import GraphcError
-from graphc.train.splits import Split, split, split_by_group, split_by_time, split_in_time
+from graphc.train.data.splits import Split, split, split_by_group, split_by_time, split_in_time
 
 
 def assert_disjoint_and_complete(parts: Split, count: int) -> None:

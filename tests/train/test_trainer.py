@@ -9,11 +9,11 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from graphc.train.data import Batch, Dataset
-from graphc.train.data_settings import DataSettings
+from graphc.train.data.examples import Batch, Dataset
+from graphc.train.data.loading import from_arrays
+from graphc.train.data.settings import DataSettings
 from graphc.train.fit_settings import FitSettings
-from graphc.train.loading import from_arrays
-from graphc.train.optimizers import optimizer
+from graphc.train.optimize.optimizers import optimizer
 from graphc.train.protocol import StepResult
 from graphc.train.reporting import EpochRecord, History, Lines, Plan, Silent, StepRecord
 from graphc.train.trainer import Diverged, fit

@@ -10,7 +10,7 @@ import pytest
 from graphc.backend import BACKENDS, Run
 from graphc.frontend.library import optimizer_names, standard_optimizer
 from graphc.ir.graph import Graph
-from graphc.train.rules import compile_rule
+from graphc.train.optimize.rules import compile_rule
 
 COUNT = 1003
 

@@ -10,8 +10,8 @@ import numpy as np
 from graphc.diagnostics import Source
 from graphc.frontend import ast
 from graphc.frontend.parser import parse
-from graphc.train.data_settings import read_data
-from graphc.train.loading import load
+from graphc.train.data.loading import load
+from graphc.train.data.settings import read_data
 from tests.train.models import spec, specs
 
 INPUTS = specs(spec("x", 2), spec("y", classes=3))

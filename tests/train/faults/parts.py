@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from graphc.train.data import Flow
-from graphc.train.data_settings import read_data
-from graphc.train.loading import from_batches
+from graphc.train.data.examples import Flow
+from graphc.train.data.loading import from_batches
+from graphc.train.data.settings import read_data
 from tests.train.faults.cases import CASES, INPUTS, SOUND, case, loaded, settings
 
 

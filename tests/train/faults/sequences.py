@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphc.train.data_settings import DataSettings
-from graphc.train.loading import for_prediction, from_arrays, load
+from graphc.train.data.loading import for_prediction, from_arrays, load
+from graphc.train.data.settings import DataSettings
 from tests.train.faults.cases import INPUTS, SEQUENCES, TEXT, case, loaded
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from graphc.diagnostics import Source
 from graphc.frontend import ast
 from graphc.frontend.parser import parse
+from graphc.train.data.loading import from_arrays, from_batches
 from graphc.train.fit_settings import read_fit
 from graphc.train.initializers import draw, read_initializer
-from graphc.train.loading import from_arrays, from_batches
 from graphc.train.overrides import override
 from graphc.train.trainer import fit
 from tests.train.faults.cases import CASES, case, loaded, settings

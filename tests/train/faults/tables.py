@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from graphc.train.data import Dataset
-from graphc.train.data_settings import DataSettings
-from graphc.train.loading import for_prediction, load
+from graphc.train.data.examples import Dataset
+from graphc.train.data.loading import for_prediction, load
+from graphc.train.data.settings import DataSettings
 from tests.train.faults.cases import CASES, INPUTS, case, loaded
 from tests.train.models import spec, specs
 

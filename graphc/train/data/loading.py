@@ -11,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from graphc.diagnostics import fault
-from graphc.train.data import Dataset, Examples, Flow, Part, Stream
-from graphc.train.data_settings import NAMED_SETS, DataSettings
-from graphc.train.flow import Batches, flowing, in_memory
-from graphc.train.origins import Origin
-from graphc.train.parts import check_names, part_rows
-from graphc.train.paths import existing
-from graphc.train.preparation import Preparation
-from graphc.train.sequences import as_steps, check_streams, parts_in_time
-from graphc.train.sources import Loaded, Request, Specs, read_arrays, read_path, read_source
-from graphc.train.statistics import standardization
+from graphc.train.data.examples import Dataset, Examples, Flow, Part, Stream
+from graphc.train.data.flow import Batches, flowing, in_memory
+from graphc.train.data.origins import Origin
+from graphc.train.data.parts import check_names, part_rows
+from graphc.train.data.paths import existing
+from graphc.train.data.preparation import Preparation
+from graphc.train.data.sequences import as_steps, check_streams, parts_in_time
+from graphc.train.data.settings import NAMED_SETS, DataSettings
+from graphc.train.data.sources import Loaded, Request, Specs, read_arrays, read_path, read_source
+from graphc.train.data.statistics import standardization
 
 Held = Mapping[str, npt.ArrayLike] | Batches
 """Examples of a part of their own: arrays by input name (with `lengths_T`), or batches."""

@@ -13,12 +13,12 @@ from graphc.backend import Executable, Run
 from graphc.backend.reference import execute
 from graphc.frontend.optimizers import GRADIENT, WEIGHT
 from graphc.ir.graph import Graph
-from graphc.train.course import Course, Judgement, Spread
-from graphc.train.data import Array
-from graphc.train.one_step import SCALE
-from graphc.train.optimizers import Optimizer
+from graphc.train.data.examples import Array
+from graphc.train.optimize.course import Course, Judgement, Spread
+from graphc.train.optimize.one_step import SCALE
+from graphc.train.optimize.optimizers import Optimizer
+from graphc.train.optimize.rules import MOVES, Rule, compile_rule, squares_graph
 from graphc.train.protocol import Trainable
-from graphc.train.rules import MOVES, Rule, compile_rule, squares_graph
 from graphc.train.state import Generations, Vector
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from graphc.diagnostics import Diagnostic, GraphcError, nearest
 from graphc.ir.op import Array
-from graphc.train.archives import Layout
-from graphc.train.origins import Origin
+from graphc.train.data.archives import Layout
+from graphc.train.data.origins import Origin
 from graphc.train.protocol import InputSpec
 
 Specs = Mapping[str, InputSpec]

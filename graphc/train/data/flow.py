@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from graphc.diagnostics import fault
 from graphc.ir.op import Array
-from graphc.train.data import Batch, Flow
-from graphc.train.origins import Origin
-from graphc.train.preparation import Preparation
-from graphc.train.sources import Request, read_arrays
+from graphc.train.data.examples import Batch, Flow
+from graphc.train.data.origins import Origin
+from graphc.train.data.preparation import Preparation
+from graphc.train.data.sources import Request, read_arrays
 
 Batches = Iterable[Any] | Callable[[], Iterable[Any]]
 """A list or another object that can be iterated over again, a function that makes one, or a generator."""

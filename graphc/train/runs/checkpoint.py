@@ -17,7 +17,7 @@ import numpy as np
 
 from graphc.diagnostics import GraphcError, fault
 from graphc.ir.op import Array
-from graphc.train.durable import replace_file
+from graphc.train.runs.durable import replace_file
 
 FORMAT = 2
 """The number of the layout that this version writes and reads."""

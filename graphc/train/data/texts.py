@@ -8,7 +8,7 @@ import numpy as np
 
 from graphc.diagnostics import fault
 from graphc.ir.op import Array
-from graphc.train.origins import Origin, content
+from graphc.train.data.origins import Origin, content
 
 
 def read_text(path: Path, origin: Origin) -> str:

@@ -19,9 +19,9 @@ from graphc.frontend.optimizers import STEP, STEPS
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.op import Array
-from graphc.train.optimizers import GROUPS, RANGES, Optimizer
-from graphc.train.rules import Rule
-from graphc.train.schedules import JUDGED, Formulas, Moment, Schedule, unknown_end
+from graphc.train.optimize.optimizers import GROUPS, RANGES, Optimizer
+from graphc.train.optimize.rules import Rule
+from graphc.train.optimize.schedules import JUDGED, Formulas, Moment, Schedule, unknown_end
 from graphc.train.state import Layout
 from graphc.types import BATCH
 

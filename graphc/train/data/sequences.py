@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from graphc.diagnostics import fault
-from graphc.train.data import Stream, Table
-from graphc.train.data_settings import DataSettings
-from graphc.train.origins import Origin
+from graphc.train.data.examples import Stream, Table
+from graphc.train.data.origins import Origin
+from graphc.train.data.settings import DataSettings
+from graphc.train.data.splits import split_in_time
 from graphc.train.protocol import InputSpec
-from graphc.train.splits import split_in_time
 
 
 def as_steps(specs: Mapping[str, InputSpec], table: Table, origin: Origin) -> Table:

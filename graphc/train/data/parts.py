@@ -8,10 +8,10 @@ import numpy as np
 
 from graphc.diagnostics import GraphcError, fault, nearest
 from graphc.ir.op import Array
-from graphc.train.data_settings import DataSettings
+from graphc.train.data.settings import DataSettings
+from graphc.train.data.sources import Loaded, Specs
+from graphc.train.data.splits import split, split_by_group, split_by_time
 from graphc.train.protocol import InputSpec
-from graphc.train.sources import Loaded, Specs
-from graphc.train.splits import split, split_by_group, split_by_time
 
 
 def part_rows(settings: DataSettings, specs: Specs, loaded: Loaded) -> dict[str, Array]:

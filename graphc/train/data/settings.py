@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from graphc.diagnostics import Span, fault
 from graphc.frontend import ast
+from graphc.train.data.splits import Share
 from graphc.train.expressions import describe
 from graphc.train.options import NATURAL, NON_ZERO, SHARE, Block, listed, read_choice, read_number, read_word
-from graphc.train.splits import Share
 
 NAMED_SETS = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 SUFFIXES = (".npz", ".npy", ".csv", ".txt")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphc.diagnostics import Span, fault
-from graphc.train.data import Array
+from graphc.train.data.examples import Array
 from graphc.train.randomness import keyed
 
 Share = float | int

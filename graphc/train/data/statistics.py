@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from graphc.ir.op import Array
-from graphc.train.data import Part, Stream, Table, inside, row_blocks
-from graphc.train.preparation import Standardization
+from graphc.train.data.examples import Part, Stream, Table, inside, row_blocks
+from graphc.train.data.preparation import Standardization
 
 
 def standardization(part: Part | Stream, name: str) -> Standardization:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from graphc.diagnostics import Diagnostic, fault
-from graphc.train.durable import replace_file, unwritable
 from graphc.train.reporting import EpochRecord, History
+from graphc.train.runs.durable import replace_file, unwritable
 from graphc.view.results import dumps
 
 _PARTS = ("train", "validation")

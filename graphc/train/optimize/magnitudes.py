@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from graphc.train.data import Array
+from graphc.train.data.examples import Array
 from graphc.train.state import Generations, Vector
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from graphc.diagnostics import GraphcError, fault
-from graphc.train.durable import remove_unfinished, replace_file, sync_folder, unwritable
+from graphc.train.runs.durable import remove_unfinished, replace_file, sync_folder, unwritable
 
 FOLDER = Path("runs")
 """Where runs are kept that nobody gave a folder for."""

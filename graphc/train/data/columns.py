@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from graphc.diagnostics import Diagnostic, GraphcError, nearest
-from graphc.train.csv_files import CsvFile
-from graphc.train.data_settings import DataSettings
+from graphc.train.data.csv_files import CsvFile
+from graphc.train.data.settings import DataSettings
 from graphc.train.protocol import InputSpec
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphc.diagnostics import fault
 from graphc.ir.op import Array
-from graphc.train.csv_files import CsvFile, Row, is_number
+from graphc.train.data.csv_files import CsvFile, Row, is_number
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.op import Array as Array
-from graphc.train.origins import File
-from graphc.train.preparation import Preparation
+from graphc.train.data.origins import File
+from graphc.train.data.preparation import Preparation
 
 
 @dataclass(frozen=True)

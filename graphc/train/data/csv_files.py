@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 
 from graphc.diagnostics import GraphcError, fault, nearest
-from graphc.train.origins import File, Origin, content
-from graphc.train.texts import decoded
+from graphc.train.data.origins import File, Origin, content
+from graphc.train.data.texts import decoded
 
 _SEPARATORS = {",": '","', ";": '";"', "\t": "tab", "|": '"|"'}
 _AT_ONCE = 4096

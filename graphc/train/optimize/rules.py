@@ -19,7 +19,7 @@ from graphc.ops.elementwise import MUL, SELECT
 from graphc.ops.indexing import BROADCAST
 from graphc.ops.leaf import CONSTANT
 from graphc.ops.reduction import REDUCE_SUM
-from graphc.train.one_step import SCALE, VECTOR, OneStep, Start
+from graphc.train.optimize.one_step import SCALE, VECTOR, OneStep, Start
 from graphc.types import Dim, TensorType
 
 MOVES = "moves"

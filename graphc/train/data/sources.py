@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from graphc.diagnostics import Span, fault, nearest
 from graphc.ir.op import Array
-from graphc.train import tables, tabular
-from graphc.train.archives import Archive, ArrayFiles, Arrays, Memory
-from graphc.train.data import Table
-from graphc.train.data_settings import NAMED_SETS, SUFFIXES, DataSettings
-from graphc.train.origins import File, Origin, check_size, digest_of
-from graphc.train.paths import resolve, resolve_folder
-from graphc.train.preparation import Preparation
+from graphc.train.data import tables, tabular
+from graphc.train.data.archives import Archive, ArrayFiles, Arrays, Memory
+from graphc.train.data.examples import Table
+from graphc.train.data.origins import File, Origin, check_size, digest_of
+from graphc.train.data.paths import resolve, resolve_folder
+from graphc.train.data.preparation import Preparation
+from graphc.train.data.settings import NAMED_SETS, SUFFIXES, DataSettings
+from graphc.train.data.texts import encode, read_text, vocabulary_of
+from graphc.train.data.values import check_key, check_values
 from graphc.train.protocol import InputSpec
-from graphc.train.texts import encode, read_text, vocabulary_of
-from graphc.train.values import check_key, check_values
 
 Specs = Mapping[str, InputSpec]
 

@@ -14,8 +14,8 @@ from graphc.frontend import ast
 from graphc.frontend.library import optimizer_names, standard_optimizer
 from graphc.frontend.scope import Library
 from graphc.train.expressions import describe
+from graphc.train.optimize.schedules import Schedule, is_schedule
 from graphc.train.options import ANY, FRACTION, NON_NEGATIVE, POSITIVE, Range, read_flag, read_number, unknown
-from graphc.train.schedules import Schedule, is_schedule
 
 RANGES: Mapping[str, Range] = {
     "number": ANY,

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from graphc.diagnostics import Diagnostic, GraphcError, fault
-from graphc.train.checkpoint import Checkpoint, write
 from graphc.train.fit_settings import Saving
-from graphc.train.journal import Journal
-from graphc.train.keeping import Snapshot
 from graphc.train.reporting import EpochRecord, History, Reporter
-from graphc.train.runs import RunFolder
+from graphc.train.runs.checkpoint import Checkpoint, write
+from graphc.train.runs.folder import RunFolder
+from graphc.train.runs.journal import Journal
+from graphc.train.runs.keeping import Snapshot
 
 _SPARING = 9
 """How much longer than it takes to keep a state nothing is kept, where that is to be sparing."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from graphc.diagnostics import fault
 from graphc.ir.op import Array
-from graphc.train.data import inside, row_blocks
-from graphc.train.origins import Origin
+from graphc.train.data.examples import inside, row_blocks
+from graphc.train.data.origins import Origin
+from graphc.train.data.tables import Faults
 from graphc.train.protocol import InputSpec
-from graphc.train.tables import Faults
 
 Specs = Mapping[str, InputSpec]
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from graphc.diagnostics import fault
 from graphc.ir.op import Array
-from graphc.train.cells import Cells, Flags, Labels, Reals, Times
-from graphc.train.columns import match_columns
-from graphc.train.csv_files import CsvFile
-from graphc.train.data_settings import DataSettings
-from graphc.train.origins import File, Origin
+from graphc.train.data.cells import Cells, Flags, Labels, Reals, Times
+from graphc.train.data.columns import match_columns
+from graphc.train.data.csv_files import CsvFile
+from graphc.train.data.origins import File, Origin
+from graphc.train.data.settings import DataSettings
 from graphc.train.protocol import InputSpec
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from graphc.diagnostics import GraphcError, fault
 from graphc.ir.op import Array
-from graphc.train.origins import File, Handle, Origin, opened
+from graphc.train.data.origins import File, Handle, Origin, opened
 
 MAPPED_FROM = 2**26
 """Bytes: smaller arrays are read at once, since memory is faster than the system's cache of pages."""

@@ -8,7 +8,7 @@ from itertools import islice
 
 import numpy as np
 
-from graphc.train.data import Array, Batch, Examples, Flow, Part, Stream
+from graphc.train.data.examples import Array, Batch, Examples, Flow, Part, Stream
 from graphc.train.fit_settings import FitSettings
 from graphc.train.randomness import keyed
 
