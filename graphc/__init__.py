@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from graphc.diagnostics import Diagnostic, GraphcError
@@ -16,10 +17,13 @@ __version__ = "0.1.0"
 __all__ = ["Diagnostic", "FitResult", "GraphcError", "Program", "check", "compile", "load", "parse"]
 
 
+_HOMES = {"FitResult": "fitting", "Program": "program"} | dict.fromkeys(
+    ("check", "compile", "load", "parse"), "compile"
+)
+
+
 def __getattr__(name: str) -> Any:
     # The compiler is imported when it is used, so that `graphc --help` and `graphc fmt` start at once.
-    if name in __all__:
-        from graphc import driver
-
-        return getattr(driver, name)
+    if name in _HOMES:
+        return getattr(import_module(f"graphc.driver.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'graphc' has no attribute {name!r}")

@@ -18,7 +18,7 @@ from graphc.cli.options import json_option
 from graphc.diagnostics import nearest
 
 if TYPE_CHECKING:
-    from graphc.driver import Program
+    from graphc.driver.program import Program
     from graphc.view.predictions import Predictions
 
 Command = TypeVar("Command", bound=Callable[..., Any])

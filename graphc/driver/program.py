@@ -5,35 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from graphc.analysis.recurrence import CAUSALITY, plan
 from graphc.diagnostics import Diagnostic, GraphcError, fault, nearest
-from graphc.driver import arguments, fitting, training
+from graphc.driver import arguments
 from graphc.driver.arrays import Feed, feed_spec
 from graphc.driver.examples import literal, literal_lengths
 from graphc.driver.execution import Execution
-from graphc.driver.fitting import FitResult
 from graphc.driver.function import GradientFunction
-from graphc.driver.losses import Losses
+from graphc.driver.inputs import chunked, input_spec
 from graphc.driver.parameters import Parameters
 from graphc.driver.pipeline import Pipeline
-from graphc.driver.training import input_spec
+from graphc.frontend import ast
 from graphc.frontend.elaborate import Mode
 from graphc.frontend.spec import OUTPUT, InputInfo
 from graphc.ir.op import Array
-from graphc.train.data.examples import Batch, Dataset
 from graphc.train.data.preparation import Preparation
-from graphc.train.descent import Descent
-from graphc.train.optimize import rules
 from graphc.train.protocol import InputSpec
-from graphc.train.reporting import Lines, Reporter, Silent
 from graphc.view.checks import CheckResult
 from graphc.view.doctor import Diagnosis
 from graphc.view.predictions import Predictions
 from graphc.view.trace import Trace
+
+if TYPE_CHECKING:
+    from graphc.driver.fitting import FitResult
+    from graphc.driver.losses import Losses
+    from graphc.train.data.examples import Dataset
+    from graphc.train.descent import Descent
+    from graphc.train.reporting import Reporter
 
 DTypeName = Literal["float32", "float64"]
 
@@ -94,7 +96,10 @@ class Program:
                 self.pipeline.generation()
             except GraphcError as error:
                 faults += [d for d in error.diagnostics if not (causal and d.code in CAUSALITY)]
-        faults += rules.faults(self.spec.file, self.spec.scope.library)
+        if any(isinstance(statement, ast.OptimizerDefinition) for statement in self.spec.file.statements):
+            from graphc.train.optimize import rules
+
+            faults += rules.faults(self.spec.file, self.spec.scope.library)
         if faults:
             raise GraphcError(sorted(faults, key=lambda d: d.span.start if d.span else -1))
 
@@ -112,7 +117,7 @@ class Program:
             from graphc.driver.advice import initial_facts, warnings
 
             known = initial_facts(self.spec.params)
-            self._advice = warnings(self.pipeline, known, chunked=training.chunked(self))
+            self._advice = warnings(self.pipeline, known, chunked=chunked(self.spec, self.settings.options))
         return [*self.spec.system.warnings, *self._advice]
 
     @property
@@ -250,6 +255,8 @@ class Program:
     def losses(self) -> Losses:
         """The program as the trainer sees it."""
         if self._losses is None:
+            from graphc.driver.losses import Losses
+
             self._losses = Losses(self)
         return self._losses
 
@@ -263,6 +270,8 @@ class Program:
         bptt: int | None = None,
     ) -> Dataset:
         """What `fit` trains on: arrays by input name, batches, the `data` block, or the spec's examples."""
+        from graphc.driver import training
+
         return training.dataset(self, data, lengths, bptt, validation, test)
 
     def fit(
@@ -290,6 +299,9 @@ class Program:
         Raises E501 or E502 if the numbers run away, E503 for patience without a validation part, E601 and
         E606 to E609 for a folder that cannot be used, E640 for a run that is another one.
         """
+        from graphc.driver import fitting
+        from graphc.train.reporting import Lines, Silent
+
         lengths = arguments.mapping("lengths", lengths, 'lengths={"T": [3, 5]}')
         settings = fitting.settings_of(self, overrides)
         found = self.dataset(data, lengths=lengths, validation=validation, test=test, bptt=settings.bptt)
@@ -298,6 +310,10 @@ class Program:
 
     def step(self, batch: Mapping[str, Any], *, lengths: Mapping[str, Any] | None = None) -> float:
         """One step of the `fit` block's optimizer on a batch of arrays; the loss before the step."""
+        from graphc.driver import training
+        from graphc.train.data.examples import Batch
+        from graphc.train.descent import Descent
+
         given = arguments.mapping("batch", batch, 'step({"x": array})')
         own = arguments.mapping("lengths", lengths, 'lengths={"T": [3, 5]}')
         if self._descent is None:

@@ -1,4 +1,4 @@
-"""What the trainer asks of a program besides its losses: inputs, data, settings."""
+"""What a training asks of a program besides its losses: settings and data."""
 
 from __future__ import annotations
 
@@ -10,36 +10,15 @@ import numpy as np
 from graphc.diagnostics import fault
 from graphc.driver import arguments
 from graphc.driver.examples import literal_lengths
-from graphc.frontend.spec import InputInfo
 from graphc.train.data import loading
 from graphc.train.data.examples import Dataset
 from graphc.train.data.preparation import Preparation
 from graphc.train.data.settings import DataSettings, read_data
 from graphc.train.fit_settings import FitSettings, read_fit
 from graphc.train.overrides import override
-from graphc.train.protocol import InputSpec
-from graphc.types import BATCH
 
 if TYPE_CHECKING:
     from graphc.driver.program import Program
-
-
-def input_spec(info: InputInfo) -> InputSpec:
-    """An input as the loaders of data see it."""
-    return InputSpec(
-        info.name,
-        info.type.with_axes(set(info.type.axes) - {BATCH}),
-        tuple(axis.name for axis in info.axes),
-        tuple(axis.length.name for axis in info.axes),
-        info.classes,
-        info.span,
-    )
-
-
-def chunked(program: Program) -> bool:
-    """Whether the fit cuts sequences into chunks."""
-    given = program.spec.fit.options if program.spec.fit is not None else ()
-    return any(option.name == "bptt" for option in given) or "fit.bptt" in program.settings.options
 
 
 def fit_settings(program: Program, overrides: Mapping[str, Any]) -> FitSettings:
