@@ -1,4 +1,4 @@
-"""Shipped specs that learn from real data: what they reach on parts that chose nothing, and what they keep."""
+"""Shipped specs that learn from real data: what they reach on parts that chose nothing, what they keep."""
 
 from __future__ import annotations
 
