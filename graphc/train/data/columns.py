@@ -27,7 +27,9 @@ def match_columns(
         layout = spec.type.sizes if by_step else spec.layout
         try:
             if name in settings.columns:
-                found[name] = [file.index(column) for column in settings.columns[name]]
+                found[name] = [
+                    file.index(column, settings.spans.get("columns")) for column in settings.columns[name]
+                ]
             elif layout:
                 found[name] = _beginning(asked[name], asked.values(), file.names)
             else:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from graphc.diagnostics import GraphcError, fault, nearest
+from graphc.diagnostics import GraphcError, Span, fault, nearest
 from graphc.train.data.origins import File, Origin, content
 from graphc.train.data.texts import decoded
 
@@ -34,14 +34,14 @@ class CsvFile:
         self._reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         self.names = self._header()
 
-    def index(self, column: str) -> int:
-        """The place of a column. Raises E463."""
+    def index(self, column: str, asked: Span | None) -> int:
+        """The place of a column that the spec names at `asked`. Raises E463."""
         if column in self.names:
             return self.names.index(column)
         raise fault(
             "E463",
             f"{self.origin} has no column `{column}`",
-            self.origin.span,
+            asked or self.origin.span,
             help=nearest(column, self.names) or "its columns: " + ", ".join(filter(None, self.names)),
         )
 
