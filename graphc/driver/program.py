@@ -430,7 +430,8 @@ class Program:
         the program's precision. Nothing is set if anything is at fault.
 
         Raises E620 for what is missing, has no place, or is of the wrong shape or kind, E621 for a file of
-        another format, E602 and E414 to E418 for one that cannot be read.
+        another format, E602 and E414 to E418 for one that cannot be read, E603 and E605 for a checkpoint of
+        another version or one that was altered.
         """
         from graphc.driver import weights
 

@@ -174,15 +174,13 @@ def restore(program: Program, stored: Stored) -> None:
                 f"`{path}` does not fit its spec: `{_own(name)}` is {list(array.shape)}, "
                 f"expected {list(expected[name])}",
             )
-    program.params.restore(held)
-    # It is what the training judged and would have ended with, in the layout of the vectors.
-    for name, array in stored.checkpoint.kind("average").items():
-        program.params.weights.assign(name, array)
-    weights = program.params.weights
-    # What a training has to show for itself is the average, where it keeps one.
-    for name, part in stored.checkpoint.kind("average").items():
+    weights, average = program.params.weights, stored.checkpoint.kind("average")
+    for name, part in average.items():
         if weights.layout.shapes.get(name) != part.shape:
             raise fault("E604", f"`{path}` does not fit its spec: the average of `{name}` is another one's")
+    program.params.restore(held)
+    # What a training has to show for itself is the average, where it keeps one.
+    for name, part in average.items():
         weights.assign(name, part)
     program.preparation = stored.preparation
 

@@ -15,7 +15,7 @@ from graphc.driver.arrays import kind_of
 from graphc.ir.op import Array
 from graphc.train.data.archives import Archive
 from graphc.train.data.origins import Origin
-from graphc.train.runs.checkpoint import within
+from graphc.train.runs import checkpoint
 from graphc.train.runs.durable import replace_file
 from graphc.train.runs.folder import RunFolder
 
@@ -136,7 +136,7 @@ def read(source: Mapping[str, Any] | str | Path) -> tuple[dict[str, Any], str]:
     """Arrays by name, and what messages call their source.
 
     Raises E525 for something else, E602 and E414 to E418 for a file that cannot be read, E621 for another
-    format.
+    format, E603 and E605 for a checkpoint of another version or one that was altered.
     """
     if not isinstance(source, str | Path):
         return arguments.mapping("weights", source, 'load_weights({"W": array})'), "the mapping"
@@ -160,17 +160,19 @@ def _read_npz(path: Path) -> dict[str, Array]:
 
 
 def _read_safetensors(path: Path) -> dict[str, Array]:
-    """The tensors; of a checkpoint the weights and running statistics, as the spec names them."""
+    """The tensors; of a checkpoint the weights that it stands for, and running statistics."""
     from safetensors import SafetensorError, deserialize
 
+    if checkpoint.is_one(path):
+        found = checkpoint.read(path)
+        # As `graphc.load` has it: where a training averages its weights, the average is what it came to.
+        return {**found.kind("param"), **found.kind("running"), **found.kind("average")}
     try:
         entries = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
-        tensors = {name: _decoded(entry) for name, entry in entries}
+        return {name: _decoded(entry) for name, entry in entries}
     except (SafetensorError, OSError, ValueError) as error:
         reason = str(error).removeprefix("Error while deserializing: ")
         raise fault("E602", f"`{path}` is damaged or no safetensors file: {reason}") from None
-    held = {**within("param", tensors), **within("running", tensors)}
-    return held or tensors
 
 
 _DTYPES = {

@@ -66,6 +66,22 @@ def test_a_saved_program_is_a_file_of_weights_too(tmp_path: Path) -> None:
     np.testing.assert_array_equal(values(one), values(two))
 
 
+def test_of_a_run_that_averages_the_average_is_taken(tmp_path: Path) -> None:
+    one, two = program(), program(seed=1)
+    one.fit({"x": X}, run_dir=tmp_path / "a", average="mean", epochs=3)
+    two.load_weights(tmp_path / "a")
+    np.testing.assert_array_equal(two.params["W"], one.params["W"])
+
+
+def test_a_checkpoint_that_was_altered_gives_no_weights(tmp_path: Path) -> None:
+    trained().save(tmp_path / "a.safetensors")
+    content = bytearray((tmp_path / "a.safetensors").read_bytes())
+    content[-3] ^= 1
+    (tmp_path / "a.safetensors").write_bytes(content)
+    with pytest.raises(GraphcError, match="E605"):
+        program().load_weights(tmp_path / "a.safetensors")
+
+
 def test_a_statistic_without_an_average_is_no_weight() -> None:
     one, two = program(), trained(seed=1)
     assert "m" not in one.weights()

@@ -85,6 +85,17 @@ def read(path: Path) -> Checkpoint:
     return Checkpoint(tensors, table)
 
 
+def is_one(path: Path) -> bool:
+    """Whether a safetensors file holds a checkpoint, of any version, and not just arrays."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            return _TABLE in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
+
+
 def foreign(path: Path, why: str) -> GraphcError:
     """The fault of a file in the right format that does not hold what `write` writes."""
     return fault("E603", f"`{path}` was not saved by this version of graphc: {why}")
