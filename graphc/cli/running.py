@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -15,11 +16,13 @@ from click.core import ParameterSource
 
 from graphc.cli.commands import print_warnings
 from graphc.cli.entry import INTERRUPTED, usage
+from graphc.cli.files import check_writable
 from graphc.cli.options import Compilation, compilation, json_option, read_inputs
 from graphc.diagnostics import fault
 
 if TYPE_CHECKING:
-    from graphc.cli.program import Program
+    from graphc.cli.program import Array, Program
+    from graphc.view.results import Fitted
 
 _AS_IT_BEGAN = ("dtype", "seed", "without")
 """Options of a spec that have no use where a run goes on: it has its own."""
@@ -27,11 +30,19 @@ _AS_IT_BEGAN = ("dtype", "seed", "without")
 
 @dataclass(frozen=True)
 class _Keeping:
-    """What a training leaves behind: `folder` of the run, or None for no run, and a file `save`."""
+    """What a training leaves behind: a run in `folder`, or in a new one, and a file `save`."""
 
     folder: Path | None
     resume: bool
     save: str | None
+    new: str | None = None
+    """The spec that a new folder is named after; without it and `folder` there is no run."""
+
+    def opened(self) -> AbstractContextManager[Path | None]:
+        """The run's folder; a new one is made here. Raises E601."""
+        from graphc.train.runs.folder import new_folder
+
+        return nullcontext(self.folder) if self.new is None else new_folder(self.new)
 
 
 @dataclass(frozen=True)
@@ -118,9 +129,7 @@ def _keeping(file: str, run_dir: str | None, resume: bool, no_run: bool, save: s
         return _Keeping(None, False, save)
     if is_folder or run_dir is not None:
         return _Keeping(Path(run_dir or file), resume, save)
-    from graphc.train.runs.folder import new_path
-
-    return _Keeping(new_path(file), False, save)
+    return _Keeping(None, False, save, new=file)
 
 
 def _begun(folder: Path, compilation: Compilation) -> Program:
@@ -146,19 +155,12 @@ def _begun(folder: Path, compilation: Compilation) -> Program:
 
 
 def _train(program: Program, keeping: _Keeping, talk: _Talk) -> int:
-    from graphc.cli.progress import reporting
     from graphc.view.results import dumps, fit_object, fit_text
 
-    save, folder = keeping.save, keeping.folder
-    if save is not None:
-        program.save(save)  # a path that cannot be written is found out before the training, not after
-    try:
-        with reporting(quiet=talk.quiet, verbose=talk.verbose) as reporter:
-            result = program.fit(reporter=reporter, run_dir=folder, resume=keeping.resume)
-    finally:
-        # Also of a training that ran away or was interrupted: its last good weights are worth keeping.
-        if save is not None:
-            program.save(save)
+    if keeping.save is not None:
+        check_writable(keeping.save)
+    with keeping.opened() as folder:
+        result = _fitted(program, keeping, folder, talk)
     if talk.as_json:
         click.echo(dumps({**fit_object(result, program.compile_seconds), **_chosen(program)}))
     else:
@@ -167,8 +169,47 @@ def _train(program: Program, keeping: _Keeping, talk: _Talk) -> int:
     if result.ending != "interrupt":
         return 0
     if folder is not None:
-        click.echo(f"`graphc run --resume {quote(str(folder))}` goes on", err=True)
+        click.echo(f"{_resuming(folder)} goes on", err=True)
     return INTERRUPTED
+
+
+def _fitted(program: Program, keeping: _Keeping, folder: Path | None, talk: _Talk) -> Fitted:
+    """The training itself. Where it breaks off, what there is of it is saved, and its folder named."""
+    from graphc.cli.progress import reporting
+
+    before = program.weights()
+    try:
+        with reporting(quiet=talk.quiet, verbose=talk.verbose) as reporter:
+            result = program.fit(reporter=reporter, run_dir=folder, resume=keeping.resume)
+    except BaseException as error:
+        # A training that never began must not take the place of one that was saved before.
+        if keeping.save is not None and _differ(before, program.weights()):
+            program.save(keeping.save)
+        _name_folder(folder, error, is_new=keeping.new is not None)
+        raise
+    if keeping.save is not None:
+        program.save(keeping.save)
+    return result
+
+
+def _differ(before: Mapping[str, Array], now: Mapping[str, Array]) -> bool:
+    return any((array != before[name]).any() for name, array in now.items() if name in before)
+
+
+def _name_folder(folder: Path | None, error: BaseException, *, is_new: bool) -> None:
+    """Where a training that broke off is kept, if it came so far."""
+    from graphc.train.runs.folder import RunFolder
+
+    if folder is None or not RunFolder(folder).is_begun:
+        return
+    if isinstance(error, KeyboardInterrupt):
+        click.echo(f"stopped at once; {_resuming(folder)} goes on from the last checkpoint", err=True)
+    elif is_new:
+        click.echo(f"the run is kept in `{folder}`", err=True)
+
+
+def _resuming(folder: Path) -> str:
+    return f"`graphc run --resume {quote(str(folder))}`"
 
 
 def _compute(program: Program, inputs: Iterable[str], as_json: bool) -> None:

@@ -60,6 +60,8 @@ class FakeProgram:
     results: list[CheckResult] = field(default_factory=list)
     diagnosis: Diagnosis = field(default_factory=lambda: Diagnosis("two examples", ()))
     failure: BaseException | None = None
+    breaks_off: BaseException | None = None
+    """What ends a training of it."""
     compile_seconds: float = 0.25
     ending: str = "epochs"
     epochs: int = 1
@@ -75,6 +77,8 @@ class FakeProgram:
 
     def fit(self, *, reporter: Reporter, run_dir: Path | None, resume: bool) -> Any:
         self.asked.append((run_dir, resume))
+        if self.breaks_off is not None:
+            raise self.breaks_off
         reporter.stepped(StepRecord(1, 1, 0.75, 2.0, 0.1, 32))
         reporter.judged(EpochRecord(1, 1, 1, {"train": {"loss": 0.5}}, 1.5, 0.1, 2.0, 300.0))
         return SimpleNamespace(
@@ -85,6 +89,9 @@ class FakeProgram:
             ending=self.ending,
             train_seconds=1.5,
         )
+
+    def weights(self) -> dict[str, Any]:
+        return {}
 
     def checks(self, grad: bool) -> list[CheckResult]:
         self.asked.append(grad)

@@ -106,7 +106,7 @@ fit { optimizer = sgd(lr = LR), epochs = 40 }
 """
 
 
-@pytest.mark.parametrize(("rate", "status"), [("0.05", 0), ("1e30", 1)])
+@pytest.mark.parametrize(("rate", "status"), [("0.05", 0), ("1.0", 1)])
 def test_the_trained_program_is_kept(tmp_path: Path, rate: str, status: int) -> None:
     (tmp_path / "a.nn").write_text(TRAINED.replace("LR", rate), encoding="utf-8")
     kept = tmp_path / "a.safetensors"
@@ -122,5 +122,24 @@ def test_a_path_that_cannot_be_written_is_found_out_first(tmp_path: Path) -> Non
     (tmp_path / "a.nn").write_text(TRAINED.replace("LR", "0.05"), encoding="utf-8")
     result = invoke("run", str(tmp_path / "a.nn"), "--save", str(tmp_path / "none" / "a.safetensors"))
     assert result.exit_code == 1
-    assert "E601" in result.stderr
+    assert "E709" in result.stderr
     assert "epoch" not in result.output
+
+
+def test_a_training_that_never_begins_leaves_a_saved_program_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.nn").write_text(TRAINED.replace("LR", "0.05"), encoding="utf-8")
+    kept = tmp_path / "a.safetensors"
+    assert invoke("run", str(tmp_path / "a.nn"), "--save", str(kept)).exit_code == 0
+    before = kept.read_bytes()
+    failed = invoke("run", str(tmp_path / "a.nn"), "--save", str(kept), "--set", "fit.stop=patience(2)")
+    assert (failed.exit_code, kept.read_bytes()) == (1, before)
+    assert "E503" in failed.stderr
+
+
+def test_a_training_that_runs_away_says_where_it_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.nn").write_text(TRAINED.replace("LR", "1.0"), encoding="utf-8")
+    failed = invoke("run", str(tmp_path / "a.nn"))
+    (folder,) = Path("runs").iterdir()
+    assert failed.stderr.index(f"the run is kept in `{folder}`") < failed.stderr.index("error[E501]")
+    assert invoke("run", str(tmp_path / "a.nn"), "--set", "fit.stop=patience(2)").exit_code == 1
+    assert [*Path("runs").iterdir()] == [folder]

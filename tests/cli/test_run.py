@@ -118,6 +118,18 @@ def test_an_interrupt_says_how_to_go_on(program: FakeProgram, spec: str, tmp_pat
     assert "goes on" not in invoke("run", spec, "--no-run").stderr
 
 
+def test_a_second_interrupt_says_how_to_go_on_too(program: FakeProgram, spec: str, tmp_path: Path) -> None:
+    program.has_fit, program.breaks_off = True, KeyboardInterrupt()
+    begun, nothing = tmp_path / "begun", tmp_path / "nothing"
+    begun.mkdir()
+    (begun / "config.json").write_text("{}", encoding="utf-8")
+    result = invoke("run", spec, "--run-dir", str(begun))
+    assert result.exit_code == 130
+    said = f"stopped at once; `graphc run --resume {begun}` goes on from the last checkpoint"
+    assert said in result.stderr
+    assert "goes on" not in invoke("run", spec, "--run-dir", str(nothing)).stderr
+
+
 def test_a_run_that_is_not_there(program: FakeProgram, tmp_path: Path) -> None:
     result = invoke("run", "--resume", str(tmp_path / "none"))
     assert result.exit_code == 1

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from graphc.errors import catalogue
 from graphc.train.reporting import EpochRecord, History, Plan, Silent, StepRecord
 from graphc.train.runs import checkpoint, durable
 from graphc.train.runs import keeper as run_keeper
-from graphc.train.runs.folder import Lock, RunFolder, new_path
+from graphc.train.runs.folder import Lock, RunFolder, new_folder
 
 SPEC = """
 dim D = 3
@@ -127,7 +128,11 @@ def test_what_a_run_consists_of(tmp_path: Path) -> None:
         "gradient_norm",
         "examples_per_second",
         "compile_seconds",
+        "gradient_norms",
+        "update_ratios",
     ]
+    assert {name for line in lines[:4] for name in line["gradient_norms"]} == {"w", "b"}
+    assert all(0 < line["update_ratios"]["w"] < 1 for line in lines[:4])
     assert lines[3]["validation"] == result.metrics["validation"]
     assert (lines[4]["end"], lines[4]["step"]) == ("epochs", 8)
     found = checkpoint.read(folder / "checkpoints" / "last.safetensors")
@@ -190,12 +195,20 @@ def test_short_epochs_are_not_kept_one_by_one(tmp_path: Path, monkeypatch: pytes
 
 def test_a_run_gets_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    first = new_path("specs/digits.nn")
-    first.mkdir(parents=True)
-    second = new_path("specs/digits.nn")
-    assert first.parent == second.parent == Path("runs")
-    assert first.name.startswith("digits-")
-    assert second != first
+    # Many that begin in the same second, before any of them has put something there.
+    with ExitStack() as begun:
+        found = [begun.enter_context(new_folder("specs/digits.nn")) for _ in range(4)]
+        assert len(set(found)) == 4
+        assert {path.parent for path in found} == {Path("runs")}
+        assert all(path.name.startswith("digits-") for path in found)
+        (found[1] / "spec.nn").write_text("", encoding="utf-8")
+    assert [path for path in found if path.exists()] == [found[1]]
+
+
+def test_a_place_where_no_folder_can_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").write_text("", encoding="utf-8")
+    assert "--run-dir" in refused("E601", lambda: new_folder("a.nn").__enter__())
 
 
 # ------------------------------------------------------------------------------ what may go wrong

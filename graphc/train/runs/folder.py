@@ -13,8 +13,8 @@ import json
 import os
 import socket
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,36 @@ _ELSEWHERE = "name another folder for the run, or keep none: `--run-dir`, `--no-
 _TRIES, _PAUSE = 5, 0.05
 
 
-def new_path(name: str) -> Path:
-    """A folder for a run of the spec `name` that does not exist yet: `runs/digits_mlp-20250131-235959`."""
+@contextmanager
+def new_folder(name: str) -> Iterator[Path]:
+    """A folder for a run of the spec `name`: `runs/digits_mlp-20250131-235959`. Raises E601.
+
+    It is made at once, so that runs that begin in the same second have one each, and removed at the end if
+    nothing was put into it.
+    """
     stem = Path(name).stem.strip("<>") or "spec"
-    path = FOLDER / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
-    found, number = path, 2
-    while found.exists():
-        found, number = path.with_name(f"{path.name}-{number}"), number + 1
-    return found
+    first = FOLDER / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    path, number = first, 2
+    while not _made(path):
+        path, number = first.with_name(f"{first.name}-{number}"), number + 1
+    try:
+        yield path
+    finally:
+        with suppress(OSError):
+            path.rmdir()
+
+
+def _made(path: Path) -> bool:
+    """Whether the folder did not exist before. Raises E601."""
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        if not path.parent.is_dir():
+            raise unwritable(path, NotADirectoryError(0, "its parent is a file"), _ELSEWHERE) from None
+        return False
+    except OSError as error:
+        raise unwritable(path, error, _ELSEWHERE) from None
+    return True
 
 
 class RunFolder:
