@@ -112,6 +112,7 @@ class Trainer:
             # No loss has shown yet that the last move was a good one: it can still be taken back.
             tensors |= under("before", self.model.weights.before.parts)
             tensors |= under("carried", self.descent.carried)
+            self._note_magnitudes()
         self.at.seconds = self._seconds()
         numbers = {**self.at.numbers(), "descent": self.descent.numbers(), "best": self.judge.best.numbers()}
         return Snapshot(tensors, numbers)
@@ -228,7 +229,7 @@ class Trainer:
         """The end of an epoch. Raises `Diverged` if the loss over the training part is not finite."""
         at = self.at
         number = at.epoch + 1
-        gradients, moves = self._magnitudes()
+        self._note_magnitudes()
         try:
             with self.descent.averaged():
                 metrics = self.judge.measure(number, at.step)
@@ -238,18 +239,17 @@ class Trainer:
             raise self._diverged(error) from None
         if (judged := metrics.get("validation", {}).get("loss")) is not None:
             self.descent.update.judged(judged)
-        record = replace(self._record(number, metrics), gradients=gradients, moves=moves)
-        self.at = replace(at, epoch=number, batch=0, norms=0.0, metrics=metrics)
+        record = self._record(number, metrics)
+        self.at = replace(at, epoch=number, batch=0, norms=0.0, gradients={}, moves={}, metrics=metrics)
         self.history.records.append(record)
         self.reporter.judged(record)
         self.keeper.record(record)
 
-    def _magnitudes(self) -> tuple[Metrics, Metrics]:
-        """Of the last step: each parameter's norm of the gradient, and its move; nothing if not asked for."""
+    def _note_magnitudes(self) -> None:
+        """Of the last step, if somebody asks for it. Behind a pause no step may be left to an epoch's end."""
         gradients = self.descent.gradients
-        if gradients is None or not self.reporter.wants_magnitudes:
-            return {}, {}
-        return norms(gradients), relative_moves(self.model.weights)
+        if gradients is not None and (self.reporter.wants_magnitudes or self.keeper.wants_magnitudes):
+            self.at.gradients, self.at.moves = norms(gradients), relative_moves(self.model.weights)
 
     def _record(self, number: int, metrics: dict[str, Metrics]) -> EpochRecord:
         at = self.at
@@ -262,6 +262,8 @@ class Trainer:
             at.lr,
             at.norms / max(1, at.batch),
             self._examples / self._stepping if self._stepping else None,
+            at.gradients,
+            at.moves,
         )
 
     # ------------------------------------------------------------------------------------ its end

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from graphc.diagnostics import Diagnostic, fault
-from graphc.train.reporting import EpochRecord, History
+from graphc.train.reporting import EpochRecord, History, Metrics
 from graphc.train.runs.durable import replace_file, unwritable
 from graphc.view.results import dumps
 
@@ -66,6 +66,8 @@ class Journal:
                 "gradient_norm": record.gradient_norm,
                 "examples_per_second": record.examples_per_second,
                 "compile_seconds": compile_seconds,
+                "gradient_norms": record.gradients,
+                "update_ratios": record.moves,
             }
         )
 
@@ -120,9 +122,16 @@ def _record(values: Mapping[str, Any]) -> EpochRecord:
         values["epoch"],
         None,
         values["step"],
-        {part: {n: float(v) for n, v in values[part].items()} for part in _PARTS if part in values},
+        {part: _numbers(values[part]) for part in _PARTS if part in values},
         float(values["seconds"]),
         None if values["lr"] is None else float(values["lr"]),
         float(values["gradient_norm"]),
         None if rate is None else float(rate),
+        _numbers(values["gradient_norms"]),
+        _numbers(values["update_ratios"]),
     )
+
+
+def _numbers(table: Mapping[str, Any]) -> Metrics:
+    """Numbers by name; those that JSON does not know are texts in the file."""
+    return {name: float(value) for name, value in table.items()}

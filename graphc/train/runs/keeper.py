@@ -29,6 +29,7 @@ class RunKeeper:
     """
 
     wants_best = True
+    wants_magnitudes = True
 
     def __init__(
         self,

@@ -36,6 +36,8 @@ class Keeper(Protocol):
 
     wants_best: bool
     """Whether the best weights are asked for, though nothing goes back to them."""
+    wants_magnitudes: bool
+    """Whether records are to have `EpochRecord.gradients` and `moves`."""
 
     def begin(self, start: Snapshot) -> None:
         """Keep the state before the first step, so that what stands in the way is found before training."""
@@ -74,6 +76,7 @@ class Unkept:
     """Keeps nothing."""
 
     wants_best = False
+    wants_magnitudes = False
 
     def begin(self, start: Snapshot) -> None:
         pass

@@ -28,6 +28,10 @@ class Position:
     """The sum of the gradients' norms of those batches."""
     lr: float | None = None
     """The learning rate of the last step."""
+    gradients: Metrics = field(default_factory=dict)
+    """The norm of each parameter's gradient at that step, where it is asked for."""
+    moves: Metrics = field(default_factory=dict)
+    """How far that step moved each parameter, relative to its norm."""
     metrics: dict[str, Metrics] = field(default_factory=dict)
     """What was measured after the last epoch, by part."""
 
@@ -42,7 +46,8 @@ class Position:
         epoch, batch, step = (int(numbers[name]) for name in ("epoch", "batch", "step"))
         seconds, norms = float(numbers["seconds"]), float(numbers["norms"])
         lr = None if numbers["lr"] is None else float(numbers["lr"])
-        return cls(epoch, batch, step, seconds, norms, lr, _metrics(numbers))
+        gradients, moves = _figures(numbers["gradients"]), _figures(numbers["moves"])
+        return cls(epoch, batch, step, seconds, norms, lr, gradients, moves, _metrics(numbers))
 
 
 @dataclass
@@ -71,6 +76,9 @@ class Best:
 
 
 def _metrics(numbers: Mapping[str, Any]) -> dict[str, Metrics]:
-    """Metrics by part; in JSON what is no number is a string."""
-    found = numbers["metrics"].items()
-    return {part: {name: float(value) for name, value in own.items()} for part, own in found}
+    return {part: _figures(table) for part, table in numbers["metrics"].items()}
+
+
+def _figures(table: Mapping[str, Any]) -> Metrics:
+    """Numbers by name; NaN and infinities are strings in JSON."""
+    return {name: float(value) for name, value in table.items()}
