@@ -15,8 +15,9 @@ import numpy.typing as npt
 from graphc.backend import BACKENDS, choose
 from graphc.diagnostics import Diagnostic, GraphcError, Source, Span, fault, nearest
 from graphc.driver import arguments, storage
+from graphc.driver.compiled import DTypeName, Settings
 from graphc.driver.pipeline import Pipeline
-from graphc.driver.program import DTypeName, Program, Settings
+from graphc.driver.program import Program
 from graphc.frontend import ast
 from graphc.frontend.library import with_imports
 from graphc.frontend.parser import parse as parse_source

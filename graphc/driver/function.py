@@ -19,7 +19,7 @@ from graphc.ir.op import Array
 from graphc.types import BATCH_NAME, TensorType
 
 if TYPE_CHECKING:
-    from graphc.driver.program import Program
+    from graphc.driver.compiled import Compiled
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class GradientFunction:
     those that the program has at the call.
     """
 
-    def __init__(self, program: Program, wrt: Sequence[str], mode: Mode) -> None:
+    def __init__(self, program: Compiled, wrt: Sequence[str], mode: Mode) -> None:
         self._program, self._wrt, self._mode = program, tuple(wrt), mode
         self._execution = program.execution
         self._feeder = Feeder(program.spec.inputs, program.feed)
