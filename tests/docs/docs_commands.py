@@ -148,7 +148,12 @@ def _trimmed(lines: list[str]) -> list[str]:
 
 def copy_repository(target: Path) -> None:
     """What a fresh clone holds, with the changes of the working tree."""
-    left_out = shutil.ignore_patterns(".*", "__pycache__", "venv", "build", "dist", "runs", "*.egg-info")
+    anywhere = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info")
+    made_here = {"venv", "build", "dist", "runs"}
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        return anywhere(folder, names) | (made_here if Path(folder) == REPOSITORY else set())
+
     shutil.copytree(REPOSITORY, target, ignore=left_out, symlinks=True)
 
 
