@@ -203,6 +203,8 @@ def load(
             raise
         raise GraphcError([_outdated(path), *error.diagnostics]) from None
     storage.restore(program, stored)
+    if any(option.startswith("data.") for option in settings or {}):
+        program.trained_on = None  # other data is asked for
     return program
 
 

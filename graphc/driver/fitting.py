@@ -55,7 +55,7 @@ def fit(
     resume: bool,
 ) -> FitResult:
     """See `Program.fit`."""
-    program.preparation = data.preparation
+    program.preparation, program.trained_on = data.preparation, None
     started = time.perf_counter() - program.compile_seconds
     check_parts(settings, data)
     path = None if run_dir is None else Path(run_dir)

@@ -34,15 +34,15 @@ _TOGETHER = ("data", "fit.optimizer")
 _WORDS = {
     "equations": "its equations are others",
     "fit.optimizer.equations": "the equations of its optimizer are others",
+    "data.files": "its files hold other data",
+    "data.sha256": "its arrays hold other data",
     "data.split": "its parts hold other examples",
     "data.values": "its values were scaled or standardized in another way",
 }
 
 
-def identity(
-    program: Program, settings: FitSettings, data: Dataset, description: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What `differences` compares, as JSON knows it; `description` is that of the data."""
+def identity(program: Program, settings: FitSettings, data: Dataset) -> dict[str, Any]:
+    """What `differences` compares, as JSON knows it."""
     fit = {name: value for name, value in settings_table(settings).items() if name not in MAY_CHANGE}
     text = " ".join(settings.optimizer.definition.span.text.split())
     fit["optimizer"] = {**fit["optimizer"], "equations": _digest(text.encode())}
@@ -51,10 +51,35 @@ def identity(
         "dims": {name: dim.value for name, dim in program.spec.scope.all_dims.items()},
         "seed": program.seed,
         "equations": _equations(program),
-        "data": {**_sources(description), "split": _split(data), "values": _values(data)},
+        "data": {**_data(data), "values": _values(data)},
         "fit": fit,
     }
-    # As it will be read again: a list is no tuple.
+    return _read_again(found)
+
+
+def other_data(known: Mapping[str, Any], data: Dataset) -> str:
+    """In what the data differs from that of a run, in words; empty if it holds the same parts.
+
+    `known` is the entry `data` of an identity. Of large files only the size counts: a copy has another time.
+    """
+    found = {"data": _read_again(_undated(_data(data)))}
+    expected = {"data": _undated({key: value for key, value in known.items() if key != "values"})}
+    return next(differences(expected, found), "")
+
+
+def _data(data: Dataset) -> dict[str, Any]:
+    return {**_sources(data.description), "split": _split(data)}
+
+
+def _undated(table: Any) -> Any:
+    """Without the times of files."""
+    if isinstance(table, Mapping):
+        return {key: _undated(value) for key, value in table.items() if key != "modified_ns"}
+    return [_undated(item) for item in table] if isinstance(table, list) else table
+
+
+def _read_again(found: dict[str, Any]) -> dict[str, Any]:
+    """As JSON gives it back: a list is no tuple."""
     table: dict[str, Any] = json.loads(json.dumps(found))
     return table
 

@@ -12,6 +12,7 @@ import numpy as np
 from graphc.analysis.comparisons import comparisons
 from graphc.diagnostics import fault, nearest
 from graphc.driver import arguments
+from graphc.driver.identity import other_data
 from graphc.driver.reports import figures, pools
 from graphc.driver.training import data_settings, dataset, fit_settings
 from graphc.frontend.spec import OUTPUT
@@ -121,9 +122,19 @@ def _examples(
     if data_settings(program) is None and program.examples is None:
         raise fault("E631", "the spec has no `data` block, and no data is given")
     known = None if program.preparation == Preparation() else program.preparation
-    found: Part | Stream | None = getattr(dataset(program, None, lengths, bptt, known=known), part)
+    held = dataset(program, None, lengths, bptt, known=known)
+    if program.trained_on is not None and (changed := other_data(program.trained_on, held)):
+        raise fault(
+            "E636",
+            f"the {part} part cannot be told any more, since the data is not that of the training: {changed}",
+            help="`--data FILE` or `data` looks at whole files",
+        )
+    found: Part | Stream | None = getattr(held, part)
     if found is None:
-        raise fault("E631", f"the data has no {part} part", help=f"`data {{ {part} = 0.2 }}` makes one")
+        there = ", ".join(f"`{name}`" for name in PARTS if getattr(held, name) is not None)
+        raise fault(
+            "E631", f"the data has no {part} part", help=f"it has {there}: `--part` or `part` names one"
+        )
     return found
 
 

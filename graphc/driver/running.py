@@ -59,7 +59,7 @@ def opened(
     folder = RunFolder(path)
     before = folder.config if resume else None
     description = data.description  # it has checksums, which take their time
-    own = identity(program, settings, data, description)
+    own = identity(program, settings, data)
     config = _config(program, settings, description)
     base = Checkpoint(
         under("standardization", program.preparation.state()), {**storage.about(program), "identity": own}

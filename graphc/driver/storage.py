@@ -183,6 +183,8 @@ def restore(program: Program, stored: Stored) -> None:
     for name, part in average.items():
         weights.assign(name, part)
     program.preparation = stored.preparation
+    identity = stored.checkpoint.about.get("identity")
+    program.trained_on = identity.get("data") if isinstance(identity, dict) else None
 
 
 def _own(name: str) -> str:

@@ -62,6 +62,14 @@ def test_eval_is_what_the_training_measured(run: Path) -> None:
         assert found["metrics"] == pytest.approx(measured[part], rel=1e-6)
 
 
+def test_other_data_than_that_of_the_training_has_no_parts(run: Path) -> None:
+    write_table(Path("flowers.csv"), 90)
+    with pytest.raises(graphc.GraphcError, match="E636"):
+        graphc.load(run).evaluate()
+    assert "accuracy" in graphc.load(run).evaluate("flowers.csv")
+    assert "accuracy" in graphc.load(run, settings={"data.test": "20"}).evaluate()
+
+
 def test_eval_for_people(run: Path) -> None:
     write_table(Path("more.csv"), 12)
     result = invoke("eval", "--run", "last", "--data", "more.csv")
@@ -215,6 +223,14 @@ def other_language(run: Path) -> None:
     checkpoint.write(file, checkpoint.Checkpoint(found.tensors, {**found.about, "program": program}))
 
 
+def more_rows(run: Path) -> None:
+    write_table(Path("flowers.csv"), 90)
+
+
+def without_test_part(run: Path) -> None:
+    graphc.compile("flowers.nn", settings={"data.test": "0"}).fit(run_dir="runs/other")
+
+
 CASES: dict[str, tuple[Callable[[Path], None], tuple[str, ...], int]] = {
     "no_such_run": (nothing, ("eval", "--run", "runs/fist"), 1),
     "no_run": (nothing, ("eval", "--run", "."), 1),
@@ -231,6 +247,8 @@ CASES: dict[str, tuple[Callable[[Path], None], tuple[str, ...], int]] = {
     "format_unknown": (nothing, ("predict", "--run", "RUN", "-o", "out.txt"), 2),
     "output_nowhere": (nothing, ("predict", "--run", "runs/none", "-o", "none/out.csv"), 1),
     "output_folder": (nothing, ("predict", "--run", "runs/none", "-o", "runs.csv"), 1),
+    "data_changed": (more_rows, ("eval", "--run", "RUN"), 1),
+    "no_test_part": (without_test_part, ("predict", "--run", "runs/other"), 1),
     "part_and_data": (nothing, ("eval", "--run", "RUN", "--part", "test", "--data", "flowers.csv"), 2),
     "runs_in_vain": (nothing, ("eval", "--run", "RUN", "--runs", "runs"), 2),
     "run_missing": (nothing, ("predict",), 2),
