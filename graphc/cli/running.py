@@ -18,6 +18,7 @@ from graphc.cli.commands import print_warnings
 from graphc.cli.entry import INTERRUPTED, usage
 from graphc.cli.files import check_writable
 from graphc.cli.options import Compilation, compilation, json_option, read_inputs
+from graphc.cli.use import LAST
 from graphc.diagnostics import fault
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class _Talk:
     help="The value of an input, for a spec that does not give it: x=x.npy, x=[1,2].",
 )
 @click.option("--run-dir", metavar="DIR", help="Where to keep the training; default: runs/FILE-DATE-TIME.")
-@click.option("--resume", is_flag=True, help="Go on with the run in DIR, or in --run-dir.")
+@click.option("--resume", is_flag=True, help="Go on with the run in DIR (or `last`), or in --run-dir.")
 @click.option("--no-run", is_flag=True, help="Keep nothing of the training.")
 @click.option("--save", metavar="OUT.safetensors", help="Keep the trained program; `graphc.load` reads it.")
 @click.option("-q", "--quiet", is_flag=True, help="Print faults and the result, nothing else.")
@@ -86,6 +87,8 @@ def run(
     compilation: Compilation,
 ) -> int:
     """Train FILE, or compute it step by step on the values given. To go on, FILE may be a run's folder."""
+    if resume and file == LAST and not os.path.exists(file):
+        file = _newest(quiet=quiet)
     keeping = _keeping(file, run_dir, resume, no_run, save)
     if quiet and verbose:
         raise usage("E707", "`--verbose` has no use here: `--quiet` is asked for")
@@ -107,6 +110,16 @@ def run(
         raise usage("E707", f"`{option}` has no use here: `{file}` has no `fit` block and trains nothing")
     _compute(program, inputs, as_json)
     return 0
+
+
+def _newest(*, quiet: bool) -> str:
+    """The folder of the run that was begun last. Raises E711 if there is none."""
+    from graphc.driver.listing import newest
+
+    found = str(newest())
+    if not quiet:
+        click.echo(f"run {found}", err=True)
+    return found
 
 
 def _keeping(file: str, run_dir: str | None, resume: bool, no_run: bool, save: str | None) -> _Keeping:

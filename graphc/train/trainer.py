@@ -162,7 +162,7 @@ class Trainer:
                 self._epoch(interrupts)
                 if interrupts.seen():
                     break
-                if self.at.step == self.settings.steps:
+                if self._has_all_steps:
                     # To go on later means to go on in the middle of the epoch that is judged now.
                     self._keep()
                     self._judge()
@@ -177,6 +177,11 @@ class Trainer:
         at, settings = self.at, self.settings
         return Plan(settings.epochs, settings.steps, count, at.epoch, at.step, settings.patience)
 
+    @property
+    def _has_all_steps(self) -> bool:
+        """More than all, where a run goes on with fewer than it has taken."""
+        return self.settings.steps is not None and self.at.step >= self.settings.steps
+
     def _ending(self) -> Ending | None:
         """Why nothing is left to do between two epochs, if it is so."""
         at, settings = self.at, self.settings
@@ -184,7 +189,7 @@ class Trainer:
             return None
         if settings.patience is not None and at.epoch - self.judge.best.epoch >= settings.patience:
             return "patience"
-        if settings.steps is not None and at.step >= settings.steps:
+        if self._has_all_steps:
             return "steps"
         return "epochs" if settings.epochs is not None and at.epoch >= settings.epochs else None
 
@@ -194,7 +199,7 @@ class Trainer:
         batches = training_batches(self.dataset.train, settings, epoch=at.epoch + 1, start=at.batch)
         self.descent.begin(at.epoch + 1, self._plan().steps_in_all)
         self._examples, self._stepping = 0, 0.0
-        while not (interrupts.seen() or at.step == settings.steps):
+        while not (interrupts.seen() or self._has_all_steps):
             began = self._now()
             batch = self._next(batches)
             if batch is None:

@@ -80,6 +80,16 @@ def test_two_processes_in_one_folder(file: Path, tmp_path: Path) -> None:
     assert invoke("run", "--resume", str(tmp_path / "run")).exit_code == 0
 
 
+def test_the_last_run_goes_on(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(file.parent)
+    assert "E711" in invoke("run", "--resume", "last").stderr
+    first = json.loads(invoke("run", "a.nn", "--set", "fit.epochs=1", "--json").stdout)
+    result = invoke("run", "--resume", "last", "--set", "fit.epochs=2", "--json")
+    assert result.stderr.startswith(f"run {first['run_dir']}\n")
+    found = json.loads(result.stdout)
+    assert (found["run_dir"], found["epochs"]) == (first["run_dir"], 2)
+
+
 def test_a_run_goes_on_for_longer(file: Path, tmp_path: Path) -> None:
     folder = str(tmp_path / "run")
     invoke("run", str(file), "--run-dir", folder, "--set", "fit.epochs=2")

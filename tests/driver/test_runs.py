@@ -379,6 +379,12 @@ def test_longer_is_the_same_as_long_at_once(tmp_path: Path) -> None:
     np.testing.assert_array_equal(part.params["w"], whole.params["w"])
 
 
+def test_fewer_steps_than_there_were_take_none(tmp_path: Path) -> None:
+    first = compiled().fit(DATA, run_dir=tmp_path / "a", steps=6)
+    again = compiled().fit(DATA, run_dir=tmp_path / "a", resume=True, steps=5)
+    assert (again.steps, again.ending, again.metrics) == (6, "steps", first.metrics)
+
+
 def test_a_run_goes_on_without_its_spec(tmp_path: Path) -> None:
     whole = compiled()
     whole.fit(DATA, epochs=6)
