@@ -49,7 +49,9 @@ def summary(path: Path) -> RunSummary:
         config = {}
     lines = _lines(folder.metrics)
     epochs = [line for line in lines if "epoch" in line]
-    validated = [_figures(line.get("validation")) for line in epochs]
+    losses = [_figures(line.get("validation")).get("loss", math.nan) for line in epochs]
+    fit = config.get("fit")
+    best = max if isinstance(fit, dict) and fit.get("maximize") is True else min
     # Behind the record of an end come epochs again if the training went on.
     end = lines[-1] if lines and "end" in lines[-1] else {}
     return RunSummary(
@@ -57,7 +59,7 @@ def summary(path: Path) -> RunSummary:
         str(path),
         Path(str(config.get("name", ""))).name,
         len(epochs),
-        min((f["loss"] for f in validated if not math.isnan(f.get("loss", math.nan))), default=None),
+        best((loss for loss in losses if not math.isnan(loss)), default=None),
         _figures(end.get("test")),
         _state(folder, end),
         _figures(lines[-1] if lines else None).get("seconds", 0.0),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from graphc.driver.specimen import contradictions
 from graphc.driver.targets import targets
+from graphc.driver.training import fit_settings
 from graphc.ir.graph import Node
 from graphc.ops import random
 from graphc.train.data.examples import Batch
@@ -81,6 +82,8 @@ def overfit(program: Program, few: Batch) -> Finding:
         return Finding(name, "-", "no parameters to train")
     if len(program.spec.objectives) > 1:
         return Finding(name, "-", "several losses alternate, and none of them alone has to fall")
+    if fit_settings(program, {}).maximize:
+        return Finding(name, "-", "the loss is maximized: it is not known how high it can rise")
     deadline = time.monotonic() + SECONDS
     falls: list[_Fall] = []
     for rate in RATES:

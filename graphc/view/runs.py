@@ -14,7 +14,10 @@ RunState = Literal["running", "finished", "interrupted", "diverged", "failed"]
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run in a line: `best` is the lowest validation loss, `test` what was measured at the end."""
+    """A run in a line: `best` is the best validation loss, `test` what was measured at the end.
+
+    The best loss is the lowest, or where it is maximized the largest. `seconds` are those of training.
+    """
 
     name: str
     path: str

@@ -175,6 +175,16 @@ def test_how_a_run_ended(run: Path, last: str, state: str) -> None:
     assert found["state"] == state
 
 
+def test_the_best_of_what_is_maximized_is_the_largest(run: Path) -> None:
+    text = Path("flowers.nn").read_text(encoding="utf-8").replace("minimize cross", "minimize -cross")
+    graphc.compile(text, root=".", settings={"fit.maximize": "true"}).fit(run_dir="runs/up")
+    lines = (Path("runs/up") / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[:-1]
+    losses = [json.loads(line)["validation"]["loss"] for line in lines]
+    assert losses[0] < losses[-1]
+    found = {entry["name"]: entry["best"] for entry in json.loads(invoke("runs", "--json").stdout)}
+    assert found["up"] == max(losses)
+
+
 def test_the_last_run_is_the_one_that_was_begun_last(run: Path) -> None:
     shutil.copytree(run, "elsewhere/a")
     shutil.copytree(run, "elsewhere/b")

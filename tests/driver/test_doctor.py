@@ -46,6 +46,12 @@ minimize loss
 )
 
 
+def test_a_loss_that_is_maximized_need_not_fall() -> None:
+    text = CLASSIFIER.replace("minimize loss", "minimize -loss") + "fit { maximize = true }\n"
+    found = finding(text, "overfits a batch")
+    assert (found.status, "maximized" in found.text) == ("-", True)
+
+
 def test_a_network_that_is_well() -> None:
     found = diagnose(CLASSIFIER)
     assert found.suspicious == 0, doctor_text("spec", found)

@@ -1,6 +1,6 @@
 """`fit { optimizer = adam(lr = 1e-3) }`: which definition is meant, and what its options are.
 
-An option is a number, a schedule (see `train.schedules`), or `names(1e-3, Emb = 1e-2)`: another one for some
+An option is a number, a schedule (see `schedules.py`), or `names(1e-3, Emb = 1e-2)`: another one for some
 parameters.
 """
 
