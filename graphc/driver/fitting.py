@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from graphc.driver import running, streams, training
 from graphc.train.data.examples import Dataset
 from graphc.train.fit_settings import FitSettings
-from graphc.train.reporting import Reporter
+from graphc.train.reporting import EpochRecord, Reporter
 from graphc.train.trainer import check_parts
 from graphc.train.trainer import fit as train
 
@@ -30,6 +30,8 @@ class FitResult:
     ending: str
     train_seconds: float
     run_dir: str | None = None
+    records: tuple[EpochRecord, ...] = ()
+    """What was measured after each epoch, those before a pause among them."""
 
 
 def settings_of(program: Program, overrides: Mapping[str, Any]) -> FitSettings:
@@ -73,4 +75,5 @@ def fit(
         history.ending,
         time.perf_counter() - program.compile_seconds - started,
         None if path is None else str(path),
+        tuple(history.records),
     )

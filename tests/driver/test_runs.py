@@ -134,6 +134,7 @@ def test_what_a_run_consists_of(tmp_path: Path) -> None:
     assert {name for line in lines[:4] for name in line["gradient_norms"]} == {"w", "b"}
     assert all(0 < line["update_ratios"]["w"] < 1 for line in lines[:4])
     assert lines[3]["validation"] == result.metrics["validation"]
+    assert [record.metrics["train"] for record in result.records] == [line["train"] for line in lines[:4]]
     assert (lines[4]["end"], lines[4]["step"]) == ("epochs", 8)
     found = checkpoint.read(folder / "checkpoints" / "last.safetensors")
     assert {name.split("/")[0] for name in found.tensors} == {
