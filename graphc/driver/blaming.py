@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 _LEAVES: Mapping[LeafKind, Kind] = {"input": "input", "param": "parameter", "state": "state"}
 
+_MANY = {"reduce_sum": "a sum", "reduce_prod": "a product", "contract": "a sum of products"}
+"""Operations over many numbers, in the words of those who have not read the compiler."""
+
 AT_ONCE = 16
 """Examples that are looked at together."""
 
@@ -152,4 +155,4 @@ def _formula(origin: Origin) -> str:
     if node.op.scalar is not None:
         return re.sub(r"\b[abc]\b", lambda match: numbers[match[0]], node.op.scalar)
     sizes = " and ".join(f"{abs(number):.4g}" for number in origin.operands)
-    return f"{node.op.name} of numbers up to {sizes}"
+    return f"{_MANY.get(node.op.name, node.op.name.replace('_', ' '))} of numbers up to {sizes}"

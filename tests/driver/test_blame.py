@@ -134,7 +134,7 @@ def test_pooled_values_are_searched_in_the_whole_batch() -> None:
     found = blamed(text, {"x": np.full(40, 2e37)})
     assert found is not None
     assert (found.name, found.example) == ("m", None)
-    assert found.formula == "reduce_sum of numbers up to 2e+37"
+    assert found.formula == "a sum of numbers up to 2e+37"
 
 
 def test_examples_are_numbered_as_in_the_data() -> None:
