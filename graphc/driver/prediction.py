@@ -18,7 +18,7 @@ from graphc.driver.training import data_settings, dataset, fit_settings
 from graphc.frontend.spec import OUTPUT
 from graphc.ir.op import Array
 from graphc.train.data import loading
-from graphc.train.data.batches import judging_batches, ordered_batches
+from graphc.train.data.batches import evaluation_batches, ordered_batches
 from graphc.train.data.examples import Batch, Part, Stream
 from graphc.train.data.preparation import Preparation
 from graphc.train.data.settings import DataSettings
@@ -40,7 +40,7 @@ def evaluate(program: Program, data: Any, part: str, lengths: Mapping[str, Any] 
     if data is not None and isinstance(examples, Stream):
         # A text of one's own is read from its beginning to its end, not in parallel pieces as in training.
         settings = replace(settings, batch=1)
-    return program.losses.report(judging_batches(examples, settings))
+    return program.losses.report(evaluation_batches(examples, settings))
 
 
 def predict(

@@ -14,9 +14,9 @@ from graphc.diagnostics import Diagnostic, GraphcError, fault
 from graphc.train.data.batches import batches_in_epoch, training_batches
 from graphc.train.data.examples import Batch, Dataset
 from graphc.train.descent import RUNAWAY, Descent
+from graphc.train.evaluation import Evaluator
 from graphc.train.fit_settings import FitSettings
 from graphc.train.interrupts import Interrupts
-from graphc.train.judging import Judge
 from graphc.train.optimize.magnitudes import norms, relative_moves
 from graphc.train.protocol import Trainable
 from graphc.train.reporting import Ending, EpochRecord, History, Metrics, Plan, Reporter, Silent, StepRecord
@@ -92,7 +92,7 @@ class Trainer:
         self.at = Position()
         self.descent = Descent(model, settings)
         keeps_best = settings.patience is not None or keeper.wants_best
-        self.judge = Judge(model, dataset, settings, reporter, keeps_best=keeps_best)
+        self.evaluator = Evaluator(model, dataset, settings, reporter, keeps_best=keeps_best)
         self.history = History()
         self._resumed = False
         self._examples, self._stepping = 0, 0.0
@@ -103,25 +103,22 @@ class Trainer:
 
     def snapshot(self) -> Snapshot:
         """All of it: what `restore` takes. The arrays hold until the next step."""
-        tensors = {
-            **self.model.state(),
-            **self.descent.state(),
-            **under("best", self.judge.best.state),
-        }
+        best = self.evaluator.best
+        tensors = {**self.model.state(), **self.descent.state(), **under("best", best.state)}
         if self.at.batch:
             # No loss has shown yet that the last move was a good one: it can still be taken back.
             tensors |= under("before", self.model.weights.before.parts)
             tensors |= under("carried", self.descent.carried)
             self._note_magnitudes()
         self.at.seconds = self._seconds()
-        numbers = {**self.at.numbers(), "descent": self.descent.numbers(), "best": self.judge.best.numbers()}
+        numbers = {**self.at.numbers(), "descent": self.descent.numbers(), "best": best.numbers()}
         return Snapshot(tensors, numbers)
 
     def restore(self, start: Snapshot) -> None:
         """Take over a state. Raises KeyError, TypeError or ValueError if it is another one's."""
         numbers, tensors = start.numbers, start.tensors
         self.at = Position.of(numbers)
-        self.judge.best = Best.of(numbers["best"], within("best", tensors))
+        self.evaluator.best = Best.of(numbers["best"], within("best", tensors))
         self.model.restore(tensors)
         carried = within("carried", tensors)
         self.descent.restore(self.at.step, tensors, numbers["descent"], carried)
@@ -140,7 +137,8 @@ class Trainer:
 
     def _best(self) -> Snapshot | None:
         """The weights alone: a program to use, no training to go on with."""
-        return Snapshot(self.judge.best.state, self.judge.best.numbers()) if self.judge.best.epoch else None
+        best = self.evaluator.best
+        return Snapshot(best.state, best.numbers()) if best.epoch else None
 
     def _now(self) -> float:
         """The seconds of a clock that stands still while something is compiled."""
@@ -165,9 +163,9 @@ class Trainer:
                 if self._has_all_steps:
                     # To go on later means to go on in the middle of the epoch that is judged now.
                     self._keep()
-                    self._judge()
+                    self._evaluate()
                     return self._close(self._ending() or "steps", kept=True)
-                self._judge()
+                self._evaluate()
                 if interrupts.seen():
                     break
             return self._close(ending or "interrupt")
@@ -187,7 +185,7 @@ class Trainer:
         at, settings = self.at, self.settings
         if at.batch:
             return None
-        if settings.patience is not None and at.epoch - self.judge.best.epoch >= settings.patience:
+        if settings.patience is not None and at.epoch - self.evaluator.best.epoch >= settings.patience:
             return "patience"
         if self._has_all_steps:
             return "steps"
@@ -230,14 +228,14 @@ class Trainer:
         at.norms += norm
         self.reporter.stepped(StepRecord(at.epoch + 1, at.step, loss, norm, at.lr, batch.size))
 
-    def _judge(self) -> None:
+    def _evaluate(self) -> None:
         """The end of an epoch. Raises `Diverged` if the loss over the training part is not finite."""
         at = self.at
         number = at.epoch + 1
         self._note_magnitudes()
         try:
             with self.descent.averaged():
-                metrics = self.judge.measure(number, at.step)
+                metrics = self.evaluator.measure(number, at.step)
         except GraphcError as error:
             if error.diagnostics[0].code in RUNAWAY:
                 self.descent.undo()
@@ -283,10 +281,10 @@ class Trainer:
         history.best_epoch, history.metrics = at.epoch, dict(at.metrics)
         if self.descent.average is not None:
             self.descent.average.conclude()
-        if self.settings.patience is not None and self.judge.best.epoch:
-            self.model.restore(self.judge.best.state)
-            history.best_epoch, history.metrics = self.judge.best.epoch, dict(self.judge.best.metrics)
-        if ending != "interrupt" and (measured := self.judge.test()) is not None:
+        if self.settings.patience is not None and self.evaluator.best.epoch:
+            self.model.restore(self.evaluator.best.state)
+            history.best_epoch, history.metrics = self.evaluator.best.epoch, dict(self.evaluator.best.metrics)
+        if ending != "interrupt" and (measured := self.evaluator.test()) is not None:
             history.metrics["test"] = measured
         history.ending, history.epochs, history.steps = ending, at.epoch, at.step
         history.seconds = self._seconds()

@@ -9,7 +9,7 @@ import pytest
 
 import graphc
 from graphc.diagnostics import GraphcError
-from graphc.train.data.batches import batches_in_epoch, judging_batches, training_batches
+from graphc.train.data.batches import batches_in_epoch, evaluation_batches, training_batches
 from graphc.train.data.examples import Flow
 from graphc.train.data.loading import from_arrays, from_batches
 from graphc.train.data.preparation import Preparation, Standardization
@@ -49,7 +49,7 @@ def test_an_epoch_begins_again_and_in_its_middle() -> None:
         later = list(training_batches(part, FIT, epoch=2, start=2))
         assert (later[0].arrays["x"] == first[2].arrays["x"]).all()
         assert later[0].example_ids.tolist() == first[2].example_ids.tolist()
-        assert len(list(judging_batches(part, FIT))) == 3
+        assert len(list(evaluation_batches(part, FIT))) == 3
 
 
 def test_the_number_of_batches_is_known_where_there_is_one() -> None:
@@ -73,8 +73,8 @@ def test_what_never_ends_is_judged_by_what_was_trained_on() -> None:
     part = flow(endless)
     for _, _ in zip(range(5), training_batches(part, FIT, epoch=1), strict=False):
         pass
-    assert 5 <= len(list(judging_batches(part, FIT))) <= 6
-    assert list(judging_batches(flow(endless()), FIT)) == []
+    assert 5 <= len(list(evaluation_batches(part, FIT))) <= 6
+    assert list(evaluation_batches(flow(endless()), FIT)) == []
 
 
 def test_ragged_batches_and_a_known_preparation() -> None:

@@ -15,7 +15,7 @@ from graphc.frontend.library import standard_library
 from graphc.frontend.parser import parse
 from graphc.train.expressions import parse_value
 from graphc.train.fit_settings import FitSettings, read_fit
-from graphc.train.optimize.course import Judgement
+from graphc.train.optimize.course import Plateau
 from graphc.train.optimize.optimizers import read_optimizer
 from graphc.train.optimize.schedules import Formulas, Moment, Schedule
 from graphc.train.optimize.update import Update
@@ -65,24 +65,24 @@ def test_curves_over_epochs() -> None:
 
 
 def test_halving_when_validation_gets_worse() -> None:
-    judgement, rates = Judgement(), []
+    plateau, rates = Plateau(), []
     for loss in (1.0, 0.8, 0.9, 0.85, 0.86, 0.86):
-        judgement = judgement.after(loss)
-        rates.append(0.5**judgement.worse)
+        plateau = plateau.after(loss)
+        rates.append(0.5**plateau.worse)
     assert rates == [1, 1, 0.5, 0.5, 0.25, 0.25]
 
 
 def test_a_standstill_is_so_many_epochs_in_a_row_without_a_better_one() -> None:
-    judgement, stalls = Judgement(patience=2), []
+    plateau, stalls = Plateau(patience=2), []
     for loss in (1.0, 1.0, 0.9, 0.9, 0.95, 0.9, 0.9, 0.8, 0.8):
-        judgement = judgement.after(loss)
-        stalls.append(judgement.stalled)
+        plateau = plateau.after(loss)
+        stalls.append(plateau.stalled)
     assert stalls == [0, 0, 0, 0, 1, 1, 2, 2, 2]
 
 
 def test_a_loss_that_is_no_number_is_no_better_one() -> None:
-    judgement = Judgement(patience=2).after(1.0).after(math.nan).after(0.5)
-    assert (judgement.best, judgement.since, judgement.worse) == (0.5, 0, 0)
+    plateau = Plateau(patience=2).after(1.0).after(math.nan).after(0.5)
+    assert (plateau.best, plateau.since, plateau.worse) == (0.5, 0, 0)
 
 
 # ------------------------------------------------------------------------------------------ in an update

@@ -1,4 +1,4 @@
-"""Mini-batches: shuffled ones to train on, ordered ones to judge by, chunks of a long sequence."""
+"""Mini-batches: shuffled ones to train on, ordered ones to evaluate on, chunks of a long sequence."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def training_batches(part: Examples, settings: FitSettings, *, epoch: int, start
     return ordered_batches(part, settings.per_step, start=start)
 
 
-def judging_batches(part: Examples, settings: FitSettings) -> Iterable[Batch]:
+def evaluation_batches(part: Examples, settings: FitSettings) -> Iterable[Batch]:
     """All examples of a part, in order, as often as asked. Batches that come only once are gone: none."""
-    return _Judging(part, settings)
+    return _Evaluation(part, settings)
 
 
 @dataclass(frozen=True)
-class _Judging:
+class _Evaluation:
     """Batches that are made anew each time: figures may need several rounds over more than memory holds."""
 
     part: Examples

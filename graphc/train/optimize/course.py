@@ -206,7 +206,7 @@ def _spans(place: str, optimizer: Optimizer, layout: Layout) -> list[slice]:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Plateau:
     """How the validation loss has gone: what schedules on a plateau ask for.
 
     The loss stands still each time that `patience` epochs in a row are not better than the best one.
@@ -219,7 +219,7 @@ class Judgement:
     best: float = math.inf
     since: int = 0
 
-    def after(self, loss: float) -> Judgement:
+    def after(self, loss: float) -> Plateau:
         """After one more epoch."""
         better = loss < self.best
         since = 0 if better else self.since + 1

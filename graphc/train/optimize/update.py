@@ -14,7 +14,7 @@ from graphc.backend.reference import execute
 from graphc.frontend.optimizers import GRADIENT, WEIGHT
 from graphc.ir.graph import Graph
 from graphc.train.data.examples import Array
-from graphc.train.optimize.course import Course, Judgement, Spread
+from graphc.train.optimize.course import Course, Plateau, Spread
 from graphc.train.optimize.one_step import SCALE
 from graphc.train.optimize.optimizers import Optimizer
 from graphc.train.optimize.rules import MOVES, Rule, compile_rule, squares_graph
@@ -25,7 +25,7 @@ from graphc.train.state import Generations, Vector
 class Update:
     """An optimizer's rule on a model's weights, with its state: slots of the weights' layout.
 
-    With `maximize` the weights climb. `patience` is that of `Judgement`.
+    With `maximize` the weights climb. `patience` is that of `Plateau`.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Update:
         self.lr: float | None = None
         """The learning rate of the last step."""
         self._course = Course(optimizer, rule, real)
-        self._judgement = Judgement(patience)
+        self._plateau = Plateau(patience)
         self._spread = {name: Spread(name, optimizer, layout, real) for name in optimizer.grouped}
         self._run = Run(real, batch=layout.size)
         self._scalars = {**self._course.scalars, SCALE: np.zeros((), real)}
@@ -70,12 +70,12 @@ class Update:
 
     def judged(self, loss: float) -> None:
         """The validation loss after an epoch, or what else there is to get smaller."""
-        self._judgement = self._judgement.after(self._sign * loss)
+        self._plateau = self._plateau.after(self._sign * loss)
         self._tell()
 
     def _tell(self) -> None:
-        moment, judgement = self._course.moment, self._judgement
-        self._course.move(replace(moment, worse=judgement.worse, stalled=judgement.stalled))
+        moment, plateau = self._course.moment, self._plateau
+        self._course.move(replace(moment, worse=plateau.worse, stalled=plateau.stalled))
 
     def state(self) -> dict[str, Array]:
         """The rule's state by name (`m/enc.Wf`), as views that hold until the next move."""
@@ -87,7 +87,7 @@ class Update:
 
     def numbers(self) -> dict[str, int | float]:
         """The rest of its state."""
-        return asdict(self._judgement)
+        return asdict(self._plateau)
 
     def restore(self, state: Mapping[str, Array], numbers: Mapping[str, Any] | None = None) -> None:
         """What `state` and `numbers` gave, again. Raises KeyError if a part of it is missing."""
@@ -95,8 +95,8 @@ class Update:
             for name in vectors.layout.shapes:
                 vectors.assign(name, state[f"{slot}/{name}"])
         if numbers is not None:
-            kinds = asdict(Judgement())
-            self._judgement = Judgement(**{name: type(kinds[name])(numbers[name]) for name in kinds})
+            kinds = asdict(Plateau())
+            self._plateau = Plateau(**{name: type(kinds[name])(numbers[name]) for name in kinds})
             self._tell()
 
     def __call__(self, gradients: Vector, step: int, objective: int = 0, scale: float = 1.0) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from graphc.train.data.batches import judging_batches
+from graphc.train.data.batches import evaluation_batches
 from graphc.train.data.examples import Dataset, Examples
 from graphc.train.descent import runaway
 from graphc.train.fit_settings import FitSettings
@@ -13,7 +13,7 @@ from graphc.train.reporting import Metrics, Reporter
 from graphc.train.runs.position import Best
 
 
-class Judge:
+class Evaluator:
     """Measures the parts of a data set; with `keeps_best` it keeps the weights of the best epoch."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Judge:
         metrics = {"train": self._report("train", train)}
         loss = metrics["train"].get("loss", 0.0)
         if not math.isfinite(loss):
-            found = self._model.blame_report(judging_batches(train, self._settings))
+            found = self._model.blame_report(evaluation_batches(train, self._settings))
             raise runaway("E501", f"the loss over the training part is {loss} after epoch {epoch}", found)
         if validation is not None:
             metrics["validation"] = self._report("validation", validation)
@@ -56,4 +56,4 @@ class Judge:
 
     def _report(self, name: str, part: Examples) -> Metrics:
         self._reporter.measuring(name)
-        return self._model.report(judging_batches(part, self._settings))
+        return self._model.report(evaluation_batches(part, self._settings))
