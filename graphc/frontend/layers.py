@@ -12,7 +12,7 @@ from graphc.frontend.constants import dim_of, names_in, number_of
 from graphc.frontend.declarations import declare_param
 from graphc.frontend.names import define, grouped
 from graphc.frontend.scope import Layer, Scope
-from graphc.frontend.sizes import declare_dims
+from graphc.frontend.sizes import declare_axes, declare_dims
 from graphc.types import Index
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ def declare_layer(el: Elaborator, item: ast.LayerItem, scope: Scope, family: tup
     _bind_parameters(block, item.call, scope, inner)
     faults: list[Diagnostic] = []
     declare_dims(block.body, inner, {}, faults)
+    parameters = [p for s in block.body if isinstance(s, ast.ParamDeclaration) for p in s.items]
+    if any(parameter.subscripts for parameter in parameters):
+        declare_axes(block.body, inner, {}, faults)
+        _check_family(layer, inner)
     if faults:
         raise GraphcError(faults)
     for statement in block.body:
@@ -55,6 +59,19 @@ def declare_layer(el: Elaborator, item: ast.LayerItem, scope: Scope, family: tup
         elif isinstance(statement, ast.LayerDeclaration):
             for nested in statement.items:
                 declare_layer(el, nested, inner, layer.family)
+
+
+def _check_family(layer: Layer, inner: Scope) -> None:
+    """Raises E325 where a family lies along an axis of the same name as one that its block has itself."""
+    for axis in layer.family:
+        if axis.name in inner.axes:
+            raise fault(
+                "E325",
+                f"`{axis.name}` is an axis of the family `{layer.name}` and of block `{layer.block.name}`",
+                layer.span,
+                labels=[Label(inner.spans[axis.name], "the block's axis is declared here")],
+                help="give one of them another name",
+            )
 
 
 def _no_block(head: ast.Expr, scope: Scope) -> GraphcError:
