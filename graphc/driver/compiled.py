@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from graphc.frontend.elaborate import Mode
 from graphc.frontend.spec import OUTPUT, InputInfo
 from graphc.ir.op import Array
 from graphc.train.protocol import InputSpec
+
+if TYPE_CHECKING:
+    from graphc.driver.shares import Shares
 
 DTypeName = Literal["float32", "float64"]
 
@@ -211,6 +214,49 @@ class Compiled:
         What does not depend on the numbers is settled at the first call on a batch of a shape.
         """
         return GradientFunction(self, self._differentiable(wrt, mode), mode)
+
+    def gradient_shares(
+        self,
+        name: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        axis: str | None = None,
+        per_example: bool = False,
+        mode: Mode = "train",
+        seed: int | None = None,
+        lengths: Mapping[str, Any] | None = None,
+    ) -> Shares:
+        """What each step of an axis adds to the gradient of a name that all steps share, such as `rnn.U`.
+
+        `.steps` is `[T, H, D]` for a matrix `[H, D]`, by example `[batch, T, H, D]`; `.rest` is what does not
+        come through a step. They add up to the gradient, `.total`. Without `axis` the only one is meant.
+
+        Raises E527 unless an axis is meant, E528 for a name that varies over it or that no step reads.
+        """
+        from graphc.driver.shares import gradient_shares, question
+
+        (wanted,) = self._wanted(self._differentiable([name], mode))
+        return gradient_shares(question(self, inputs, axis, mode, seed, lengths), wanted, per_example)
+
+    def norms(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        axis: str | None = None,
+        mode: Mode = "train",
+        seed: int | None = None,
+        lengths: Mapping[str, Any] | None = None,
+    ) -> dict[str, Array]:
+        """How large gradients are at each step of an axis: `[T]` for each real name.
+
+        It is the Euclidean norm, over the batch and all dims, of the derivative of the loss by the name at
+        the step; for a name that all steps share, of the step's share. Names that no step has or reads are
+        left out. Raises E527 unless an axis is meant.
+        """
+        from graphc.driver.shares import question
+
+        _check_mode(mode)
+        return question(self, inputs, axis, mode, seed, lengths).norms()
 
     def _differentiable(self, wrt: Sequence[str] | str | None, mode: Mode) -> list[str]:
         """The names to differentiate with respect to. Raises E242, E449, E522, E525."""

@@ -102,6 +102,11 @@ CASES: dict[str, Callable[[], object]] = {
         {"x": np.zeros((1, 2))}
     ),
     "average_missing": lambda: graphc.compile(SPEC).forward(inputs()),
+    "axis_unknown": lambda: graphc.compile(SPEC).gradient_shares("W", inputs(), axis="v"),
+    "axis_not_named": lambda: graphc.compile(SPEC).norms(inputs()),
+    "axis_missing": lambda: graphc.compile(PLAIN).norms({"x": np.zeros((1, 3))}),
+    "shares_of_steps": lambda: graphc.compile(SPEC).gradient_shares("h", inputs(), axis="t"),
+    "shares_without_steps": lambda: graphc.compile(SPEC).gradient_shares("W", inputs(), axis="u"),
     "mode_unknown": lambda: graphc.compile(PLAIN).forward({"x": np.zeros((1, 3))}, mode="training"),  # type: ignore[arg-type]
     "backend_not_installed": backend_not_installed,
     "threads_no_number": threads_no_number,
