@@ -24,25 +24,32 @@ if TYPE_CHECKING:
 Parts = tuple[tuple[str, tuple[str, ...]], ...]
 
 _LSTM = ("i", "f", "c", "o")
+_GATES: Parts = (
+    ("weight_ih", tuple(f"W{gate}" for gate in _LSTM)),
+    ("weight_hh", tuple(f"U{gate}" for gate in _LSTM)),
+    ("bias_ih", tuple(f"b{gate}" for gate in _LSTM)),
+    ("bias_hh", tuple(f"b{gate}" for gate in _LSTM)),
+)
 CELLS: dict[str, Parts] = {
-    "LSTM": (
-        ("weight_ih", tuple(f"W{gate}" for gate in _LSTM)),
-        ("weight_hh", tuple(f"U{gate}" for gate in _LSTM)),
-        ("bias_ih", tuple(f"b{gate}" for gate in _LSTM)),
-        ("bias_hh", tuple(f"b{gate}" for gate in _LSTM)),
-    ),
+    "LSTM": _GATES,
     "GRU_library": (
         ("weight_ih", ("Wr", "Wz", "W")),
         ("weight_hh", ("Ur", "Uz", "U")),
         ("bias_ih", ("br", "bz", "b")),
         ("bias_hh", ("br", "bz", "c")),
     ),
+    "VariationalLSTM": _GATES,
+    "DropoutLSTM": _GATES,
+    "PackedLSTM": _GATES,
     "Elman": (("weight_ih", ("W",)), ("weight_hh", ("U",)), ("bias_ih", ("b",)), ("bias_hh", ("b",))),
 }
 """Each of PyTorch's arrays, which has one block of rows for each gate, and ours from the top down.
 
 There are two biases, one beside each product. Where both are the same parameter of ours it is their sum.
 """
+_PACKED = {"PackedLSTM": ("i", "f", "o", "c")}
+"""Blocks that have the gates' matrices in one, `W` on x and h behind each other, in this order."""
+BOTH_WAYS = ("Bidirectional", "BidirectionalGRU")
 _NORMALIZATION: Parts = (("weight", ("g",)), ("bias", ("b",)))
 _STATISTICS: Parts = (("running_mean", ("m",)), ("running_var", ("v",)))
 MODULES: dict[str, Parts] = {
@@ -78,7 +85,9 @@ def assign(
             numbers = range(layer_number, layer_number + _members(instance))
             suffixes = [f"_l{number}{'_reverse' if backwards else ''}" for number in numbers]
         modules = [_Module(given, origin, prefix, suffix).take(parts) for suffix in suffixes]
-        for own in dict.fromkeys(own for _, names in parts for own in names):
+        if order := _PACKED.get(instance.block.name):
+            modules = [_packed(module, order) for module in modules]
+        for own in _expected(instance.block.name, parts):
             shape = program.params[f"{name}.{own}"].shape[1 if instance.family else 0 :]
             members = [module.get(own, np.zeros(shape)) for module in modules]
             called = f"`{prefix}` in {origin}, for `{own}`," if prefix else f"what is in {origin} for `{own}`"
@@ -94,7 +103,7 @@ def assign(
 def _instances(program: Program, layer: str, reverse: bool) -> list[tuple[str, Layer, bool]]:
     """The layers that a module's weights go to, and whether each reads the sequence from its end."""
     found = _layer(program, layer)
-    if found.block.name != "Bidirectional":
+    if found.block.name not in BOTH_WAYS:
         return [(layer, found, reverse)]
     if reverse:
         raise fault("E622", f"`{layer}` takes both directions: `reverse` has no meaning for it")
@@ -127,15 +136,28 @@ def _counterpart(program: Program, name: str, layer: Layer) -> Parts:
     block = layer.block.name
     parts = CELLS.get(block) or MODULES.get(block)
     if parts is None or len(layer.family) > (1 if block in CELLS else 0):
-        known = ", ".join([*CELLS, "Bidirectional", *MODULES])
+        known = ", ".join([*CELLS, *BOTH_WAYS, *MODULES])
         what = f"a family of `{block}`" if layer.family else f"the block `{block}`"
         raise fault("E622", f"`{name}` is {what}, which has no counterpart; known are {known}")
-    expected = {own for _, names in parts for own in names}
+    expected = set(_expected(block, parts))
     held = {key.removeprefix(f"{name}.") for key in program.params if key.startswith(f"{name}.")}
     if held != expected:
         odd = min(held ^ expected)
         raise fault("E622", f"`{name}` is a block of the file's own: its `{odd}` is not the library's")
     return parts
+
+
+def _expected(block: str, parts: Parts) -> list[str]:
+    """The parameters that a block has."""
+    return ["W", "b"] if block in _PACKED else list(dict.fromkeys(own for _, names in parts for own in names))
+
+
+def _packed(module: Mapping[str, Array], order: tuple[str, ...]) -> dict[str, Array]:
+    """All gates in one matrix on x and h, and in one bias if there are any."""
+    found = {"W": np.vstack([np.hstack([module[f"W{gate}"], module[f"U{gate}"]]) for gate in order])}
+    if f"b{order[0]}" in module:
+        found["b"] = np.concatenate([module[f"b{gate}"] for gate in order])
+    return found
 
 
 # ------------------------------------------------------------------------------------ PyTorch's modules

@@ -25,6 +25,9 @@ GRU = HEAD + (
     "input h0 : [H]\nlayer f = GRU_library(D, H)\nh = f(x, h0 = h0)\n"
     "minimize sum[t](sum(sin(h[t]))) + sum(h[T]^2)\n"
 )
+ELMAN = HEAD + "layer f = Elman(D, H)\nh = f(x)\nminimize sum[t](sum(sin(h[t])))\n"
+PACKED = HEAD + "layer f = PackedLSTM(D, H)\nh = f(x).h\nminimize sum[t](sum(sin(h[t])))\n"
+BOTH_WAYS = HEAD + "layer f = BidirectionalGRU(D, H)\nh = f(x)\nminimize sum[t](sum(sin(h[t])))\n"
 BIDIRECTIONAL = HEAD + (
     "layer one = Bidirectional(D, H), two = Bidirectional(2*H, H)\nh = two(one(x))\n"
     "minimize sum[t](sum(sin(h[t])))\n"
@@ -56,13 +59,13 @@ def lstm_gradients(layer: Any, prefix: str, suffix: str = "") -> dict[str, Any]:
     return {name: g / 2 if f"{prefix}b" in name else g for name, g in found.items()}
 
 
-def gru_arrays(layer: Any, prefix: str, take: Any) -> dict[str, Any]:
+def gru_arrays(layer: Any, prefix: str, take: Any, suffix: str = "_l0") -> dict[str, Any]:
     found = {}
-    for kind, ours in (("weight_ih_l0", "W"), ("weight_hh_l0", "U")):
-        parts = rows(take(getattr(layer, kind)).numpy(), "rz-")
+    for kind, ours in (("weight_ih", "W"), ("weight_hh", "U")):
+        parts = rows(take(getattr(layer, kind + suffix)).numpy(), "rz-")
         found |= {f"{prefix}{ours}{gate.strip('-')}": value for gate, value in parts.items()}
-    one = rows(take(layer.bias_ih_l0).numpy(), "rz-")
-    two = rows(take(layer.bias_hh_l0).numpy(), "rz-")
+    one = rows(take(getattr(layer, "bias_ih" + suffix)).numpy(), "rz-")
+    two = rows(take(getattr(layer, "bias_hh" + suffix)).numpy(), "rz-")
     found |= {
         f"{prefix}br": one["r"],
         f"{prefix}bz": one["z"],
@@ -167,3 +170,51 @@ def test_two_bidirectional_layers(ragged: bool) -> None:
             gradients |= lstm_gradients(layer, *place)
     program = compiled(BIDIRECTIONAL, weights)
     compare(program, {"x": x.detach().numpy()}, loss, h, gradients, ragged, {"x": x})
+
+
+def elman_arrays(layer: Any, take: Any) -> dict[str, Any]:
+    found = {"f.W": take(layer.weight_ih_l0), "f.U": take(layer.weight_hh_l0), "f.b": take(layer.bias_ih_l0)}
+    return {name: value.numpy() for name, value in found.items()}
+
+
+def packed_arrays(layer: Any, take: Any) -> dict[str, Any]:
+    """One matrix on x and h, its gates from i, f, g, o to i, f, o, g."""
+    both = torch.cat([take(layer.weight_ih_l0), take(layer.weight_hh_l0)], 1)
+    parts = [rows(array.numpy(), "ifgo") for array in (both, take(layer.bias_ih_l0))]
+    w, b = (np.concatenate([part[gate] for gate in "ifog"]) for part in parts)
+    return {"f.W": w, "f.b": b}
+
+
+def both_ways_arrays(layer: Any, take: Any) -> dict[str, Any]:
+    ahead = gru_arrays(layer, "f.forward.", take)
+    return ahead | gru_arrays(layer, "f.backward.", take, "_l0_reverse")
+
+
+CELLS: dict[str, tuple[str, Any, Any]] = {
+    "Elman": (ELMAN, lambda: torch.nn.RNN(D, H, batch_first=True, dtype=torch.float64), elman_arrays),
+    "PackedLSTM": (PACKED, lambda: torch.nn.LSTM(D, H, batch_first=True, dtype=torch.float64), packed_arrays),
+    "BidirectionalGRU": (
+        BOTH_WAYS,
+        lambda: torch.nn.GRU(D, H, bidirectional=True, batch_first=True, dtype=torch.float64),
+        both_ways_arrays,
+    ),
+}
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize("block", CELLS)
+def test_other_blocks(block: str, ragged: bool) -> None:
+    torch.manual_seed(4)
+    spec, module, arrays = CELLS[block]
+    layer = module()
+    with torch.no_grad():
+        for name, bias in layer.named_parameters():
+            # One bias is enough where ours has one.
+            if name.startswith("bias_hh"):
+                bias[: 2 * H if "GRU" in block else None] = 0
+    x = double(B, T, D)
+    h, _ = run(layer, x, None, ragged)
+    loss = torch.sin(h).sum() / B
+    loss.backward()
+    program = compiled(spec, arrays(layer, lambda p: p.detach()))
+    compare(program, {"x": x.detach().numpy()}, loss, h, arrays(layer, lambda p: p.grad), ragged, {"x": x})

@@ -24,14 +24,21 @@ def close(found: Any, expected: Any) -> None:
 
 
 CELLS = {"LSTM": "LSTM", "GRU": "GRU_library", "RNN": "Elman"}
+BLOCKS = {
+    **{block: module for module, block in CELLS.items()},
+    "PackedLSTM": "LSTM",
+    "VariationalLSTM": "LSTM",
+    "DropoutLSTM": "LSTM",
+}
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("module", CELLS)
-def test_cells(module: str, bias: bool) -> None:
+@pytest.mark.parametrize("block", BLOCKS)
+def test_cells(block: str, bias: bool) -> None:
     torch.manual_seed(1)
+    module = BLOCKS[block]
     theirs = getattr(torch.nn, module)(D, H, batch_first=True, bias=bias)
-    body = f"layer enc = {CELLS[module]}(D, H)\ne = enc(x)\ny = {taken(module)}\noutput y\n"
+    body = f"layer enc = {block}(D, H)\ne = enc(x)\ny = {taken(module)}\noutput y\n"
     ours = graphc.compile(HEAD + body)
     named = {f"rnn.{name}": value for name, value in theirs.state_dict().items()}
     assert sorted(ours.load_pytorch(named, "enc", prefix="rnn")) == sorted(ours.params)
@@ -69,16 +76,38 @@ def test_both_directions_of_two_layers() -> None:
     close(ours.forward({"x": X}, names=["y"])["y"], theirs(torch.from_numpy(X))[0])
 
 
-def test_both_directions_of_a_gru() -> None:
+def test_both_directions_of_two_layers_of_gru() -> None:
+    torch.manual_seed(4)
+    theirs = torch.nn.GRU(D, H, num_layers=2, bidirectional=True, batch_first=True)
+    ours = graphc.compile(
+        HEAD + "layer one = BidirectionalGRU(D, H), two = BidirectionalGRU(2*H, H)\n"
+        "output y\ny = two(one(x))\n"
+    )
+    for number, layer in enumerate(("one", "two")):
+        ours.load_pytorch(theirs.state_dict(), layer, layer_number=number)
+    close(ours.forward({"x": X}, names=["y"])["y"], theirs(torch.from_numpy(X))[0])
+
+
+def test_one_direction_against_time() -> None:
     torch.manual_seed(4)
     theirs = torch.nn.GRU(D, H, bidirectional=True, batch_first=True)
     ours = graphc.compile(
-        HEAD + "layer ahead = GRU_library(D, H), back = GRU_library(D, H)\n"
-        "r[t] = x[T+1-t]\na = ahead(x)\nb = back(r)\ny[t] = concat(a[t], b[T+1-t])\noutput y\n"
+        HEAD + "layer back = GRU_library(D, H)\nr[t] = x[T+1-t]\nb = back(r)\ny[t] = b[T+1-t]\noutput y\n"
     )
-    ours.load_pytorch(theirs.state_dict(), "ahead")
     ours.load_pytorch(theirs.state_dict(), "back", reverse=True)
-    close(ours.forward({"x": X}, names=["y"])["y"], theirs(torch.from_numpy(X))[0])
+    close(ours.forward({"x": X}, names=["y"])["y"], theirs(torch.from_numpy(X))[0][..., H:])
+
+
+def test_a_family_of_packed_cells() -> None:
+    torch.manual_seed(5)
+    theirs = torch.nn.LSTM(H, H, num_layers=2, batch_first=True)
+    ours = graphc.compile(
+        f"dim H = {H}\naxis t = 1..T, k = 1..2\ninput x[t] : [H]\nlayer rnn[k] = PackedLSTM(H, H)\n"
+        "z[0,t] = x[t]\nz[k,t] = rnn[k](z[k-1]).h[t]\noutput y\ny[t] = z[2,t]\n"
+    )
+    ours.load_pytorch(theirs.state_dict(), "rnn")
+    x = np.random.default_rng(2).normal(size=(B, T, H)).astype(np.float32)
+    close(ours.forward({"x": x}, names=["y"])["y"], theirs(torch.from_numpy(x))[0])
 
 
 def test_a_family_takes_the_layers_of_a_module() -> None:
