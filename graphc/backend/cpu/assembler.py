@@ -127,8 +127,8 @@ def overlapping() -> Iterator[None]:
     computes go on, 5 ms, which is longer than most of the calls.
     """
     before = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH)
     try:
+        sys.setswitchinterval(_SWITCH)
         yield
     finally:
         sys.setswitchinterval(before)

@@ -83,9 +83,10 @@ def write(entry: str, code: Code) -> None:
         beside.write_bytes(code.pack())
         beside.replace(folder / entry)
     except OSError as error:
+        _say(f"`{folder}` cannot be written: {(error.strerror or str(error)).lower()}")
+    finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        _say(f"`{folder}` cannot be written: {(error.strerror or str(error)).lower()}")
 
 
 def kernels() -> Path:
@@ -119,6 +120,28 @@ def _say(what: str) -> None:
 # ---------------------------------------------------------------------------------- toolchain
 
 
+def _digest() -> str:
+    """A hash of the sources of the generator, as they are on disk."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+
+
+_SOURCES = _digest()
+"""As they were when this process began: these are the ones that it runs, whatever is written later."""
+
+
+def is_up_to_date() -> bool:
+    """Whether the sources are still those that the toolchain's name holds.
+
+    Else, after an upgrade or while they are being written, a part of them may have been imported before and
+    another afterwards. Code that such a process makes is not to be kept under any name.
+    """
+    try:
+        return _digest() == _SOURCES
+    except OSError:  # one of them is being replaced
+        return False
+
+
 @cache
 def toolchain() -> str:
     """A hash of everything but the unit that decides which code comes out."""
@@ -128,7 +151,6 @@ def toolchain() -> str:
 def _versions() -> list[object]:
     from llvmlite import binding  # here: it takes a tenth of a second, and most commands compile nothing
 
-    sources = sorted(Path(__file__).parent.glob("*.py"))
     return [
         _LAYOUT,
         platform.python_implementation(),
@@ -138,7 +160,7 @@ def _versions() -> list[object]:
         binding.get_host_cpu_name(),
         binding.get_host_cpu_features().flatten(),
         sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_")),
-        *(hashlib.sha256(source.read_bytes()).hexdigest() for source in sources),
+        _SOURCES,
     ]
 
 

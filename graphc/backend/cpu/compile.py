@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache as once
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,9 +22,9 @@ if TYPE_CHECKING:
 class Part:
     """What is compiled, kept and loaded as one piece: a unit, or a library whose functions steps call.
 
-    name: what messages call it; symbols: the functions that it defines; begin: writes LLVM's text of it and
-    hands that to the assembler; before: is called before code is loaded, and makes known to LLVM what other
-    libraries define.
+    name: what messages call it; entry: its file in the cache; symbols: the functions that it defines;
+    begin: writes LLVM's text of it and hands that to the assembler; before: is called before code is loaded,
+    and makes known to LLVM what other libraries define.
     """
 
     name: str
@@ -61,29 +63,57 @@ def load(parts: Iterable[Part]) -> None:
         new = [part for part in parts if part.entry not in _LOADED]
         for part in new:
             part.before()
-        codes = {part: code for part in new if (code := cache.read(part.entry))}
-        # A library that was there when an entry was made may be gone: then it is made anew, without it.
         known = {symbol for part in new for symbol in part.symbols}
-        codes = {part: code for part, code in codes.items() if not _missing(code, known)}
+        codes = {part: code for part in new if (code := _kept(part, known))}
         if absent := [part for part in new if part not in codes]:
             codes |= _compiled(absent, known)
         machine.load(codes.values())
         _LOADED.update(part.entry for part in new)
 
 
+def _kept(part: Part, known: set[str]) -> Code | None:
+    """The entry of a part, unless it is another's, or a library that was there when it was made is gone."""
+    code = cache.read(part.entry)
+    if code is None or set(code.defines) != set(part.symbols) or _missing(code, known):
+        return None
+    return code
+
+
 def _compiled(parts: Iterable[Part], known: set[str]) -> Mapping[Part, Code]:
     # Here, because what is in the cache needs no compiler.
     from graphc.backend.cpu import assembler
 
+    _hold_forks()
     codes = {}
-    with assembler.overlapping():
-        begun = [(part, part.begin()) for part in parts]
-        for part, future in begun:
-            codes[part] = code = future.result()
-            if absent := _missing(code, known):
-                raise RuntimeError(f"`{part.name}` needs what no library defines: {', '.join(absent)}")
-            cache.write(part.entry, code)
+    begun: list[tuple[Part, Future[Code]]] = []
+    try:
+        with assembler.overlapping():
+            for part in parts:
+                begun.append((part, part.begin()))
+            keep = cache.is_up_to_date()
+            for part, future in begun:
+                codes[part] = code = future.result()
+                if absent := _missing(code, known):
+                    raise RuntimeError(f"`{part.name}` needs what no library defines: {', '.join(absent)}")
+                assert set(code.defines) == set(part.symbols), f"`{part.name}` defines {code.defines}"
+                if keep:
+                    cache.write(part.entry, code)
+    finally:
+        # After a failure or Ctrl-C, what has not begun never does: the process would wait for it at its end.
+        for _, future in begun:
+            future.cancel()
     return codes
+
+
+@once
+def _hold_forks() -> None:
+    """From now on a fork waits until nobody compiles: the child would wait for a thread that it has not.
+
+    Of such handlers the last one is called first. This one has to come behind that of `concurrent.futures`,
+    whose lock is needed for compiling: so it is registered when that has been imported.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 
 
 def _missing(code: Code, known: set[str]) -> list[str]:

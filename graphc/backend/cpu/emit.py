@@ -3,8 +3,8 @@
 Two renderings of the same code: `source` names everything by its place, so that kernels that do the same in
 different models are one text, compiled once; `listing` has the names and lines of the spec, for people.
 
-Nothing in the text leaves a type to Numba's choice: an int64 times a float32, or a float32 times a literal,
-would be computed in float64. And nothing branches but `If`, because a branch keeps LLVM from vectorizing.
+Nothing in the text mixes types: the language of kernels converts nothing by itself. And nothing branches but
+`If`, because a branch keeps LLVM from vectorizing.
 """
 
 from __future__ import annotations

@@ -150,7 +150,8 @@ class _Compiled:
             if layout.workers == 1:
                 self.function(0, 1, 0, *self.addresses)
             else:
-                sync.pool().run(self.function, layout.workers, *self.addresses)
+                # There may be fewer now than there were when the layout was made.
+                sync.pool(min(layout.workers, sync.count())).run(self.function, *self.addresses)
         return results
 
     def _bind(self, slot: int, array: Array) -> None:

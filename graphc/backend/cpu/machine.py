@@ -28,9 +28,6 @@ _PLACES = (ctypes.c_void_p * 2)()
 """Where Numba's calling convention puts a result and an exception: a void function that raises nothing has
 neither, so all threads may share one."""
 
-_RETURNED = (0, -2)
-"""The states of Numba's calling convention that are no failure: with a value, and with None."""
-
 
 def missing(symbols: Iterable[str]) -> list[str]:
     """Which of these names nobody defines. LLVM ends the process on the first one, hence the question."""
@@ -55,17 +52,17 @@ def load(codes: Iterable[Code]) -> None:
 def function(symbol: str, parameters: tuple[str, ...]) -> Callable[..., None]:
     """A function that was loaded, of Numba's calling convention. It takes pointers as addresses, lets go of
     the interpreter's lock while it runs, and checks of its arguments their number and kinds, nothing more.
+    The state that it returns says nothing: neither kernels nor steps raise exceptions.
     """
     kinds = [ctypes.c_void_p if kind.endswith("*") else _SCALARS[kind] for kind in parameters]
-    prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *kinds)
+    prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, *kinds)
     native: Any = prototype(binding.address_of_symbol(symbol))
-    native.errcheck = partial(_check, symbol)
     place = ctypes.addressof(_PLACES)
     return partial(native, place, place + ctypes.sizeof(ctypes.c_void_p))
 
 
 def plain(symbol: str, parameters: tuple[str, ...]) -> Callable[..., None]:
-    """A function that was loaded, of the C language's convention: it returns nothing and cannot fail."""
+    """A function that was loaded, of the C language's convention: it returns nothing."""
     prototype = ctypes.CFUNCTYPE(None, *(_SCALARS[kind] for kind in parameters))
     native: Any = prototype(binding.address_of_symbol(symbol))
     return partial(native)
@@ -76,11 +73,6 @@ def address(function: Callable[..., None]) -> int:
     assert isinstance(function, partial)
     native: Any = function.func
     return int(ctypes.cast(native, ctypes.c_void_p).value or 0)
-
-
-def _check(symbol: str, state: int, function: Any, arguments: Any) -> None:
-    if state not in _RETURNED:
-        raise RuntimeError(f"compiled code failed: `{symbol}` returned state {state}")
 
 
 def _engine() -> Any:

@@ -9,8 +9,8 @@ are compiled elsewhere. No types have to be found out for it, so it does without
 - Nothing is checked when the program runs: no index and no divisor. Sums wrap around at 64 bits.
 
 The function and the units that it calls have Numba's calling convention, so that they are loaded and run
-alike: places for a result and an exception come first, a state is returned, and 0 and -2 are no failure. A
-failure ends the function and is handed on. Functions of libraries return nothing and cannot fail.
+alike: places for a result and an exception come first, and a state is returned. None of this is used, since
+nothing here raises an exception. Functions of libraries have the convention of C, and return nothing.
 """
 
 from __future__ import annotations
@@ -60,8 +60,6 @@ class _Function(Writing):
         super().__init__()
         self.unit = unit
         self.names: dict[str, Value] = {}
-        self.states: list[str] = []
-        """With which state each call may have failed, and in which block it was made."""
         self.declared: dict[str, str] = {}
         """The declarations of what is called, by symbol."""
 
@@ -72,10 +70,6 @@ class _Function(Writing):
         head = ", ".join(["ptr %result", "ptr %exception", *(value.typed for value in self.names.values())])
         self._body(function.body)
         self.write("ret i32 0")
-        if self.states:
-            self.begin("failed")
-            self.write(f"%state = phi i32 {', '.join(self.states)}")
-            self.write("ret i32 %state")
         parts = [*self.declared.values(), f"define i32 @{self.unit.symbol}({head}) nounwind {{", "entry:"]
         return "\n".join([*parts, *self.lines, "}", ""])
 
@@ -173,19 +167,10 @@ class _Function(Writing):
         types = ", ".join(map(type_of, kinds))
         if isinstance(use, Unit):
             self.declared[use.symbol] = f"declare i32 @{use.symbol}(ptr, ptr, {types}) nounwind"
-            self._checked(f"call i32 @{use.symbol}(ptr %result, ptr %exception, {listed})")
+            self.write(f"call i32 @{use.symbol}(ptr %result, ptr %exception, {listed})")
         else:
             self.declared[use] = f"declare void @{use}({types}) nounwind"
             self.write(f"call void @{use}({listed})")
-
-    def _checked(self, call: str) -> None:
-        """A call that may fail; what follows is written for the case that it has not."""
-        state = self.fresh()
-        self.write(f"{state} = {call}")
-        self.states.append(f"[{state}, %{self.block}]")
-        (fine,) = self.labels("fine")
-        self.write(f"switch i32 {state}, label %failed [i32 0, label %{fine} i32 -2, label %{fine}]")
-        self.begin(fine)
 
     def _library(self, name: str) -> tuple[str, ...]:
         """The kinds of a library function's parameters."""

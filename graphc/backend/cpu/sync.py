@@ -1,6 +1,6 @@
 """Workers: threads that run one compiled function together, and the barrier at which they wait.
 
-The calling thread is worker 0. The others are Python threads of one pool for the whole process. Between two
+The calling thread is worker 0. The others are Python threads that all programs share. Between two
 jobs they look out for the next one in compiled code, without the interpreter's lock: waking a thread costs
 more than a small step of training. One that has looked for long enough parks on a lock of Python.
 """
@@ -57,7 +57,7 @@ def count() -> int:
 
 
 class Pool:
-    """Threads that wait for jobs. `workers` counts the caller as well."""
+    """Threads that wait for jobs, which all of them run. `workers` counts the caller as well."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -77,27 +77,32 @@ class Pool:
                 target=self._work, args=(number, lock), name=f"graphc-{number}", daemon=True
             ).start()
 
-    def run(self, job: Callable[..., None], workers: int, table: int, sizes: int) -> None:
-        """Run a compiled `job(me, workers, sync, table, sizes)` with so many workers, or all there are.
+    def run(self, job: Callable[..., None], table: int, sizes: int) -> None:
+        """Run a compiled `job(me, workers, sync, table, sizes)`.
 
         It ends with a barrier, so worker 0 comes back when all are done. A job that comes while another
         one runs, from another thread, is run by its caller alone. The results are the same.
         """
-        workers = min(workers, self.workers)
-        if workers == 1 or not self._busy.acquire(blocking=False):
+        if self.workers == 1 or not self._busy.acquire(blocking=False):
             job(0, 1, self._sync, table, sizes)
             return
         try:
-            self._launch(self._sync, machine.address(job), workers, table, sizes)
-            if self._words[words.ASLEEP]:
-                for lock in self._parked[: workers - 1]:
-                    if lock.locked():
-                        lock.release()
-                job(0, workers, self._sync, table, sizes)
-            if self._words[words.FAILED]:
-                raise RuntimeError("compiled code failed in a worker")
+            self._together(job, table, sizes)
         finally:
             self._busy.release()
+
+    def _together(self, job: Callable[..., None], table: int, sizes: int) -> None:
+        code = machine.address(job)
+        self._words[words.ASLEEP] = 0
+        try:
+            self._launch(self._sync, code, self.workers, table, sizes)
+        finally:
+            # Also after Ctrl-C: the others have begun, and worker 0 is waited for at their barriers.
+            if self._words[words.ASLEEP]:
+                for lock in self._parked:
+                    if lock.locked():
+                        lock.release()
+                job(0, self.workers, self._sync, table, sizes)
 
     def _work(self, number: int, parked: threading.Lock) -> None:
         while True:
@@ -110,9 +115,8 @@ _POOLS: dict[int, Pool] = {}
 _MAKING = threading.Lock()
 
 
-def pool() -> Pool:
-    """The pool of this process, of `count()` workers."""
-    workers = count()
+def pool(workers: int) -> Pool:
+    """The pool of so many workers."""
     with _MAKING:
         if workers not in _POOLS:
             _POOLS[workers] = Pool(workers)

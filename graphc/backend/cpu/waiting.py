@@ -20,7 +20,6 @@ from graphc.backend.cpu.words import (
     ARRIVED,
     ASLEEP,
     AWAKE,
-    FAILED,
     JOB,
     LINE,
     POSTED,
@@ -99,10 +98,9 @@ def _emit_barrier(emit: _Writer) -> None:
 
 
 def _emit_run(emit: _Writer) -> None:
-    """`run(sync, job, me, workers, table, sizes)`: call a step function, and note it if that fails.
+    """`run(sync, job, me, workers, table, sizes)`: call a step function.
 
-    It has Numba's calling convention: places for a result and an exception come first, a state comes back,
-    and 0 and -2 are no failure.
+    It has Numba's calling convention: places for a result and an exception come first, a state comes back.
     """
     with emit.function("run", "iiiiii") as (sync, job, me, workers, table, sizes):
         state, place = ir.IntType(32), INT.as_pointer()
@@ -110,10 +108,7 @@ def _emit_run(emit: _Writer) -> None:
         function = emit.builder.inttoptr(job.raw, kind.as_pointer())
         places = [emit.builder.alloca(INT) for _ in range(2)]
         given = [value.raw for value in (me, workers, sync, table, sizes)]
-        found = Value(emit, emit.builder.call(function, [*places, *given]))
-        fine = [Value(emit, emit.builder.icmp_signed("==", found.raw, state(code))) for code in (0, -2)]
-        with emit.when(~(fine[0] | fine[1])):
-            emit.write(emit.word(sync, FAILED), 1)
+        emit.builder.call(function, [*places, *given])
 
 
 def _emit_launch(emit: _Writer) -> None:
@@ -149,6 +144,6 @@ def _emit_serve(emit: _Writer) -> None:
                     emit.returns()
                 emit.write(awake, 1)
             seen[0] = emit.read(posted)
-            with emit.when(me < words[TOGETHER]):
-                job = [words[place] for place in (TOGETHER, TABLE, SIZES)]
-                emit.call("run", sync, words[JOB], me, *job)
+            # Nobody posts another job before this one is done, for which all have to have read it.
+            job = [words[place] for place in (TOGETHER, TABLE, SIZES)]
+            emit.call("run", sync, words[JOB], me, *job)

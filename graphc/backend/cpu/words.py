@@ -13,7 +13,7 @@ POSTED = 2 * LINE
 """How many jobs there have been."""
 JOB, TOGETHER, TABLE, SIZES = (3 * LINE + i for i in range(4))
 """The last job: the address of the function, how many workers run it, what it is given."""
-ASLEEP, FAILED = 4 * LINE, 4 * LINE + 1
-"""How many of the workers that a job needs were parked, and whether compiled code has failed."""
+ASLEEP = 4 * LINE
+"""How many workers were parked when the last job was posted."""
 AWAKE, SEEN = 5 * LINE, 5 * LINE + 1
 """Of worker 0, a line for each: whether it looks out for jobs, and the last one that it saw."""

@@ -36,7 +36,7 @@ def uncompiled(order: Sequence[int] = (0,)) -> Iterator[None]:
         patch.object(executable, "assemble", lambda program, real: (program, real, assemble(program, real))),
         patch.object(executable, "build", lambda given: _Plain(*given).run),
         patch.object(executable.sync, "count", lambda: len(order)),
-        patch.object(executable.sync, "pool", lambda: _Turns(order)),
+        patch.object(executable.sync, "pool", lambda workers: _Turns(order)),
         patch.object(executable, "_ALONE", -1 if len(order) > 1 else math.inf),
     ):
         yield
@@ -229,8 +229,9 @@ class _Turns:
         self.failed: BaseException | None = None
         self.changed = threading.Condition()
 
-    def run(self, job: Callable[..., None], workers: int, *memory: int) -> None:
+    def run(self, job: Callable[..., None], *memory: int) -> None:
         _Turns.running = self
+        workers = len(self.order)
         threads = [
             threading.Thread(target=self._work, args=(job, me, workers, memory)) for me in range(workers)
         ]

@@ -2,7 +2,6 @@
 
 import ctypes
 from collections.abc import Callable
-from dataclasses import replace
 from textwrap import indent
 from typing import Any
 
@@ -160,24 +159,6 @@ def f(table, x):
         unit = Unit("f", source, ("int64*", "int64"), {**LIBRARY, "reals": real}, language="steps")
         found = notes(compiled(unit), table.ctypes.data, 2)
         assert found == [((1 << 20) + 2 * size,), (5, 7), (6, 0), ((1 << 20) + 3 * size,)]
-
-
-def test_a_failure_ends_the_function_and_is_handed_on() -> None:
-    state = Unit("state", "def state(x):\n    pass\n", ("int64",), {})
-    head = f"define i32 @{state.symbol}(ptr %result, ptr %exception, i64 %x)"
-    text = f"{head} {{\n  %state = trunc i64 %x to i32\n  ret i32 %state\n}}\n"
-    machine.load([assembler.assemble(text)])
-    body = "for i in range(3):\n    state(x)\n    state(i * y)\n    barrier(i, x)"
-    unit = replace(function(body), uses={**LIBRARY, "state": state})
-    f = compiled(unit)
-    for fine in (0, -2):
-        assert notes(f, fine, 0) == [(0, fine), (1, fine), (2, fine)]
-    with pytest.raises(RuntimeError, match=f"`{unit.symbol}` returned state 5"):
-        notes(f, 5, 0)
-    assert NOTES == []
-    with pytest.raises(RuntimeError, match="returned state -1"):
-        notes(f, 0, -1)
-    assert NOTES == [(0, 0)]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from textwrap import indent
 import numpy as np
 import pytest
 
-from graphc.backend.cpu import assembler, machine, sync
+from graphc.backend.cpu import sync
 from graphc.backend.cpu.compile import build
 from graphc.backend.cpu.unit import Unit
 from graphc.diagnostics import GraphcError
@@ -52,15 +52,15 @@ def test_a_barrier_holds_everybody(workers: int, turns: Callable[..., None]) -> 
     for wait in (0.0, 0.0, 0.05, 0.0):  # back to back, and when all are parked again
         time.sleep(wait)
         counts[:] = 0
-        pool.run(turns, workers, counts.ctypes.data, 0)
+        pool.run(turns, counts.ctypes.data, 0)
         assert counts.tolist() == [TURNS] * workers + [0] * (33 - workers) + [workers]
 
 
-def test_a_pool_may_be_larger_than_a_job(turns: Callable[..., None]) -> None:
-    counts, pool = np.zeros(34, np.int64), sync.Pool(3)
+def test_each_number_of_workers_has_a_pool_of_its_own(turns: Callable[..., None]) -> None:
+    counts = np.zeros(34, np.int64)
     for workers in (3, 2, 3, 1, 2):
         counts[:] = 0
-        pool.run(turns, workers, counts.ctypes.data, 0)
+        sync.pool(workers).run(turns, counts.ctypes.data, 0)
         assert counts.tolist() == [TURNS] * workers + [0] * (33 - workers) + [workers]
 
 
@@ -70,43 +70,40 @@ def test_many_short_jobs() -> None:
     for number in range(300):
         if number % 100 == 99:
             time.sleep(0.02)
-        pool.run(add, 2, counts.ctypes.data, 0)
+        pool.run(add, counts.ctypes.data, 0)
     assert counts[[0, 8]].tolist() == [300, 300]
 
 
 def test_a_job_beside_another_runs_alone(turns: Callable[..., None]) -> None:
     counts, pool = np.zeros(34, np.int64), sync.Pool(2)
     with pool._busy:
-        pool.run(turns, 2, counts.ctypes.data, 0)
+        pool.run(turns, counts.ctypes.data, 0)
     assert counts[33] == 1
 
 
-def test_a_job_that_fails_in_a_worker_is_reported() -> None:
-    pool = sync.Pool(2)
-    text = f"""
-declare void @{BARRIER}(i64, i64)
-define i32 @number(ptr %a, ptr %b, i64 %me, i64 %workers, i64 %sync, ptr %table, ptr %sizes) {{
-  call void @{BARRIER}(i64 %sync, i64 %workers)
-  %state = trunc i64 %me to i32
-  ret i32 %state
-}}
-"""
-    machine.load([assembler.assemble(text)])
-    number = machine.function("number", KINDS)
+def test_an_interrupted_job_is_done_by_all(
+    turns: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts, pool = np.zeros(34, np.int64), sync.Pool(2)
+    launch = pool._launch
 
-    def twice() -> None:
-        # It fails behind the barrier: worker 0 may have gone on before, but not past the next barrier.
-        for _ in range(2):
-            pool.run(number, 2, 0, 0)
+    def interrupted(*arguments: int) -> None:
+        launch(*arguments)
+        raise KeyboardInterrupt
 
-    with pytest.raises(RuntimeError, match="compiled code failed in a worker"):
-        twice()
+    with monkeypatch.context() as patched:
+        patched.setattr(pool, "_launch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pool.run(turns, counts.ctypes.data, 0)
+    assert counts[:2].tolist() == [TURNS] * 2
+    counts[:] = 0
+    pool.run(turns, counts.ctypes.data, 0)
+    assert counts.tolist() == [TURNS] * 2 + [0] * 31 + [2]
 
 
 def test_the_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHC_THREADS", "3")
     assert sync.count() == 3
-    assert sync.pool().workers == 3
     for wrong in ("0", "-1", "two", "1.5"):
         monkeypatch.setenv("GRAPHC_THREADS", wrong)
         with pytest.raises(GraphcError, match=f"GRAPHC_THREADS is `{wrong}`, which is no number of threads"):
