@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from graphc.analysis.intervals import distance
 from graphc.analysis.recurrence import Recurrence, Single, Step, plan
 from graphc.diagnostics import fault
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Graph, Loop, Node, Value, body_graph
 from graphc.ir.system import READ, Subscript, System, Unit
-from graphc.lower.gather import aside, gather, zeros
+from graphc.lower.gather import aside, gather, position, zeros
+from graphc.ops.elementwise import EQUAL, SELECT
 from graphc.ops.indexing import BROADCAST, RENAME
 from graphc.ops.leaf import INSIDE, INSIDE_STEP, POSITION, STEP
 from graphc.types import Affine, Index, TensorType
@@ -95,10 +97,13 @@ class Lowering:
     # --------------------------------------------------------------------------------------- reads
 
     def read(self, node: Node, operands: Sequence[Value], level: Level) -> Value:
-        name: str = node.attrs["unit"]
         subscripts: tuple[Subscript, ...] = node.attrs["subscripts"]
         places = [s if isinstance(s, Affine) else operands[s] for s in subscripts]
-        indices = list(self.system.indices(name))
+        return self._read(node.attrs["unit"], places, level)
+
+    def _read(self, name: str, at_places: Sequence[Affine | Value], level: Level) -> Value:
+        """A name's value at a place of each of its indices."""
+        indices, places = list(self.system.indices(name)), list(at_places)
         levels = level.chain()
         if name in self.system.leaves:
             return self._resolved(self.leaf(name), indices, places, levels, 0)
@@ -115,7 +120,12 @@ class Lowering:
                 del indices[at], places[at]
                 continue
             value, rest, left = self._carried(name, index, place, indices, places, inner)
-            return self._resolved(value, rest, left, levels, depth + 1)
+            value = self._resolved(value, rest, left, levels, depth + 1)
+            if isinstance(place, Affine) and self._may_be_now(index, place, inner):
+                here = list(at_places)
+                here[self.system.indices(name).index(index)] = Affine.of(index)
+                return self._with_own(value, self._read(name, here, level), index, place, level)
+            return value
         raise AssertionError(f"{name} is read before it is computed")
 
     def _carried(
@@ -137,6 +147,17 @@ class Lowering:
         whole = aside(index)
         named = [whole if i == index else i for i in indices]
         return self.history(name, level), named, list(places)
+
+    def _may_be_now(self, index: Index, place: Affine, level: Level) -> bool:
+        """Whether a place among other steps of a loop may be the step under way: `u` of `u = 1..t`."""
+        assert level.step is not None
+        gap = distance(index, place)
+        return not (gap.strictly_backward if level.step.reverse else gap.strictly_forward)
+
+    def _with_own(self, value: Value, own: Value, index: Index, place: Affine, level: Level) -> Value:
+        """A history holds the steps that are done: at the step under way the value is the step's own."""
+        b = level.builder
+        return b(SELECT, b(EQUAL, position(b, place), b(STEP, index=index)), own, value)
 
     def carry(self, name: str, lag: int, level: Level) -> Value:
         assert level.step is not None
