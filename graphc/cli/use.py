@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
@@ -55,9 +55,17 @@ class Trained:
         return graphc.load(self.path, backend=self.backend, checkpoint=self.checkpoint)
 
 
+def model(command: Command) -> Command:
+    """The options that say which model is used; the command gets it as a `Trained`."""
+    return _chosen(command, _MODEL)
+
+
 def trained(command: Command) -> Command:
     """The options that say which model is used and on what; the command gets the model as a `Trained`."""
+    return _chosen(command, [*_MODEL, *_EXAMPLES])
 
+
+def _chosen(command: Command, options: Sequence[Callable[[Any], Any]]) -> Command:
     @wraps(command)
     def wrapped(
         *args: Any, run: str, runs: str | None, checkpoint: str | None, backend: str, **rest: Any
@@ -65,12 +73,12 @@ def trained(command: Command) -> Command:
         return command(*args, trained=Trained(run, runs, checkpoint, backend), **rest)
 
     result: Any = wrapped
-    for option in reversed(_OPTIONS):
+    for option in reversed(options):
         result = option(result)
     return cast(Command, result)
 
 
-_OPTIONS = [
+_MODEL = [
     click.option(
         "--run",
         required=True,
@@ -90,6 +98,8 @@ _OPTIONS = [
         show_default=True,
         help="What computes, as for `run`.",
     ),
+]
+_EXAMPLES = [
     click.option(
         "--data",
         metavar="FILE",

@@ -96,7 +96,8 @@ class Pipeline:
         self._purposes: dict[Executable, str] = {}
         self._made: dict[tuple[object, ...], object] = {}
 
-    def _once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+    def once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What is made of the file, made when it is first asked for by its key."""
         if key not in self._made:
             with self.clock.compiling(_PURPOSES.get(str(key[0]), "evaluation"), "graph"):
                 self._made[key] = make()
@@ -105,7 +106,7 @@ class Pipeline:
 
     def spec(self, mode: Mode) -> Spec:
         """The elaborated file. Raises all its faults together."""
-        return self._once(
+        return self.once(
             ("spec", mode), lambda: elaborate(self.file, self.library, mode=mode, given=self.given)
         )
 
@@ -117,14 +118,19 @@ class Pipeline:
     def graph(self, mode: Mode, names: Sequence[str], continued: bool = False) -> Graph:
         """The graph as lowered, before any pass."""
         key = ("graph", mode, tuple(names), continued)
-        return self._once(key, lambda: lower(self.system(mode, continued), names))
+        return self.once(key, lambda: lower(self.system(mode, continued), names))
 
-    def generation(self, ends: Mapping[str, int] | None = None) -> tuple[Generation, Pipeline]:
-        """The `generate` block's rewritten file and its own pipeline. Raises E316, E320, E321."""
+    def generation(
+        self, ends: Mapping[str, int] | None = None, *, raw: bool = False
+    ) -> tuple[Generation, Pipeline]:
+        """The `generate` block's rewritten file and its own pipeline; arguments as for `generation`.
+
+        Raises E316, E320, E321.
+        """
         given = dict(ends or {})
 
         def make() -> tuple[Generation, Pipeline]:
-            found = generation(self.file, self.spec("eval").scope.all_dims, given)
+            found = generation(self.file, self.spec("eval").scope.all_dims, given, raw=raw)
             inner = Pipeline(
                 found.file,
                 self.library,
@@ -136,7 +142,7 @@ class Pipeline:
             plan(inner.system("eval"), found.drawn, generating=True)
             return found, inner
 
-        return self._once(("generation", tuple(sorted(given.items()))), make)
+        return self.once(("generation", tuple(sorted(given.items())), raw), make)
 
     def loss_unit(self, mode: Mode, objective: int = 0) -> str:
         """The unit that is differentiated: `minimize`, or else the single scalar output.
@@ -184,11 +190,11 @@ class Pipeline:
         """What computes values by name."""
         key = ("forward", mode, tuple(names), dense, continued)
 
-        return self._once(key, lambda: self._forward(self.graph(mode, names, continued), dense))
+        return self.once(key, lambda: self._forward(self.graph(mode, names, continued), dense))
 
     def made(self, key: tuple[object, ...], graph: Graph, dense: bool) -> Executable:
         """A graph of the spec's equations, optimised and made ready, once for each key."""
-        return self._once((*key, dense), lambda: self._forward(graph, dense))
+        return self.once((*key, dense), lambda: self._forward(graph, dense))
 
     def _forward(self, graph: Graph, dense: bool) -> Executable:
         return self._ready(self.optimized(graph, keep=(), dense=dense), dense)
@@ -196,7 +202,7 @@ class Pipeline:
     def prepare(self, graph: Graph) -> Executable:
         """A graph that is not of the file, such as an update rule, made ready as it is; equal ones once."""
         names = tuple(value.name for value in graph.inputs)
-        return self._once(("prepared", names, signature(graph)), lambda: self._ready(graph, dense=False))
+        return self.once(("prepared", names, signature(graph)), lambda: self._ready(graph, dense=False))
 
     def _ready(self, graph: Graph, dense: bool, memory: Keeping = "normal") -> Executable:
         executable = self.backend.prepare(graph, dense=dense, memory=memory)
@@ -236,7 +242,7 @@ class Pipeline:
         cannot.
         """
         options = (mode, tuple(wrt), dense, tuple(names), objective, summands, continued, memory, divided)
-        return self._once(
+        return self.once(
             ("gradients", *options),
             lambda: self._differentiated(
                 mode, wrt, dense, names, objective, summands, continued, memory, divided

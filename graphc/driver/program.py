@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from graphc.driver import arguments
 from graphc.driver.compiled import Compiled, Settings
@@ -20,6 +20,7 @@ from graphc.view.trace import Trace
 if TYPE_CHECKING:
     from graphc.driver.fitting import FitResult
     from graphc.driver.losses import Losses
+    from graphc.driver.steps import Steps
     from graphc.train.data.examples import Dataset
     from graphc.train.descent import Descent
     from graphc.train.reporting import Reporter
@@ -178,24 +179,71 @@ class Program(Compiled):
 
     # ------------------------------------------------------------------------------------ the rest
 
-    def generate(
-        self,
-        prompt: Any,
-        *,
-        inputs: Mapping[str, Any] | None = None,
-        ends: Mapping[str, int] | None = None,
-        seed: int | None = None,
-    ) -> Array:
-        """Draw a sequence by the `generate` block. `prompt` is its beginning: some steps, without a batch.
+    @overload
+    def generate(self, prompt: str, **options: Any) -> str: ...
 
-        `ends` are lengths that win over the block's, such as `{"T": 100}`. With a `stop` symbol the result
-        ends with it. Raises E242 if the spec has no `generate` block, E443 if the prompt does not fit.
-        """
+    @overload
+    def generate(self, prompt: Any, **options: Any) -> Array: ...
+
+    def generate(self, prompt: Any, **options: Any) -> str | Array:
+        """Draw a sequence by the `generate` block: the prompt and what `stream` draws behind it."""
         from graphc.driver.generating import generate
 
-        given = arguments.mapping("inputs", inputs, 'inputs={"x": array}')
-        own = None if ends is None else arguments.sizes(ends)
-        return generate(self, prompt, given, own, seed)
+        return generate(self, prompt, options)
+
+    @overload
+    def stream(self, prompt: str, **options: Any) -> Iterator[str]: ...
+
+    @overload
+    def stream(self, prompt: Any, **options: Any) -> Iterator[Array]: ...
+
+    def stream(self, prompt: Any, **options: Any) -> Iterator[Any]:
+        """What the `generate` block draws behind a prompt, step by step, as it is drawn.
+
+        The prompt is an array of some steps, without a batch, or a text if the drawn input has a vocabulary;
+        what is drawn is of the same kind. These options there are: `length` is the length of the whole, the
+        prompt included; `ends` are lengths that win over the block's, such as `{"T": 100}`; `inputs` are
+        those that are not drawn, with a batch of one; `seed` decides what is drawn. `temperature` wins over
+        the block's, `top_k` draws among so many of the likeliest only, `greedy` takes the likeliest each
+        time, and `beam` looks for the likeliest sequence with so many kept at each step: it comes when it is
+        complete. With a `stop` symbol the result ends with it.
+
+        Raises E242 if the spec has no `generate` block, E443 or E464 if the prompt does not fit, E327 if a
+        step needs later ones, E328 if there are no chances to choose by, E525 for an option out of range.
+        """
+        from graphc.driver.generating import stream
+
+        return stream(self, prompt, options)[1]
+
+    def start(
+        self,
+        batch: int | None = None,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        lengths: Mapping[str, Any] | None = None,
+        names: Sequence[str] | str | None = None,
+        axis: str | None = None,
+        seed: int | None = None,
+    ) -> Steps:
+        """A batch of sequences before their first step; `Steps.advance` does one step after another.
+
+        `inputs` are those that do not vary over the axis of the steps, as for `forward`; the batch is theirs,
+        or 1. `names` are the values that each step gives: by default the outputs of the spec that a step can
+        know, or else all such names. `axis` is needed where inputs vary over several.
+
+        Raises E327 for a name that needs later steps, E328 if no axis or several could be meant.
+        """
+        from graphc.driver.steps import start
+
+        return start(
+            self,
+            batch,
+            arguments.mapping("inputs", inputs, 'inputs={"h0": array}'),
+            arguments.mapping("lengths", lengths, 'lengths={"S": [3, 5]}'),
+            None if names is None else self._wanted(arguments.names("names", names)),
+            axis,
+            seed,
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the spec and all parameters into one safetensors file, whole or not at all."""

@@ -1,7 +1,7 @@
 """`generate`: the spec rewritten so that what it predicts becomes its own input.
 
-The equations of the block take the place of the drawn input's data. `prompt` becomes an input of the run, of
-the same type, together with its length: as long as it lasts it is the value, whatever the equations say.
+The equations of the block take the place of the drawn input's data, and `prompt` becomes an input of each
+step: where it is given it is the value, whatever the equations say.
 """
 
 from __future__ import annotations
@@ -9,31 +9,44 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from graphc.diagnostics import Diagnostic, GraphcError, Span, nearest
+from graphc.diagnostics import Diagnostic, GraphcError, Span, fault, nearest
 from graphc.frontend import ast
 from graphc.frontend.constants import dim_of
 from graphc.frontend.names import grouped
 from graphc.types import Dim
 
 PROMPT = "prompt"
-PROMPT_LENGTH = "prompt_length"
+"""The input that holds one step of the prompt."""
+GIVEN = "prompt@given"
+"""The input that says whether it does."""
 
 
 @dataclass(frozen=True)
 class Generation:
-    """The rewritten file, what is drawn, and where it ends: `ends` by length name, `stop` a symbol."""
+    """The rewritten file and what is drawn in it.
+
+    `prompted` is the drawn input that a prompt begins, step by step along the axis `axis`, whose end is `end`
+    unless the run says otherwise; `length` is the end's name, empty if it is a number or a dim. `ends` are
+    those of the other axes, by name. `stop` is the class that ends a sequence.
+    """
 
     file: ast.File
     drawn: tuple[str, ...]
     prompted: str
+    axis: str
+    length: str
+    end: int
     ends: Mapping[str, int]
     stop: int | None
 
 
-def generation(file: ast.File, dims: Mapping[str, Dim], given: Mapping[str, int]) -> Generation:
+def generation(
+    file: ast.File, dims: Mapping[str, Dim], given: Mapping[str, int], *, raw: bool = False
+) -> Generation:
     """Rewrite a file that has a `generate` block; `given` are ends that win over the block's.
 
-    Raises E320 for an equation of something that is no input, E321 where an axis has no end.
+    With `raw`, samples are drawn at temperature 1, whatever the block says. Raises E320 for an equation of
+    something that is no input, E321 where an axis has no end or there is none.
     """
     (block,) = (s for s in file.statements if isinstance(s, ast.Generate))
     inputs = {
@@ -42,25 +55,52 @@ def generation(file: ast.File, dims: Mapping[str, Dim], given: Mapping[str, int]
         if isinstance(statement, ast.InputDeclaration)
         for item in grouped(statement.items)
     }
-    faults: list[Diagnostic] = []
-    for equation in block.body:
-        if equation.name not in inputs:
-            faults.append(
-                Diagnostic(
-                    "E320",
-                    f"`{equation.name}` is not an input; `generate` says how inputs are drawn",
-                    equation.span,
-                    help=nearest(equation.name, inputs),
-                )
-            )
-    if faults:
-        raise GraphcError(faults)
+    _check_inputs(block, inputs)
     drawn = tuple(dict.fromkeys(equation.name for equation in block.body))
     ends, stop = _ends(block, dims)
     ends |= given
     _check_ends(file, [inputs[name] for name in drawn], ends, block.span)
     prompted = next((e.name for e in block.body if _mentions(e.value)), drawn[0])
-    return Generation(_rewritten(file, block, inputs, drawn, prompted), drawn, prompted, ends, stop)
+    axis, end = _time(file, inputs[prompted], block.span)
+    name = end.id if isinstance(end, ast.Name) and end.id not in dims else ""
+    steps = ends.pop(name) if name else dim_of(end, {**dims, **_literal(ends)}).value
+    if raw:
+        block = replace(block, body=tuple(replace(e, value=_untempered(e.value)) for e in block.body))
+    rewritten = _rewritten(file, block, inputs, drawn, prompted)
+    return Generation(rewritten, drawn, prompted, axis, name, steps, ends, stop)
+
+
+def _check_inputs(block: ast.Generate, inputs: Mapping[str, ast.Declarator]) -> None:
+    faults = [
+        Diagnostic(
+            "E320",
+            f"`{equation.name}` is not an input; `generate` says how inputs are drawn",
+            equation.span,
+            help=nearest(equation.name, inputs),
+        )
+        for equation in block.body
+        if equation.name not in inputs
+    ]
+    if faults:
+        raise GraphcError(faults)
+
+
+def _time(file: ast.File, prompted: ast.Declarator, span: Span) -> tuple[str, ast.Expr]:
+    """The axis along which steps are drawn, the first one of the prompted input, and its end."""
+    axes = {i.name: i for s in file.statements if isinstance(s, ast.AxisDeclaration) for i in s.items}
+    if not prompted.subscripts:
+        raise fault(
+            "E321",
+            f"`{prompted.name}` has no axis along which it could be drawn",
+            span,
+            help=f"declare it as a sequence: `input {prompted.name}[t] : ...`",
+        )
+    axis = axes[prompted.subscripts[0].span.text]
+    return axis.name, axis.hi
+
+
+def _literal(sizes: Mapping[str, int]) -> dict[str, Dim]:
+    return {name: Dim.named(name, size) for name, size in sizes.items()}
 
 
 def _ends(block: ast.Generate, dims: Mapping[str, Dim]) -> tuple[dict[str, int], int | None]:
@@ -122,30 +162,31 @@ def _rewritten(
         statements.append(statement)
     source = inputs[prompted]
     span = block.span
-    prompt = replace(source, name=PROMPT, value=None)
-    length = ast.Declarator(
-        span, PROMPT_LENGTH, (), ast.TypeExpr(span, "index", (), _number(span, 2**31 - 1))
-    )
-    statements.append(ast.InputDeclaration(span, (prompt, length)))
+    prompt = replace(source, name=PROMPT, subscripts=source.subscripts[1:], value=None)
+    is_given = ast.Declarator(span, GIVEN, (), ast.TypeExpr(span, "bool"))
+    statements.append(ast.InputDeclaration(span, (prompt, is_given)))
     statements += [_equation(equation, prompted) for equation in block.body]
     return ast.File(file.span, tuple(statements))
 
 
-def _number(span: Span, value: int) -> ast.Number:
-    return ast.Number(span, str(value))
-
-
 def _equation(equation: ast.Equation, prompted: str) -> ast.Equation:
-    """`s[1] = prompt` reads the prompt's first step, `s[t] = ...` the prompt as long as it lasts."""
+    """`s[1] = prompt` is the prompt's first step, `s[t] = ...` the prompt as long as it lasts."""
     if equation.name != prompted:
         return equation
-    span = equation.span
-    places = equation.subscripts
+    span, places = equation.span, equation.subscripts
+    prompt: ast.Expr = ast.Name(span, PROMPT)
+    if places[1:]:
+        prompt = ast.Subscript(span, prompt, places[1:])
     if _mentions(equation.value):
-        return replace(equation, value=ast.Subscript(span, ast.Name(span, PROMPT), places))
-    if not places or not isinstance(places[-1], ast.Name):
+        return replace(equation, value=prompt)
+    if not places or not isinstance(places[0], ast.Name):
         return equation
-    lasts = ast.Binary(span, "<=", places[-1], ast.Name(span, PROMPT_LENGTH))
-    held = ast.Subscript(span, ast.Name(span, PROMPT), places)
-    value = ast.Call(span, ast.Name(span, "where"), (lasts, held, equation.value))
+    value = ast.Call(span, ast.Name(span, "where"), (ast.Name(span, GIVEN), prompt, equation.value))
     return replace(equation, value=value)
+
+
+def _untempered(value: ast.Expr) -> ast.Expr:
+    """`sample(p)` for `sample(p, temperature = 0.8)`; any other value as it is."""
+    if isinstance(value, ast.Call) and isinstance(value.function, ast.Name) and value.function.id == "sample":
+        return replace(value, options=())
+    return value
