@@ -26,6 +26,10 @@ class Executable(Protocol):
     @property
     def graph(self) -> Graph: ...
 
+    def begin(self, real: np.dtype[Any]) -> None:
+        """Begin with what `compile` does, if it can be done while the caller does something else."""
+        ...
+
     def compile(self, real: np.dtype[Any]) -> None:
         """Do now what the first run with reals of this dtype would have to do first."""
         ...

@@ -30,6 +30,9 @@ class Executable:
         self.graph = graph
         self._plan = Plan(graph)
 
+    def begin(self, real: np.dtype[Any]) -> None:
+        """There is nothing to compile."""
+
     def compile(self, real: np.dtype[Any]) -> None:
         """Nothing: the calls of NumPy are listed already, and serve both precisions."""
 

@@ -64,6 +64,8 @@ class Losses:
         self.objectives = max(1, len(spec.objectives))
         self._feeder = Feeder(spec.inputs, lambda a, lengths: feed_spec(spec, a, lengths, program.real))
         self._ready: dict[tuple[int, bool, bool, bool, bool, Keeping], _Ready] = {}
+        self._begun: list[Executable] = []
+        """What the first step will want compiled, its update too: the assembler has begun on it."""
         self._gradients = [Vector(self.weights.layout, program.real) for _ in range(self.objectives)]
         self._statistics = Vector(self.params.averages.layout, program.real)
         """What each running statistic was in the first loss's last batch."""
@@ -115,8 +117,17 @@ class Losses:
     def prepare(self, graph: Graph) -> Executable:
         """See `Trainable.prepare`."""
         executable = self._program.pipeline.prepare(graph)
-        self._program.pipeline.compile(executable, self._program.real)
+        executable.begin(self._program.real)
+        self._begun.append(executable)
+        if self._ready:
+            self._finish()
         return executable
+
+    def _finish(self) -> None:
+        """Compile what was begun."""
+        for executable in self._begun:
+            self._program.pipeline.compile(executable, self._program.real)
+        self._begun.clear()
 
     def gradients(self, batch: Batch, *, step: int, objective: int = 0) -> StepResult:
         """See `Trainable.gradients`; the first loss also gives what `keep` takes over.
@@ -236,6 +247,10 @@ class Losses:
         found = self._ready.get(key)
         if found is None:
             found = self._ready[key] = self._made(*key)
+            self._begun += [executable for executable, _ in found.parts]
+            for executable, _ in found.parts:
+                executable.begin(self._program.real)
+            self._finish()
         return found
 
     def _made(

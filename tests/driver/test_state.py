@@ -150,6 +150,9 @@ class Idle:
         self.inner: Executable = reference.prepare(graph, **promises)
         self.said: dict[str, Array] = {}
 
+    def begin(self, real: np.dtype[Any]) -> None:
+        self.inner.begin(real)
+
     def compile(self, real: np.dtype[Any]) -> None:
         self.inner.compile(real)
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from llvmlite import binding
 
@@ -29,24 +28,32 @@ _SWITCH = 0.0005
 _TARGET = re.compile(r"^target .*\n", re.MULTILINE)
 
 
-def submit(text: str, *, optimize: bool = True) -> Future[Code]:
+Effort = Literal["full", "written", "little"]
+"""What LLVM does to a module. `full`: all that it can, vectors for loops above all. `written`: what was written
+as it is to run needs its instructions merged, its branches straightened, and registers chosen with care; the
+passes take a tenth of the time. `little`: what is run once where others are run often; registers are chosen
+fast, too."""
+
+
+def submit(text: str, *, effort: Effort = "full") -> Future[Code]:
     """Begin to compile a module: verify it, optimize it for this machine, and emit object code.
 
-    optimize: all that LLVM can, vectors for loops above all. False is for what was written as it is to run:
-    instructions are merged and branches straightened, which takes a tenth of the time. Equal texts become
-    equal code. The future raises RuntimeError if LLVM finds the text wrong.
+    Equal texts become equal code. The future raises RuntimeError if LLVM finds the text wrong.
     """
-    return _thread().submit(_assemble, text, optimize)
+    _Overlap.begin()
+    future = _thread().submit(_assemble, text, effort)
+    future.add_done_callback(lambda _: _Overlap.end())
+    return future
 
 
-def assemble(text: str, *, optimize: bool = True) -> Code:
+def assemble(text: str, *, effort: Effort = "full") -> Code:
     """What `submit` begins, waited for. Raises RuntimeError if LLVM finds the text wrong."""
-    return submit(text, optimize=optimize).result()
+    return submit(text, effort=effort).result()
 
 
-def optimized(text: str, *, optimize: bool = True) -> str:
+def optimized(text: str, *, effort: Effort = "full") -> str:
     """The text of the module as it is when object code is emitted. Raises as `assemble` does."""
-    return _thread().submit(lambda: str(_optimized(text, optimize))).result()
+    return _thread().submit(lambda: str(_optimized(text, effort))).result()
 
 
 def features() -> frozenset[str]:
@@ -54,10 +61,10 @@ def features() -> frozenset[str]:
     return frozenset(item[1:] for item in _features().split(",") if item.startswith("+"))
 
 
-def _assemble(text: str, optimize: bool) -> Code:
-    module = _optimized(text, optimize)
+def _assemble(text: str, effort: Effort) -> Code:
+    module = _optimized(text, effort)
     # Read from the text: to ask LLVM for each name would be many more calls than all the others.
-    return Code(*_symbols(str(module)), _target().emit_object(module))
+    return Code(*_symbols(str(module)), _target(0 if effort == "little" else 3).emit_object(module))
 
 
 def _symbols(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -67,12 +74,12 @@ def _symbols(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(name.strip('"') for name in defines), tuple(name.strip('"') for name in needs)
 
 
-def _optimized(text: str, optimize: bool) -> Any:
+def _optimized(text: str, effort: Effort) -> Any:
     # A context of its own: names of types, which a context keeps apart, are those of the text.
     module = binding.parse_assembly(_machine() + _TARGET.sub("", text), binding.create_context())
     module.verify()
     builder = _passes()
-    if optimize:
+    if effort == "full":
         passes = builder.getModulePassManager()
     else:
         passes = binding.create_new_module_pass_manager()
@@ -98,12 +105,12 @@ def _machine() -> str:
 
 
 @cache
-def _target() -> Any:
+def _target(level: int = 3) -> Any:
     """As Numba has it, so that code calls its data and other code at any distance in memory."""
     return machine.native().create_target_machine(
         cpu=binding.get_host_cpu_name(),
         features=_features(),
-        opt=3,
+        opt=level,
         reloc="static" if machine.native().name.startswith("x86") else "default",
         codemodel="jitdefault",
         jit=True,
@@ -119,19 +126,31 @@ def _features() -> str:
     return flat
 
 
-@contextmanager
-def overlapping() -> Iterator[None]:
-    """Meanwhile, whoever comes back from LLVM gets the interpreter's lock soon.
+class _Overlap:
+    """While the thread has work, whoever comes back from LLVM gets the interpreter's lock soon.
 
     A module takes about twelve calls. After each the thread would wait for as long as Python lets one that
     computes go on, 5 ms, which is longer than most of the calls.
     """
-    before = sys.getswitchinterval()
-    try:
-        sys.setswitchinterval(_SWITCH)
-        yield
-    finally:
-        sys.setswitchinterval(before)
+
+    lock = threading.Lock()
+    modules = 0
+    before = 0.0
+
+    @classmethod
+    def begin(cls) -> None:
+        with cls.lock:
+            if not cls.modules:
+                cls.before = sys.getswitchinterval()
+                sys.setswitchinterval(_SWITCH)
+            cls.modules += 1
+
+    @classmethod
+    def end(cls) -> None:
+        with cls.lock:
+            cls.modules -= 1
+            if not cls.modules:
+                sys.setswitchinterval(cls.before)
 
 
 @cache
@@ -139,5 +158,13 @@ def _thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="graphc-assembler")
 
 
+def _forked() -> None:
+    """A child has none of its parent's threads, nor of the work that they had."""
+    _thread.cache_clear()
+    if _Overlap.modules:
+        sys.setswitchinterval(_Overlap.before)
+    _Overlap.lock, _Overlap.modules = threading.Lock(), 0
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_thread.cache_clear)  # a child has none of its parent's threads
+    os.register_at_fork(after_in_child=_forked)

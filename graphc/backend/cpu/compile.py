@@ -17,6 +17,8 @@ from graphc.backend.cpu.unit import Unit
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from graphc.backend.cpu.assembler import Effort
+
 
 @dataclass(frozen=True)
 class Part:
@@ -38,9 +40,24 @@ libraries: list[Part] = []
 """A program is loaded with those of which its units use a symbol."""
 
 _LOCK = threading.RLock()
+_BEGUN: dict[str, Future[Code]] = {}
+"""By entry, what `begin` has begun and nobody has asked for yet."""
 _FUNCTIONS: dict[str, Callable[..., None]] = {}
 _LOADED: set[str] = set()
 """The entries of the parts whose symbols this process knows."""
+
+
+def begin(unit: Unit) -> None:
+    """Have the assembler make what `build` will ask for, as far as no cache holds it, and do not wait for it.
+
+    So it works while graphs are differentiated and scheduled. Raises what Numba raises.
+    """
+    with _LOCK:
+        _hold_forks()
+        for part in _parts(unit):
+            if part.entry not in _LOADED and part.entry not in _BEGUN and cache.read(part.entry) is None:
+                part.before()
+                _BEGUN[part.entry] = part.begin()
 
 
 def build(unit: Unit) -> Callable[..., None]:
@@ -80,24 +97,20 @@ def _kept(part: Part, known: set[str]) -> Code | None:
 
 
 def _compiled(parts: Iterable[Part], known: set[str]) -> Mapping[Part, Code]:
-    # Here, because what is in the cache needs no compiler.
-    from graphc.backend.cpu import assembler
-
     _hold_forks()
     codes = {}
     begun: list[tuple[Part, Future[Code]]] = []
     try:
-        with assembler.overlapping():
-            for part in parts:
-                begun.append((part, part.begin()))
-            keep = cache.is_up_to_date()
-            for part, future in begun:
-                codes[part] = code = future.result()
-                if absent := _missing(code, known):
-                    raise RuntimeError(f"`{part.name}` needs what no library defines: {', '.join(absent)}")
-                assert set(code.defines) == set(part.symbols), f"`{part.name}` defines {code.defines}"
-                if keep:
-                    cache.write(part.entry, code)
+        for part in parts:
+            begun.append((part, _BEGUN.pop(part.entry, None) or part.begin()))
+        keep = cache.is_up_to_date()
+        for part, future in begun:
+            codes[part] = code = future.result()
+            if absent := _missing(code, known):
+                raise RuntimeError(f"`{part.name}` needs what no library defines: {', '.join(absent)}")
+            assert set(code.defines) == set(part.symbols), f"`{part.name}` defines {code.defines}"
+            if keep:
+                cache.write(part.entry, code)
     finally:
         # After a failure or Ctrl-C, what has not begun never does: the process would wait for it at its end.
         for _, future in begun:
@@ -112,8 +125,14 @@ def _hold_forks() -> None:
     Of such handlers the last one is called first. This one has to come behind that of `concurrent.futures`,
     whose lock is needed for compiling: so it is registered when that has been imported.
     """
+    import concurrent.futures.thread
+
+    def before() -> None:
+        _LOCK.acquire()
+        concurrent.futures.wait(_BEGUN.values())
+
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
+        os.register_at_fork(before=before, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 
 
 def _missing(code: Code, known: set[str]) -> list[str]:
@@ -146,7 +165,11 @@ def _part(unit: Unit) -> Part:
 def _begin(unit: Unit) -> Future[Code]:
     from graphc.backend.cpu import assembler
 
-    return assembler.submit(_lowered(unit), optimize=unit.language == "numba")
+    return assembler.submit(_lowered(unit), effort=_effort(unit))
+
+
+def _effort(unit: Unit) -> Effort:
+    return "full" if unit.language == "numba" else "little"
 
 
 def _lowered(unit: Unit) -> str:
@@ -165,4 +188,4 @@ def listing(unit: Unit) -> str:
     """LLVM's text of a unit, without what it calls, as optimized: it shows which loops are vectorized."""
     from graphc.backend.cpu import assembler
 
-    return assembler.optimized(_lowered(unit), optimize=unit.language == "numba")
+    return assembler.optimized(_lowered(unit), effort=_effort(unit))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +19,10 @@ import numpy as np
 from graphc.backend.cpu import blas, sync
 from graphc.backend.cpu.arena import Arena, Piece, place
 from graphc.backend.cpu.assemble import assemble
-from graphc.backend.cpu.compile import build
+from graphc.backend.cpu.compile import begin, build
 from graphc.backend.cpu.products import room
 from graphc.backend.cpu.sizing import evaluate, work
+from graphc.backend.cpu.unit import Unit
 from graphc.backend.state import Run, State
 from graphc.ir.graph import Graph
 from graphc.ir.op import Array
@@ -47,6 +48,8 @@ class Executable:
         self.graph = graph
         self.program = program
         self._compiled: dict[np.dtype[Any], _Compiled] = {}
+        self._units: dict[np.dtype[Any], Unit] = {}
+        """Of those that are not compiled yet."""
         self._lock = threading.Lock()
 
     def run(
@@ -57,6 +60,12 @@ class Executable:
             compiled = self._compiled.get(run.real) or self._ready(np.dtype(run.real))
             return compiled.run(inputs, run, out or {})
 
+    def begin(self, real: np.dtype[Any]) -> None:
+        """See `graphc.backend.Executable`."""
+        with self._lock:
+            if real not in self._compiled:
+                begin(self._unit(np.dtype(real)))
+
     def compile(self, real: np.dtype[Any]) -> None:
         """Compile for reals of this dtype now, or load what was compiled before."""
         with self._lock:
@@ -64,8 +73,14 @@ class Executable:
 
     def _ready(self, real: np.dtype[Any]) -> _Compiled:
         if real not in self._compiled:
-            self._compiled[real] = _Compiled(self.program, real)
+            self._compiled[real] = _Compiled(self.program, real, build(self._unit(real)))
+            self._units.pop(real, None)
         return self._compiled[real]
+
+    def _unit(self, real: np.dtype[Any]) -> Unit:
+        if real not in self._units:
+            self._units[real] = assemble(self.program, real.name)
+        return self._units[real]
 
 
 def prepare(graph: Graph) -> Executable:
@@ -91,10 +106,10 @@ class _Layout:
 class _Compiled:
     """A program for one type of reals: the code, and the tables that it reads."""
 
-    def __init__(self, program: Program, real: np.dtype[Any]) -> None:
+    def __init__(self, program: Program, real: np.dtype[Any], function: Callable[..., None]) -> None:
         self.program = program
         self.dtypes = {"real": real, "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}
-        self.function = build(assemble(program, real.name))
+        self.function = function
         self.table = np.zeros(max(1, len(program.buffers)), np.int64)
         self.sizes = np.zeros(max(1, len(program.sizes)), np.int64)
         self.addresses = self.table.ctypes.data, self.sizes.ctypes.data

@@ -33,7 +33,7 @@ def _begin(real: str) -> Future[Code]:
 
     emit = instructions.Emitter(real, tile.HOST, {name: symbol(name, real) for name in PARAMETERS})
     gemm.write(emit, blas.library())
-    return assembler.submit(str(emit.module), optimize=False)
+    return assembler.submit(str(emit.module), effort="written")
 
 
 LIBRARIES = {

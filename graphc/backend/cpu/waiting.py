@@ -54,7 +54,7 @@ def begin(public: Mapping[str, str]) -> Future[Code]:
     _emit_run(emit)
     _emit_launch(emit)
     _emit_serve(emit)
-    return assembler.submit(str(emit.module), optimize=False)
+    return assembler.submit(str(emit.module), effort="little")
 
 
 class _Writer(Writer):

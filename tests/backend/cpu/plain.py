@@ -34,6 +34,7 @@ def uncompiled(order: Sequence[int] = (0,)) -> Iterator[None]:
     """Inside, programs for the CPU are run in plain Python, by as many workers as `order` has numbers."""
     with (
         patch.object(executable, "assemble", lambda program, real: (program, real, assemble(program, real))),
+        patch.object(executable, "begin", lambda given: None),
         patch.object(executable, "build", lambda given: _Plain(*given).run),
         patch.object(executable.sync, "count", lambda: len(order)),
         patch.object(executable.sync, "pool", lambda workers: _Turns(order)),

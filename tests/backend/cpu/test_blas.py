@@ -57,7 +57,7 @@ def gemm(real: str) -> Any:
     with emit.function("gemm", OPERANDS) as arguments:
         emit_call(emit, used, Product.of(arguments))
     blas.register()
-    machine.load([assembler.assemble(str(emit.module), optimize=False)])
+    machine.load([assembler.assemble(str(emit.module), effort="written")])
     kinds = {"p": ctypes.c_void_p, "i": ctypes.c_int64}
     return ctypes.CFUNCTYPE(None, *(kinds[kind] for kind in OPERANDS))(binding.address_of_symbol(symbol))
 

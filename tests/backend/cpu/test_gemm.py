@@ -51,7 +51,7 @@ def foreign(dtype: Any, registers: Registers) -> Functions:
     symbols = {name: f"{name}_{real}_{registers}" for name in products.PARAMETERS}
     emit = Emitter(real, registers, symbols)
     gemm.write(emit, None)
-    code = assembler.assemble(str(emit.module), optimize=False)
+    code = assembler.assemble(str(emit.module), effort="written")
     assert code.needs == ()
     machine.load([code])
     return functions(symbols)
