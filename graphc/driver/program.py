@@ -11,6 +11,7 @@ from graphc.driver.compiled import Compiled, Settings
 from graphc.driver.examples import literal_lengths
 from graphc.driver.pipeline import Pipeline
 from graphc.ir.op import Array
+from graphc.train.data.examples import Batch
 from graphc.train.data.preparation import Preparation
 from graphc.view.checks import CheckResult
 from graphc.view.doctor import Diagnosis
@@ -105,13 +106,12 @@ class Program(Compiled):
 
     def step(self, batch: Mapping[str, Any], *, lengths: Mapping[str, Any] | None = None) -> float:
         """One step of the `fit` block's optimizer on a batch of arrays; the loss before the step."""
-        from graphc.driver import training
-        from graphc.train.data.examples import Batch
-        from graphc.train.descent import Descent
-
         given = arguments.mapping("batch", batch, 'step({"x": array})')
         own = arguments.mapping("lengths", lengths, 'lengths={"T": [3, 5]}')
         if self._descent is None:
+            from graphc.driver import training
+            from graphc.train.descent import Descent
+
             settings = training.fit_settings(self, {})
             self._descent = Descent(self.losses, settings)
             self.losses.adopt(settings)
