@@ -62,7 +62,7 @@ def summary(path: Path) -> RunSummary:
         best((loss for loss in losses if not math.isnan(loss)), default=None),
         _figures(end.get("test")),
         _state(folder, end),
-        _figures(lines[-1] if lines else None).get("seconds", 0.0),
+        next((found["seconds"] for line in reversed(lines) if "seconds" in (found := _figures(line))), 0.0),
         _started(path, config),
     )
 

@@ -132,7 +132,7 @@ def test_a_training_that_never_begins_leaves_a_saved_program_alone(tmp_path: Pat
     assert invoke("run", str(tmp_path / "a.nn"), "--save", str(kept)).exit_code == 0
     before = kept.read_bytes()
     failed = invoke("run", str(tmp_path / "a.nn"), "--save", str(kept), "--set", "fit.stop=patience(2)")
-    assert (failed.exit_code, kept.read_bytes()) == (1, before)
+    assert (failed.exit_code, kept.read_bytes()) == (2, before)
     assert "E503" in failed.stderr
 
 
@@ -141,5 +141,5 @@ def test_a_training_that_runs_away_says_where_it_is_kept(tmp_path: Path) -> None
     failed = invoke("run", str(tmp_path / "a.nn"))
     (folder,) = Path("runs").iterdir()
     assert failed.stderr.index(f"the run is kept in `{folder}`") < failed.stderr.index("error[E501]")
-    assert invoke("run", str(tmp_path / "a.nn"), "--set", "fit.stop=patience(2)").exit_code == 1
+    assert invoke("run", str(tmp_path / "a.nn"), "--set", "fit.stop=patience(2)").exit_code == 2
     assert [*Path("runs").iterdir()] == [folder]
