@@ -212,6 +212,27 @@ def test_network(name: str) -> None:
     check(NETWORKS[name])
 
 
+def test_the_forms_of_the_lstm_agree() -> None:
+    """Without peepholes, and with the gates' matrices in one, it is the same network."""
+    spec = (
+        HEAD
+        + "layer a = LSTM(D, H), b = PeepholeLSTM(D, H), c = PackedLSTM(D, H)\n"
+        + "".join(f"{name} = {layer}(x).h\n" for name, layer in (("u", "a"), ("v", "b"), ("w", "c")))
+    )
+    program = graphc.compile(spec + "minimize sum(u[T]) + sum(v[T]) + sum(w[T])\n", dtype="float64")
+    generator = np.random.default_rng(3)
+    plain = {n: generator.normal(size=np.shape(program.params[n])) for n in program.params if n[0] == "a"}
+    p = of({n.replace(".", "_"): value for n, value in plain.items()}, "a")
+    program.params.update(plain)
+    program.params.update({f"b.{name}": value for name, value in p.items()})
+    program.params.update({f"b.V{gate}": np.zeros(H) for gate in "fio"})
+    program.params["c.W"] = np.vstack([np.hstack([p[f"W{g}"], p[f"U{g}"]]) for g in "ifoc"])
+    program.params["c.b"] = np.concatenate([p[f"b{g}"] for g in "ifoc"])
+    values = program.forward({"x": generator.normal(size=(2, 5, D))}, names=["u", "v", "w"])
+    np.testing.assert_allclose(values["v"], values["u"], rtol=1e-12)
+    np.testing.assert_allclose(values["w"], values["u"], rtol=1e-12)
+
+
 # -------------------------------------------------------------------------------------------- dropout
 
 
