@@ -52,16 +52,18 @@ class Carry:
         self.items = carried(system)
         self.sources = [n for n in dict.fromkeys(i.source for i in self.items) if n in system.units]
         """The equations that a graph has to give for them; other sources are inputs."""
-        self._system, self._real = system, real
+        self._system = system
+        self._dtypes = {"real": real, "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}
         self._sequences: dict[str, Array] = {}
         self._states: dict[str, Array] = {}
 
     def outputs(self, fed: Feed) -> dict[str, Array]:
         """Arrays for the values of `sources`."""
         for name in self.sources:
-            shape = fed.shape(self._system.type(name))
+            type_ = self._system.type(name)
+            shape = fed.shape(type_)
             if name not in self._sequences or self._sequences[name].shape != shape:
-                self._sequences[name] = np.empty(shape, self._real)
+                self._sequences[name] = np.empty(shape, self._dtypes[type_.dtype])
         return self._sequences
 
     def take(self, fed: Feed) -> Mapping[str, Array]:

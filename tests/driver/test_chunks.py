@@ -70,3 +70,18 @@ def test_a_recurrence_against_time_is_refused() -> None:
 def test_a_state_that_is_the_same_for_all_examples() -> None:
     spec = SPEC.replace("EXTRA", "c[t]") + "c[0] = 0\nc[t] = 0.9 * c[t-1] + 0.1\n"
     assert figures(spec, 4)["loss"] == pytest.approx(figures(spec, 41)["loss"], rel=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+def test_states_that_count_and_decide_are_carried_too(backend: str) -> None:
+    program = graphc.compile(
+        "axis t = 1..T\ninput x[t] : real\nparam w : real = 1\n"
+        "n[0] = 0\nn[t] = n[t-1] + 1\non[0] = 1 > 0\non[t] = n[t-1] < 6\n"
+        "minimize sum[t](where(on[t-1], w * x[t] * n[t], 0))\n"
+        "fit { bptt = 4, batch = 1, epochs = 1, optimizer = sgd(lr = 1e-14) }\n",
+        dtype="float64",
+        backend=backend,
+    )
+    found = program.fit({"x": np.ones((1, 13))}).metrics["train"]["loss"]
+    # Three chunks of five steps: 1 + 2 + 3 + 4 + 5, then 5 + 6 + 7 and two that are off, then none.
+    assert found == pytest.approx((15 + 18 + 0) / 3, rel=1e-10)

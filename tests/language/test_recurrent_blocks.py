@@ -233,6 +233,20 @@ def test_the_forms_of_the_lstm_agree() -> None:
     np.testing.assert_allclose(values["w"], values["u"], rtol=1e-12)
 
 
+def test_a_learned_start_is_that_of_the_first_chunk_alone() -> None:
+    program = graphc.compile(
+        f"{HEAD}layer f = ElmanStart(D, H)\nh = f(x)\nminimize sum[t](sum(h[t]^2))\n"
+        "fit { bptt = 4, batch = 1, epochs = 1, optimizer = sgd(lr = 1e-14) }\n",
+        dtype="float64",
+    )
+    program.params.update({"f.b1": np.array([5.0, -5.0]), "f.h0": np.array([0.3, 0.2])})
+    x = np.random.default_rng(0).normal(size=(1, 13, D))
+    h = program.forward({"x": x}, names=["h"])["h"][0]
+    found = program.fit({"x": x}).metrics["train"]["loss"]
+    # Chunks of four steps and the one that overlaps.
+    assert found == pytest.approx(np.mean([np.sum(h[at : at + 5] ** 2) for at in (0, 4, 8)]), rel=1e-10)
+
+
 # -------------------------------------------------------------------------------------------- dropout
 
 
