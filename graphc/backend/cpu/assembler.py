@@ -29,10 +29,12 @@ _TARGET = re.compile(r"^target .*\n", re.MULTILINE)
 
 
 Effort = Literal["full", "written", "little"]
-"""What LLVM does to a module. `full`: all that it can, vectors for loops above all. `written`: what was written
-as it is to run needs its instructions merged, its branches straightened, and registers chosen with care; the
-passes take a tenth of the time. `little`: what is run once where others are run often; registers are chosen
-fast, too."""
+"""What LLVM does to a module.
+
+`full`: all that it can, vectors for loops above all. `written`: what was written as it is to run needs its
+instructions merged, its branches straightened, and registers chosen with care; the passes take a tenth of the
+time. `little`: what is run once where others are run often; registers are chosen fast, too.
+"""
 
 
 def submit(text: str, *, effort: Effort = "full") -> Future[Code]:

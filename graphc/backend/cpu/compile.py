@@ -53,9 +53,9 @@ def begin(unit: Unit) -> None:
     So it works while graphs are differentiated and scheduled. Raises what Numba raises.
     """
     with _LOCK:
-        _hold_forks()
         for part in _parts(unit):
             if part.entry not in _LOADED and part.entry not in _BEGUN and cache.read(part.entry) is None:
+                _hold_forks()
                 part.before()
                 _BEGUN[part.entry] = part.begin()
 

@@ -47,6 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a new process: only the disk remembers."""
+    monkeypatch.setattr(compiling, "_BEGUN", {})
     monkeypatch.setattr(compiling, "_FUNCTIONS", {})
     monkeypatch.setattr(compiling, "_LOADED", set())
 
@@ -242,11 +243,22 @@ def test_after_an_interruption_nothing_is_left_to_do() -> None:
     assert applied(TWICE) == [2, 4, 6]
 
 
+def test_what_was_begun_is_made_once(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    seen = translations(monkeypatch)
+    compiling.begin(TWICE)
+    compiling.begin(TWICE)
+    assert seen == ["twice", "double"]
+    assert not list(folder.glob("*/*"))
+    assert applied(TWICE) == [2, 4, 6]
+    assert seen == ["twice", "double"]
+    assert len(list(folder.glob("*/*"))) == 2
+
+
 SQUARED = replace(TWICE, uses={"double": replace(DOUBLE, source=DOUBLE.source.replace("+", "*"))})
 
 
 def forked() -> int | None:
-    """How a child of this process ends that compiles something new."""
+    """How a child of this process ends that compiles `SQUARED`."""
     process = get_context("fork").Process(target=applied, args=(SQUARED,))
     process.start()
     process.join(60)
@@ -258,6 +270,15 @@ def forked() -> int | None:
 def test_a_forked_process_compiles() -> None:
     applied(TWICE)
     assert forked() == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are started anew here")
+def test_a_process_that_is_forked_while_the_assembler_works_has_its_code() -> None:
+    other = assembler._thread().submit(time.sleep, 0.2)
+    compiling.begin(SQUARED)
+    assert forked() == 0
+    assert other.done()
+    assert applied(SQUARED) == [1, 4, 9]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are started anew here")
