@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from graphc.diagnostics import Diagnostic, GraphcError, fault
 from graphc.train.data.batches import batches_in_epoch, training_batches
-from graphc.train.data.examples import Batch, Dataset
+from graphc.train.data.examples import Batch, Dataset, Flow
 from graphc.train.descent import RUNAWAY, Descent
 from graphc.train.evaluation import Evaluator
 from graphc.train.fit_settings import FitSettings
@@ -34,7 +34,16 @@ class Diverged(GraphcError):
 
 
 def check_parts(settings: FitSettings, dataset: Dataset) -> None:
-    """Raises E503 if early stopping has nothing to watch."""
+    """Raises E503 if early stopping has nothing to watch, E466 for one generator and several epochs."""
+    train = dataset.train
+    # With a number of steps only the generator's end can tell whether it is enough.
+    if isinstance(train, Flow) and train.again is None and settings.steps is None and settings.epochs != 1:
+        raise fault(
+            "E466",
+            f"the batches come from a generator, which is enough for one epoch, not for {settings.epochs}",
+            settings.spans.get("epochs"),
+            help="give a list or a function that makes a new generator, or `epochs = 1`",
+        )
     if settings.patience is not None and dataset.validation is None:
         raise fault(
             "E503",

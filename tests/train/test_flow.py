@@ -119,8 +119,12 @@ def test_training_on_batches_is_training_on_their_arrays() -> None:
 def test_a_generator_is_enough_for_one_epoch() -> None:
     program = graphc.compile(SPEC, dtype="float64")
     assert program.fit((batch(i) for i in range(3)), epochs=1).steps == 3
-    with pytest.raises(GraphcError, match="E466"):
-        program.fit(batch(i) for i in range(3))
+    before = program.params["W"].copy()
+    with pytest.raises(GraphcError, match="enough for one epoch, not for 10"):
+        program.fit((batch(i) for i in range(3)), epochs=10)
+    assert (program.params["W"] == before).all()
+    with pytest.raises(GraphcError, match="which ended after 3"):
+        program.fit((batch(i) for i in range(3)), steps=5)
 
 
 @pytest.mark.parametrize("data", ["digits", np.ones((3, 2)), 3])
