@@ -102,7 +102,7 @@ def _compiled(parts: Iterable[Part], known: set[str]) -> Mapping[Part, Code]:
     begun: list[tuple[Part, Future[Code]]] = []
     try:
         for part in parts:
-            begun.append((part, _BEGUN.pop(part.entry, None) or part.begin()))
+            begun.append((part, _BEGUN.pop(part.entry) if part.entry in _BEGUN else part.begin()))
         keep = cache.is_up_to_date()
         for part, future in begun:
             codes[part] = code = future.result()
