@@ -14,15 +14,15 @@ from graphc.cli import main
 from graphc.diagnostics import GraphcError
 
 SECONDS = 60
-"""Far more than any of these takes; a machine may be busy."""
+"""Of the processor: far more than any of these takes, and nothing like what it would take to compute them."""
 
 
 def codes(text: str | Path) -> list[str]:
     """The codes of a source that must be refused."""
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(GraphcError) as caught:
         graphc.compile(text)
-    assert time.monotonic() - started < SECONDS
+    assert time.process_time() - started < SECONDS
     return [diagnostic.code for diagnostic in caught.value.diagnostics]
 
 
@@ -189,18 +189,18 @@ def test_imports_of_a_file_twice(tmp_path: Path) -> None:
     (tmp_path / "f30.nn").write_text("g30(x) = x\n")
     spec = tmp_path / "spec.nn"
     spec.write_text('import "f0.nn"\ninput x : real = 1\noutput g30(x)\n')
-    started = time.monotonic()
+    started = time.process_time()
     graphc.compile(spec)
-    assert time.monotonic() - started < SECONDS
+    assert time.process_time() - started < SECONDS
 
 
 # ------------------------------------------------------------------------------------------ large but fine
 
 
 def compiled(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     graphc.compile(text)
-    assert time.monotonic() - started < SECONDS
+    assert time.process_time() - started < SECONDS
 
 
 def test_many_equations() -> None:
