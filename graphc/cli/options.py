@@ -79,6 +79,17 @@ def compilation(default_dtype: str) -> Callable[[Command], Command]:
     return decorate
 
 
+def backend_option(help: str) -> Callable[[Any], Any]:
+    """`--backend`, for the commands that compute."""
+    return click.option(
+        "--backend",
+        type=click.Choice(["auto", "cpu", "reference"]),
+        default="auto",
+        show_default=True,
+        help=help,
+    )
+
+
 def _options(default_dtype: str) -> list[Callable[[Any], Any]]:
     return [
         click.option(
@@ -88,12 +99,8 @@ def _options(default_dtype: str) -> list[Callable[[Any], Any]]:
             metavar="KEY=VALUE",
             help="Another size for a dim (H=256) or another option (fit.epochs=3, data.validation=0.1).",
         ),
-        click.option(
-            "--backend",
-            type=click.Choice(["auto", "cpu", "reference"]),
-            default="auto",
-            show_default=True,
-            help="What computes: compiled code, or NumPy node by node; `auto` is `cpu` if it is installed.",
+        backend_option(
+            "What computes: compiled code, or NumPy node by node; `auto` is `cpu` if it is installed."
         ),
         click.option(
             "--dtype",

@@ -14,7 +14,7 @@ import click
 
 from graphc.cli.entry import usage
 from graphc.cli.files import check_writable, write_bytes
-from graphc.cli.options import json_option
+from graphc.cli.options import backend_option, json_option
 from graphc.diagnostics import nearest
 
 if TYPE_CHECKING:
@@ -91,13 +91,7 @@ _MODEL = [
         type=click.Choice(["best", "last"]),
         help="The best weights by validation, or the last ones; default: what the training ended with.",
     ),
-    click.option(
-        "--backend",
-        type=click.Choice(["auto", "cpu", "reference"]),
-        default="auto",
-        show_default=True,
-        help="What computes, as for `run`.",
-    ),
+    backend_option("What computes, as for `run`."),
 ]
 _EXAMPLES = [
     click.option(

@@ -117,11 +117,14 @@ class Losses:
     def prepare(self, graph: Graph) -> Executable:
         """See `Trainable.prepare`."""
         executable = self._program.pipeline.prepare(graph)
-        executable.begin(self._program.real)
-        self._begun.append(executable)
+        self._begin(executable)
         if self._ready:
             self._finish()
         return executable
+
+    def _begin(self, executable: Executable) -> None:
+        executable.begin(self._program.real)
+        self._begun.append(executable)
 
     def _finish(self) -> None:
         """Compile what was begun."""
@@ -247,9 +250,8 @@ class Losses:
         found = self._ready.get(key)
         if found is None:
             found = self._ready[key] = self._made(*key)
-            self._begun += [executable for executable, _ in found.parts]
             for executable, _ in found.parts:
-                executable.begin(self._program.real)
+                self._begin(executable)
             self._finish()
         return found
 

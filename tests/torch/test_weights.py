@@ -98,23 +98,12 @@ def test_one_direction_against_time() -> None:
     close(ours.forward({"x": X}, names=["y"])["y"], theirs(torch.from_numpy(X))[0][..., H:])
 
 
-def test_a_family_of_packed_cells() -> None:
+@pytest.mark.parametrize("cell", ["LSTM", "PackedLSTM"])
+def test_a_family_takes_the_layers_of_a_module(cell: str) -> None:
     torch.manual_seed(5)
     theirs = torch.nn.LSTM(H, H, num_layers=2, batch_first=True)
     ours = graphc.compile(
-        f"dim H = {H}\naxis t = 1..T, k = 1..2\ninput x[t] : [H]\nlayer rnn[k] = PackedLSTM(H, H)\n"
-        "z[0,t] = x[t]\nz[k,t] = rnn[k](z[k-1]).h[t]\noutput y\ny[t] = z[2,t]\n"
-    )
-    ours.load_pytorch(theirs.state_dict(), "rnn")
-    x = np.random.default_rng(2).normal(size=(B, T, H)).astype(np.float32)
-    close(ours.forward({"x": x}, names=["y"])["y"], theirs(torch.from_numpy(x))[0])
-
-
-def test_a_family_takes_the_layers_of_a_module() -> None:
-    torch.manual_seed(5)
-    theirs = torch.nn.LSTM(H, H, num_layers=2, batch_first=True)
-    ours = graphc.compile(
-        f"dim H = {H}\naxis t = 1..T, k = 1..2\ninput x[t] : [H]\nlayer rnn[k] = LSTM(H, H)\n"
+        f"dim H = {H}\naxis t = 1..T, k = 1..2\ninput x[t] : [H]\nlayer rnn[k] = {cell}(H, H)\n"
         "z[0,t] = x[t]\nz[k,t] = rnn[k](z[k-1]).h[t]\noutput y\ny[t] = z[2,t]\n"
     )
     ours.load_pytorch(theirs.state_dict(), "rnn")

@@ -60,6 +60,12 @@ class Code:
 # ------------------------------------------------------------------------------------ entries
 
 
+def holds(entry: str) -> bool:
+    """Whether there is an entry of that name, sound or damaged: to ask costs less than to read it."""
+    folder = _folder()
+    return folder is not None and (folder / entry).is_file()
+
+
 def read(entry: str) -> Code | None:
     """The entry of that name (`KEY.o`), or None if it is not there or is damaged."""
     folder = _folder()

@@ -54,7 +54,7 @@ def begin(unit: Unit) -> None:
     """
     with _LOCK:
         for part in _parts(unit):
-            if part.entry not in _LOADED and part.entry not in _BEGUN and cache.read(part.entry) is None:
+            if part.entry not in _LOADED and part.entry not in _BEGUN and not cache.holds(part.entry):
                 _hold_forks()
                 part.before()
                 _BEGUN[part.entry] = part.begin()
