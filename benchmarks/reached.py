@@ -1,0 +1,27 @@
+"""The tasks of `benchmarks/tasks.py`, each with its commands and the figure that it must reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Task:
+    """Commands from the repository's root, the last of which prints a JSON object with a figure.
+
+    `figure` is the path to the figure in it (`metrics.test.loss`), `bar` what it must reach.
+    """
+
+    name: str
+    commands: tuple[str, ...]
+    figure: str
+    bar: float
+    is_more_better: bool = False
+
+
+TASKS = (
+    Task(
+        "digits", ("graphc run specs/digits_mlp.nn --json --no-run -q",), "metrics.test.accuracy", 0.97, True
+    ),
+)
+"""In the order of docs/sequences.md."""
