@@ -11,7 +11,9 @@ from graphc.train.data.splits import Share
 from graphc.train.expressions import describe
 from graphc.train.options import NATURAL, NON_ZERO, SHARE, Block, listed, read_choice, read_number, read_word
 
-NAMED_SETS = ("breast_cancer", "diabetes", "digits", "iris", "wine")
+NAMED_SETS = ("breast_cancer", "diabetes", "digits", "iris", "python_topics", "wine")
+NAMED_TEXTS = ("python_topics",)
+"""Named sets that are one long sequence of characters."""
 SUFFIXES = (".npz", ".npy", ".csv", ".txt")
 HELD_OUT = 0.2
 SPLITS = ("random", "time")

@@ -16,10 +16,11 @@ from graphc.ir.op import Array
 from graphc.train.data import tables, tabular
 from graphc.train.data.archives import Archive, ArrayFiles, Arrays, Memory
 from graphc.train.data.examples import Table
+from graphc.train.data.named_texts import named_text
 from graphc.train.data.origins import File, Origin, check_size, digest_of
 from graphc.train.data.paths import resolve, resolve_folder
 from graphc.train.data.preparation import Preparation
-from graphc.train.data.settings import NAMED_SETS, SUFFIXES, DataSettings
+from graphc.train.data.settings import NAMED_SETS, NAMED_TEXTS, SUFFIXES, DataSettings
 from graphc.train.data.texts import encode, read_text, vocabulary_of
 from graphc.train.data.values import check_key, check_values
 from graphc.train.protocol import InputSpec
@@ -110,6 +111,8 @@ def read_source(request: Request, source: str, root: Path, span: Span | None = N
     Raises E410 for a name that is none of them, E412 and E413 for a path, and what the kind of file raises.
     """
     origin = Origin(source, span)
+    if source in NAMED_TEXTS:
+        return _text(request, origin)
     if source in NAMED_SETS:
         return _named_set(request, origin)
     if source.endswith("/"):
@@ -149,7 +152,7 @@ def read_path(request: Request, path: Path, origin: Origin) -> Loaded:
     if suffix == ".csv":
         return _table(request, path, origin)
     if suffix == ".txt":
-        return _text(request, path, origin)
+        return _text(request, origin, path)
     if suffix == ".npy":
         return _arrays(request, ArrayFiles({_only_input(request, origin): path}, origin), "npy")
     with Archive(path, origin) as archive:
@@ -220,8 +223,11 @@ def _table(request: Request, path: Path, origin: Origin) -> Loaded:
     return Loaded(origin, "csv", found.arrays, {}, first, found.vocabularies, found.keys, (found.file,))
 
 
-def _text(request: Request, path: Path, origin: Origin) -> Loaded:
-    """A text for a character model, as one example; its vocabulary is its own characters, sorted."""
+def _text(request: Request, origin: Origin, path: Path | None = None) -> Loaded:
+    """A text for a character model, as one example; its vocabulary is its own characters, sorted.
+
+    Without a path it is a named one.
+    """
     specs, known = request.specs, request.known
     spec = next(iter(specs.values())) if len(specs) == 1 else None
     if spec is None or spec.classes is None or len(spec.layout) != 1:
@@ -240,8 +246,8 @@ def _text(request: Request, path: Path, origin: Origin) -> Loaded:
         )
     if known is not None and spec.name not in known.vocabularies:
         raise fault("E433", f"{origin} is a text, and the model was trained on class numbers", origin.span)
-    text = read_text(path, origin)
-    file = File.of(path, origin)
+    text = named_text(origin) if path is None else read_text(path, origin)
+    files = () if path is None else (File.of(path, origin),)
     vocabulary = known.vocabularies[spec.name] if known is not None else vocabulary_of(text)
     if len(vocabulary) > spec.classes:
         raise fault(
@@ -252,7 +258,7 @@ def _text(request: Request, path: Path, origin: Origin) -> Loaded:
             help=f"set the dim to {len(vocabulary)}",
         )
     codes = encode(text, vocabulary, origin)[None]
-    return Loaded(origin, "text", {spec.name: codes}, {}, {}, {spec.name: vocabulary}, {}, (file,))
+    return Loaded(origin, "text", {spec.name: codes}, {}, {}, {spec.name: vocabulary}, {}, files)
 
 
 def _only_input(request: Request, origin: Origin) -> str:
