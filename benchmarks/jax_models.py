@@ -73,15 +73,19 @@ def lstm_tree(params: Mapping[str, Array]) -> Tree:
     return {**_ends(params), **layouts.lstm(params, "ifco", "rnn.")}
 
 
-def lstm(p: Tree, s: Any, y: Any) -> Any:
+def _lstm_step(u: Any) -> Any:
     def step(state: Any, from_input: Any) -> Any:
         h, c = state
-        i, f, g, o = jnp.split(from_input + h @ p["u"].T, 4, axis=-1)
+        i, f, g, o = jnp.split(from_input + h @ u.T, 4, axis=-1)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
         return (h, c), h
 
-    return _language_model(p, s, y, step, (_state(p, s), _state(p, s)))
+    return step
+
+
+def lstm(p: Tree, s: Any, y: Any) -> Any:
+    return _language_model(p, s, y, _lstm_step(p["u"]), (_state(p, s), _state(p, s)))
 
 
 def gru_tree(params: Mapping[str, Array]) -> Tree:
@@ -118,6 +122,54 @@ def peephole(p: Tree, s: Any, y: Any) -> Any:
     return _language_model(p, s, y, step, (_state(p, s), _state(p, s)))
 
 
+def bilstm_tree(params: Mapping[str, Array]) -> Tree:
+    """The layers from the lowest on, each with its two directions."""
+    layers = [
+        [layouts.lstm(params, "ifco", f"{layer}.{way}.") for way in ("forward", "backward")]
+        for layer in ("lower", "upper")
+    ]
+    return {"layers": layers, "head": params["W"], "bias": params["c"]}
+
+
+def bilstm(p: Tree, x: Any, y: Any) -> Any:
+    for layer in p["layers"]:
+        both = []
+        for weights, reverse in zip(layer, (False, True), strict=True):
+            start = _state(weights, x)
+            from_input = x @ weights["w"].T + weights["b"]
+            both.append(lax.scan(_lstm_step(weights["u"]), (start, start), from_input, reverse=reverse)[1])
+        x = jnp.concatenate(both, axis=-1)
+    return _cross_entropy(x @ p["head"].T + p["bias"], y)
+
+
+def attention_tree(params: Mapping[str, Array]) -> Tree:
+    cells = {name: layouts.lstm(params, "ifco", f"{name}.") for name in ("enc", "dec")}
+    return {**cells, **{name: params[name] for name in ("Es", "Et", "M", "W", "c")}}
+
+
+def attention(p: Tree, src: Any, tgt: Any) -> Any:
+    def read(weights: Tree, x: Any, start: Any) -> Any:
+        return lax.scan(_lstm_step(weights["u"]), start, x @ weights["w"].T + weights["b"])
+
+    none = _state(p["enc"], src)
+    last, e = read(p["enc"], p["Es"][src], (none, none))
+    _, g = read(p["dec"], p["Et"][tgt], last)
+    weights = jax.nn.softmax(jnp.einsum("ubh,tbh->but", g, e @ p["M"].T))
+    means = jnp.einsum("but,tbh->ubh", weights, e)
+    logits = (g + means) @ p["W"].T + p["c"]
+    return _cross_entropy(logits[:-1], tgt[1:])
+
+
+def causal(p: Tree, s: Any, y: Any) -> Any:
+    x = p["Emb"][s.T]
+    joined = jnp.concatenate([p["attend.Wq"], p["attend.Wk"], p["attend.Wv"]])
+    q, k, v = jnp.split(x @ joined.T, 3, axis=-1)
+    scores = jnp.einsum("bth,buh->btu", q, k) / jnp.sqrt(q.shape[-1])
+    seen = jnp.tril(jnp.ones(scores.shape[1:], bool))
+    h = x + jax.nn.softmax(jnp.where(seen, scores, -jnp.inf)) @ v
+    return _cross_entropy(h @ p["W"].T + p["c"], y.T)
+
+
 MODELS: Mapping[str, tuple[Callable[[Mapping[str, Array]], Tree], Callable[..., Any]]] = {
     "sigmoid": (same, sigmoid),
     "mlp": (same, mlp),
@@ -125,6 +177,9 @@ MODELS: Mapping[str, tuple[Callable[[Mapping[str, Array]], Tree], Callable[..., 
     "lstm": (lstm_tree, lstm),
     "gru": (gru_tree, gru),
     "peephole": (peephole_tree, peephole),
+    "bilstm": (bilstm_tree, bilstm),
+    "attention": (attention_tree, attention),
+    "causal": (same, causal),
     "chain": (same, chain),
 }
 """By the rows' `model`: parameters from graphc's, and the loss."""

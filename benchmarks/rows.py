@@ -124,6 +124,23 @@ def _language_model(gates: int) -> Callable[[Sizes], float]:
     return flops
 
 
+def _bilstm(s: Sizes) -> float:
+    """Of the lower layer's products with the data, one operand has no gradient."""
+    lower, upper, head = 8 * s["H"] * s["D"], 16 * s["H"] ** 2, 2 * s["H"] * s["K"]
+    return s[BATCH] * s[STEPS] * (4.0 * lower + 6.0 * (upper + 16 * s["H"] ** 2 + head))
+
+
+def _attention(s: Sizes) -> float:
+    cell, head, scores = 4 * s["H"] * (s["E"] + s["H"]), s["V"] * s["H"], 2 * s["H"] * s["N"]
+    encoder, decoder = s["H"] ** 2 + cell, cell + head
+    return s[BATCH] * 6.0 * (s[STEPS] * (encoder + scores) + s["N"] * decoder)
+
+
+def _causal(s: Sizes) -> float:
+    """Scores and means take a product for each pair of steps; half of the pairs count."""
+    return s[BATCH] * s[STEPS] * 6.0 * (3 * s["H"] ** 2 + s["V"] * s["H"] + s["H"] * s[STEPS])
+
+
 _LM = {"V": 64, "E": 128, "H": 128, "T": 64, "batch": 32}
 _LM_SMALL = {"V": 6, "E": 5, "H": 4, "T": 3, "batch": 2}
 _ONE = {"V": 64, "E": 100, "H": 100, "T": 25, "batch": 1}
@@ -161,5 +178,29 @@ ROWS = (
     Row("lstm_lm", FOLDER / "lstm_lm.nn", "lstm", _LM, _LM_SMALL, flops=_language_model(4)),
     Row("gru_lm", FOLDER / "gru_lm.nn", "gru", _LM, _LM_SMALL, flops=_language_model(3)),
     Row("peephole", FOLDER / "peephole.nn", "peephole", _LM, _LM_SMALL, flops=_language_model(4)),
+    Row(
+        "bilstm",
+        FOLDER / "bilstm.nn",
+        "bilstm",
+        {"D": 64, "H": 64, "K": 10, "T": 64, "batch": 32},
+        {"D": 3, "H": 4, "K": 5, "T": 3, "batch": 2},
+        flops=_bilstm,
+    ),
+    Row(
+        "attention",
+        FOLDER / "attention.nn",
+        "attention",
+        {"V": 64, "E": 64, "H": 128, "T": 32, "N": 32, "batch": 32},
+        {"V": 6, "E": 5, "H": 4, "T": 3, "N": 4, "batch": 2},
+        flops=_attention,
+    ),
+    Row(
+        "causal",
+        FOLDER / "causal.nn",
+        "causal",
+        {"V": 64, "H": 64, "T": 64, "batch": 32},
+        {"V": 6, "H": 4, "T": 3, "batch": 2},
+        flops=_causal,
+    ),
     Row("chain", FOLDER / "chain.nn", "chain", {"N": 10**6, "batch": 1}, {"N": 50}, wrt=("x",)),
 )

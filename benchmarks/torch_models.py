@@ -86,18 +86,33 @@ class LanguageModel(nn.Module):
         return F.cross_entropy(logits.flatten(0, 1), y.flatten())
 
 
+def lstm(params: Params, prefix: str) -> Any:
+    """`nn.LSTM` with the weights of one layer in one direction."""
+    packed = layouts.lstm(params, "ifco", prefix)
+    rnn = nn.LSTM(packed["w"].shape[1], packed["u"].shape[1])
+    _fill(rnn, "l0", packed)
+    return rnn
+
+
+def _fill(rnn: Any, part: str, packed: Params) -> None:
+    """Put weights into a layer, such as `l0_reverse`.
+
+    The library has two biases, which are one; the second stays zero and is not trained.
+    """
+    _set(getattr(rnn, f"weight_ih_{part}"), packed["w"])
+    _set(getattr(rnn, f"weight_hh_{part}"), packed["u"])
+    _set(getattr(rnn, f"bias_ih_{part}"), packed["b"])
+    second = getattr(rnn, f"bias_hh_{part}")
+    _set(second, 0 * packed["b"])
+    second.requires_grad_(False)
+
+
 class Lstm(LanguageModel):
-    """`nn.LSTM`. It has two biases, which are one; the second stays zero and is not trained."""
+    """`nn.LSTM`."""
 
     def __init__(self, params: Params) -> None:
         super().__init__(params)
-        packed = layouts.lstm(params, "ifco", "rnn.")
-        self.rnn: Any = nn.LSTM(packed["w"].shape[1], packed["u"].shape[1])
-        _set(self.rnn.weight_ih_l0, packed["w"])
-        _set(self.rnn.weight_hh_l0, packed["u"])
-        _set(self.rnn.bias_ih_l0, packed["b"])
-        _set(self.rnn.bias_hh_l0, 0 * packed["b"])
-        self.rnn.bias_hh_l0.requires_grad_(False)
+        self.rnn = lstm(params, "rnn.")
 
     def states(self, x: Tensor) -> Tensor:
         found: Tensor = self.rnn(x)[0]
@@ -148,6 +163,58 @@ class Peephole(LanguageModel):
         return torch.stack(states)
 
 
+class BiLstm(nn.Module):
+    """`nn.LSTM` with two layers and both directions."""
+
+    def __init__(self, params: Params) -> None:
+        super().__init__()
+        parts = {"l0": "lower.forward", "l0_reverse": "lower.backward"}
+        parts |= {"l1": "upper.forward", "l1_reverse": "upper.backward"}
+        packed = {part: layouts.lstm(params, "ifco", f"{layer}.") for part, layer in parts.items()}
+        (_, inputs), (_, size) = packed["l0"]["w"].shape, packed["l0"]["u"].shape
+        self.rnn = nn.LSTM(inputs, size, num_layers=2, bidirectional=True)
+        for part, weights in packed.items():
+            _fill(self.rnn, part, weights)
+        self.head, self.bias = parameter(params["W"]), parameter(params["c"])
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        logits = F.linear(self.rnn(x)[0], self.head, self.bias)
+        return F.cross_entropy(logits.flatten(0, 1), y.flatten())
+
+
+class Attention(nn.Module):
+    """Two `nn.LSTM`; scores and means are products for each example."""
+
+    def __init__(self, params: Params) -> None:
+        super().__init__()
+        self.tables = nn.ParameterList([parameter(params["Es"]), parameter(params["Et"])])
+        self.enc, self.dec = lstm(params, "enc."), lstm(params, "dec.")
+        self.m, self.head, self.bias = (parameter(params[name]) for name in ("M", "W", "c"))
+
+    def forward(self, src: Tensor, tgt: Tensor) -> Tensor:
+        states, last = self.enc(F.embedding(src, self.tables[0]))
+        found, _ = self.dec(F.embedding(tgt, self.tables[1]), last)
+        e, g = states.transpose(0, 1), found.transpose(0, 1)
+        weights = torch.softmax(torch.bmm(g, F.linear(e, self.m).transpose(1, 2)), -1)
+        logits = F.linear(g + torch.bmm(weights, e), self.head, self.bias)
+        return F.cross_entropy(logits[:, :-1].flatten(0, 1), tgt.T[:, 1:].flatten())
+
+
+class Causal(nn.Module):
+    """The library's scaled dot product with its causal mask."""
+
+    def __init__(self, params: Params) -> None:
+        super().__init__()
+        names = ("Emb", "attend.Wq", "attend.Wk", "attend.Wv", "W", "c")
+        self.table, self.q, self.k, self.v, self.head, self.bias = (parameter(params[n]) for n in names)
+
+    def forward(self, s: Tensor, y: Tensor) -> Tensor:
+        x = F.embedding(s.T, self.table)
+        q, k, v = F.linear(x, torch.cat([self.q, self.k, self.v])).chunk(3, -1)
+        h = x + F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return F.cross_entropy(F.linear(h, self.head, self.bias).flatten(0, 1), y.T.flatten())
+
+
 class Neuron(nn.Module):
     """Parameters and inputs are both differentiated."""
 
@@ -176,5 +243,8 @@ MODELS: Mapping[str, Callable[[Params], Any]] = {
     "lstm": Lstm,
     "gru": Gru,
     "peephole": Peephole,
+    "bilstm": BiLstm,
+    "attention": Attention,
+    "causal": Causal,
     "chain": Chain,
 }
