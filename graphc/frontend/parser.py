@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left, bisect_right
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from lark import Lark, TextSlice, UnexpectedInput, UnexpectedToken
+from lark import TextSlice, UnexpectedInput, UnexpectedToken
 
 from graphc.diagnostics import Diagnostic, GraphcError, Source, Span, nearest
 from graphc.frontend import ast
 from graphc.frontend.build import Builder
+from graphc.frontend.grammar import grammar
 from graphc.frontend.lines import KEYWORDS, Line, split
 from graphc.frontend.place import Place
 from graphc.frontend.scanner import scan
@@ -38,48 +36,6 @@ def parse(source: Source) -> ast.File:
     if parser.faults:
         raise GraphcError(_in_order(parser.faults))
     return ast.File(Span(source, 0, len(source.text)), statements)
-
-
-@cache
-def grammar() -> Lark:
-    """The one parser of all lines, built on first use; kept for later runs where a cache can be written."""
-    text = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
-    return Lark(
-        text,
-        parser="lalr",
-        lexer="contextual",
-        start=["statement", "option", "check_item"],
-        propagate_positions=True,
-        maybe_placeholders=True,
-        cache=_cache_file(),
-    )
-
-
-def cache_folder() -> Path:
-    """What graphc can make again lies here: `GRAPHC_CACHE_DIR`, or `graphc` in the user's cache folder."""
-    if own := os.environ.get("GRAPHC_CACHE_DIR"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graphc"
-
-
-def private_folder() -> Path | None:
-    """The cache folder, made if need be; None where it cannot be written, or where others could write it too:
-    what lies in it is executed."""
-    if os.name != "posix":
-        return None
-    try:
-        folder = cache_folder()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        state = folder.stat()
-    except (OSError, RuntimeError):
-        return None
-    own = state.st_uid == os.getuid() and not state.st_mode & 0o022
-    return folder if own and os.access(folder, os.W_OK) else None
-
-
-def _cache_file() -> str | bool:
-    folder = private_folder()
-    return str(folder / "grammar.pickle") if folder is not None else False
 
 
 def _in_order(faults: list[Diagnostic]) -> list[Diagnostic]:

@@ -23,7 +23,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from graphc.diagnostics import fault
-from graphc.frontend.parser import cache_folder, private_folder
+from graphc.frontend.grammar import cache_folder, private_folder
 
 _LAYOUT = 2
 """Of the files here: to be raised when it changes."""
