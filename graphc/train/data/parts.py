@@ -15,25 +15,26 @@ from graphc.train.protocol import InputSpec
 
 
 def part_rows(settings: DataSettings, specs: Specs, loaded: Loaded) -> dict[str, Array]:
-    """The rows of each part by its name, in ascending order; none where a part is not asked for."""
+    """The rows of each part by its name, in ascending order; none where a part is not asked for.
+
+    The test part that a set was published with is never drawn from, not even where it is not measured.
+    """
     validation, test = settings.shares
     span = settings.spans.get("validation", settings.spans.get("test"))
+    count = loaded.count - loaded.own_test
     if settings.by_time:
         times = loaded.keys[settings.order] if settings.order else np.arange(loaded.count)
-        found = split_by_time(times, validation, test, span)
+        found = split_by_time(times[:count], validation, test, span)
     elif settings.group:
         groups = loaded.keys[settings.group]
-        found = split_by_group(groups, validation, test, seed=settings.seed, span=span)
+        found = split_by_group(groups[:count], validation, test, seed=settings.seed, span=span)
     else:
-        found = split(
-            loaded.count,
-            validation,
-            test,
-            seed=settings.seed,
-            classes=_strata(settings, specs, loaded.arrays),
-            span=span,
-        )
-    return {"train": found.train, "validation": found.validation, "test": found.test}
+        classes = _strata(settings, specs, loaded.arrays)
+        drawn_by = None if classes is None else classes[:count]
+        found = split(count, validation, test, seed=settings.seed, classes=drawn_by, span=span)
+    is_own = loaded.own_test and settings.test is None
+    judging = np.arange(count, loaded.count) if is_own else found.test
+    return {"train": found.train, "validation": found.validation, "test": judging}
 
 
 def _strata(settings: DataSettings, specs: Specs, arrays: Mapping[str, Array]) -> Array | None:

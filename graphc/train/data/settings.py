@@ -11,9 +11,11 @@ from graphc.train.data.splits import Share
 from graphc.train.expressions import describe
 from graphc.train.options import NATURAL, NON_ZERO, SHARE, Block, listed, read_choice, read_number, read_word
 
-NAMED_SETS = ("breast_cancer", "diabetes", "digits", "iris", "python_topics", "wine")
+NAMED_SETS = ("breast_cancer", "diabetes", "digits", "iris", "japanese_vowels", "python_topics", "wine")
 NAMED_TEXTS = ("python_topics",)
 """Named sets that are one long sequence of characters."""
+PARTED_SETS = ("japanese_vowels",)
+"""Named sets that were published with a test part of their own."""
 SUFFIXES = (".npz", ".npy", ".csv", ".txt")
 HELD_OUT = 0.2
 SPLITS = ("random", "time")
@@ -23,7 +25,8 @@ SPLITS = ("random", "time")
 class DataSettings:
     """A `data` block.
 
-    `test` is held out of a named set by default, and not of a file, whose owner knows what is in it.
+    `test` is held out of a named set by default, unless it has a test part of its own, and not of a file,
+    whose owner knows what is in it.
     `seed` decides the parts and is apart from the seed of training, so that two trainings are judged by
     the same test part. `stratify` is the input whose classes are spread evenly; true means the only class
     input without axes, if there is exactly one. `scale` multiplies all real inputs (but not the target
@@ -59,7 +62,7 @@ class DataSettings:
     def held_out(self) -> Share | str:
         """The test part."""
         if self.test is None:
-            return HELD_OUT if self.is_named else 0
+            return HELD_OUT if self.is_named and self.source not in PARTED_SETS else 0
         return self.test
 
     @property
@@ -112,6 +115,15 @@ def _check_parts(settings: DataSettings, block: Block) -> None:
                 "E405",
                 f"`validation` ({validation}) and `test` ({test}{default}) leave nothing to train on",
                 settings.spans["validation" if "validation" in block.options else "test"],
+            )
+        )
+    if settings.source in PARTED_SETS and test:
+        block.add(
+            fault(
+                "E437",
+                f"`{settings.source}` has a test part of its own, and `test` asks for another one",
+                settings.spans["test"],
+                help="leave `test` out; with `test = 0` it is not measured",
             )
         )
     in_time = "order" if "order" in block.options else "split" if settings.by_time else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from graphc.ir.op import Array
 from graphc.train.data import tables, tabular
 from graphc.train.data.archives import Archive, ArrayFiles, Arrays, Memory
 from graphc.train.data.examples import Table
+from graphc.train.data.named import named_set
 from graphc.train.data.named_texts import named_text
 from graphc.train.data.origins import File, Origin, check_size, digest_of
 from graphc.train.data.paths import resolve, resolve_folder
@@ -68,7 +68,8 @@ class Request:
 class Loaded:
     """What a source holds for a request: arrays by input name, checked, examples first.
 
-    `first` is the number of the first class by input, `keys` the arrays that decide about the parts.
+    `first` is the number of the first class by input, `keys` the arrays that decide about the parts. The last
+    `own_test` examples are the test part that the source was published with.
     """
 
     origin: Origin
@@ -79,6 +80,7 @@ class Loaded:
     vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     keys: Mapping[str, Array] = field(default_factory=dict)
     files: tuple[File, ...] = ()
+    own_test: int = 0
 
     @property
     def count(self) -> int:
@@ -195,23 +197,9 @@ def _arrays(request: Request, source: Arrays, kind: str, *, surplus: bool = Fals
 
 
 def _named_set(request: Request, origin: Origin) -> Loaded:
-    """One of scikit-learn's bundled sets, as the arrays `x` and `y`, in the layout of the inputs."""
-    try:
-        datasets = importlib.import_module("sklearn.datasets")
-    except ImportError:
-        raise fault(
-            "E411",
-            f'`source = "{origin.name}"` needs scikit-learn, which is not installed',
-            origin.span,
-            help='pip install "graphc[data]"',
-        ) from None
-    found = getattr(datasets, f"load_{origin.name}")()
-    arrays = {"x": np.asarray(found.data), "y": np.asarray(found.target)}
-    for name, spec in request.specs.items():
-        array = request.settings.rename.get(name, name)
-        if array in arrays:
-            arrays[array] = tables.reshaped(spec, arrays[array])
-    return _arrays(request, Memory(arrays, origin), "named set", surplus=True)
+    found = named_set(origin, request.specs, request.settings.rename)
+    loaded = _arrays(request, Memory(found.arrays, origin), "named set", surplus=True)
+    return replace(loaded, own_test=found.own_test)
 
 
 def _table(request: Request, path: Path, origin: Origin) -> Loaded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pickle
 import sys
@@ -18,6 +19,7 @@ from graphc.train.data.paths import resolve
 from graphc.train.data.settings import DataSettings
 from tests.train.faults.cases import CASES, SEQUENCES, SOUND, case, loaded, npz
 from tests.train.models import spec, specs
+from tests.train.speech import SPEECH, vowels
 
 for name, arrays in {
     "input_missing": {"x": None, "X": np.ones((4, 2)), "z": np.ones(3)},
@@ -185,6 +187,53 @@ def named_set_without_input(root: Path) -> object:
 def named_set_of_other_shape(root: Path) -> object:
     pytest.importorskip("sklearn")
     return loaded('source = "iris"', root, specs(spec("x", 5), spec("y", classes=2)))
+
+
+@case
+def package_of_series_missing(root: Path) -> object:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importlib.util, "find_spec", lambda name: None)
+        return loaded('source = "japanese_vowels"', root)
+
+
+@case
+def series_without_axis(root: Path) -> object:
+    return vowels(root, SPEECH, SPEECH)
+
+
+@case
+def series_of_other_shape(root: Path) -> object:
+    return vowels(root, SPEECH, SPEECH, specs(spec("x", 3, axes=(("t", "T"),)), spec("y", classes=2)))
+
+
+@case
+def series_cut_short(root: Path) -> object:
+    return vowels(root, SPEECH, SPEECH[:-5])
+
+
+@case
+def series_without_channel(root: Path) -> object:
+    return vowels(root, SPEECH + "1,2:a\n", SPEECH)
+
+
+@case
+def series_of_channels_that_differ(root: Path) -> object:
+    return vowels(root, SPEECH + "1,2:3,4,5:a\n", SPEECH)
+
+
+@case
+def series_none(root: Path) -> object:
+    return vowels(root, SPEECH, "@classLabel true a b\n@data\n")
+
+
+@case
+def series_gone(root: Path) -> object:
+    return vowels(root, SPEECH, None)
+
+
+@case
+def parts_of_a_parted_set(root: Path) -> object:
+    return loaded('source = "japanese_vowels", test = 0.2', root)
 
 
 @case
