@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc.diagnostics import GraphcError, fault, nearest
-from graphc.driver import arguments, beam
-from graphc.driver.arrays import Feed, feed, to_declared
+from graphc.driver import arguments
+from graphc.driver.arrays import Feed, feed
+from graphc.driver.drawing import Drawing, Prompts
 from graphc.driver.execution import Execution
-from graphc.driver.one_step import NOW, OneStep, one_step
-from graphc.driver.sampling import Choice, Sampled, chosen, with_chances
-from graphc.driver.stepping import Track
+from graphc.driver.one_step import OneStep, one_step
+from graphc.driver.prompts import Given, inputs_of
+from graphc.driver.sampling import CHANCES, Choice, choosing
 from graphc.driver.steps import begin
 from graphc.driver.vocabulary import classes, pieces
 from graphc.frontend.generation import GIVEN, PROMPT
@@ -31,6 +32,7 @@ class Options:
     """What a run says of a generation, see `Program.stream`."""
 
     inputs: Mapping[str, Any]
+    lengths: Mapping[str, Any]
     ends: Mapping[str, int]
     length: int | None
     seed: int | None
@@ -49,6 +51,7 @@ class Options:
             raise fault("E525", f"`length` is a number of steps; found {arguments.found(length)}")
         return cls(
             arguments.mapping("inputs", given.get("inputs"), 'inputs={"x": array}'),
+            arguments.mapping("lengths", given.get("lengths"), 'lengths={"T": [3, 5]}'),
             arguments.sizes(given.get("ends")),
             length,
             given.get("seed"),
@@ -70,20 +73,36 @@ class Generator:
         self.end = options.length or length or self.found.end
         self.spec = pipeline.spec("eval")
         self.execution = Execution(pipeline, program.params, program.real, program.seed)
-        self.sampled: Sampled | None = None
-        self.step = self._step()
+        self.preparation = program.preparation
+        self.step = pipeline.once(("step", self.found.prompted, self.choice.kind), self._step)
 
     def _step(self) -> OneStep:
-        name, pipeline = self.found.prompted, self.execution.pipeline
-        system, axis = self.spec.system, self.spec.scope.axes[self.found.axis]
+        name, system, axis = self.found.prompted, self.spec.system, self.spec.scope.axes[self.found.axis]
         if self.choice.is_of_block:
-            return pipeline.once(("step", name), lambda: one_step(system, axis, [name], _OWN))
-        system, self.sampled = with_chances(system, name, axis)
-        names = [name, self.sampled.chances]
-        return pipeline.once(("step", *names), lambda: one_step(system, axis, names, _OWN))
+            return one_step(system, axis, [name], _OWN)
+        return one_step(choosing(system, name, axis, self.choice), axis, [name, name + CHANCES], _OWN)
 
-    def prompt(self, array: Array) -> Array:
-        """The prompt, its steps first. Raises E443 if it does not fit, E447 for a class that there is not."""
+    # ------------------------------------------------------------------------------------- prompts
+
+    def prompts(self, given: Sequence[Any], batch: int) -> Prompts:
+        """The prompts of a batch, one for each sequence or one for all.
+
+        Raises E443 if one does not fit, E444 if there are others than sequences, E447 for a class that there
+        is not, E464 for what the vocabulary lacks.
+        """
+        found = [self._prompt(prompt) for prompt in given]
+        if len(found) not in (1, batch):
+            raise fault("E444", f"there are {len(found)} prompts, and the inputs have {batch} examples")
+        return Prompts.of(found if len(found) == batch else found * batch)
+
+    def _prompt(self, given: Any) -> Array:
+        """A prompt, its steps first."""
+        name = self.found.prompted
+        if isinstance(given, str):
+            return self._checked(classes(self.preparation, name, given))
+        return self._checked(self.preparation.apply(name, _array(given)))
+
+    def _checked(self, array: Array) -> Array:
         info = self.spec.inputs[PROMPT]
         ends = [axis.length.name for axis in info.axes]
         if array.ndim and not 1 <= len(array) <= self.end:
@@ -95,18 +114,31 @@ class Generator:
             raise fault("E443", f"the prompt has the shape {list(array.shape)}; its steps are {wanted}")
         return feed({PROMPT: info}, {PROMPT: array}, None, self.execution.real).arrays[PROMPT]
 
-    def draw(self, prompt: Array, options: Options) -> Iterator[Array]:
-        """What is drawn behind a prompt, step by step. Raises E440 to E447 before the first one."""
-        inputs, width = options.inputs, self.choice.beam or 1
-        self._check_names(inputs)
-        constant = {
-            name: np.repeat(np.asarray(value), width, axis=0)
-            for name, value in inputs.items()
-            if name not in self.step.inputs
-        }
-        wanted = [self.found.prompted]
-        track = begin(self.execution, self.step, wanted, constant, {}, width, options.seed, _OWN)
-        return _Drawing(self, track, self._sequences(inputs)).values(prompt)
+    # ------------------------------------------------------------------------------------- drawing
+
+    def draw(self, prompts: Sequence[Any], options: Options) -> Drawing:
+        """A batch of sequences that are ready to be drawn. Raises E440 to E447."""
+        given = inputs_of(self.preparation, self.spec.inputs, options.inputs, options.lengths)
+        self._check_names(given.arrays)
+        batch = given.batch or len(prompts)
+        begun = self.prompts(prompts, batch)
+        constant = {name: array for name, array in given.arrays.items() if name not in self.step.inputs}
+        more = self.choice.leaves(self.execution.real)
+        width, wanted = self.choice.beam or 1, [self.found.prompted]
+        sequences = self._sequences(given)
+        track = begin(
+            self.execution,
+            self.step,
+            wanted,
+            constant,
+            given.lengths,
+            batch,
+            options.seed,
+            prompts=_OWN,
+            more=more,
+            width=width,
+        )
+        return Drawing(self, track, begun, sequences)
 
     def _check_names(self, inputs: Mapping[str, Any]) -> None:
         """Inputs are the spec's own, and none that `generate` draws. Raises E440."""
@@ -118,78 +150,16 @@ class Generator:
             if name not in others:
                 raise fault("E440", f"there is no input `{name}`", help=nearest(name, others))
 
-    def _sequences(self, inputs: Mapping[str, Any]) -> Feed:
+    def _sequences(self, given: Given) -> Feed:
         """The sequences that are not drawn. Raises E443 for one that is too short."""
         infos = {name: self.spec.inputs[name] for name in self.step.inputs}
-        fed = feed(infos, {n: inputs[n] for n in infos if n in inputs}, None, self.execution.real)
+        own = {name: given.arrays[name] for name in infos if name in given.arrays}
+        fed = feed(infos, own, None, self.execution.real)
         for name, info in infos.items():
             steps = fed.arrays[name].shape[info.type.axes.index(self.step.axis)]
             if steps < self.end:
                 raise fault("E443", f"input `{name}` has {steps} steps, and {self.end} are drawn", info.span)
         return fed
-
-
-class _Drawing:
-    """One sequence, or the beam of those that could become it."""
-
-    def __init__(self, generator: Generator, track: Track, sequences: Feed) -> None:
-        self._of, self._track, self._sequences = generator, track, sequences
-        self._info = generator.spec.inputs[PROMPT]
-        self._axes = {
-            name: generator.spec.inputs[name].type.axes.index(generator.step.axis)
-            for name in sequences.arrays
-        }
-
-    def values(self, prompt: Array) -> Iterator[Array]:
-        """What follows the prompt."""
-        for step in prompt:
-            self._advance(np.repeat(step[None], self._track.batch, axis=0))
-        steps, stop = self._of.end - len(prompt), self._of.found.stop
-        if self._of.choice.beam is not None:
-            found = beam.search(
-                self._chances, self._grow, self._track.batch, steps, -1 if stop is None else stop
-            )
-            yield from map(np.asarray, found)
-            return
-        for _ in range(steps):
-            value = self._next()
-            yield value
-            if stop is not None and value.ndim == 0 and value == stop:
-                return
-
-    def _next(self) -> Array:
-        if self._of.sampled is None:
-            return self._advance(None)
-        position = self._track.position + 1
-        symbol = chosen(self._of.choice, self._chances()[0], self._of.sampled, self._track.run, position)
-        return self._advance(np.array([symbol]))
-
-    def _advance(self, given: Array | None) -> Array:
-        """Do a step, with this value or by the equations; the value of the first sequence."""
-        values = self._track.advance(self._leaves(given))
-        first: Array = to_declared(values[self._of.found.prompted], self._info.type, self._info.axes)[0]
-        return first
-
-    def _chances(self) -> Array:
-        assert self._of.sampled is not None
-        name = self._of.sampled.chances
-        return self._track.ask([name], self._leaves(None))[name]
-
-    def _grow(self, rows: Array, symbols: Array) -> None:
-        self._track.take(rows)
-        self._advance(symbols)
-
-    def _leaves(self, given: Array | None) -> dict[str, Array]:
-        """What the next step reads beside the state."""
-        batch, info = self._track.batch, self._info
-        sizes = [axis.length.size.value for axis in info.axes if axis.length.size is not None]
-        empty = np.zeros((batch, *sizes, *info.type.sizes), np.int64)
-        here = {
-            name + NOW: np.repeat(np.take(array, self._track.position, self._axes[name]), batch, axis=0)
-            for name, array in self._sequences.arrays.items()
-        }
-        is_given = np.full(batch, given is not None)
-        return {**here, PROMPT: empty if given is None else given, GIVEN: is_given}
 
 
 # ------------------------------------------------------------------------------------ the whole of it
@@ -202,19 +172,40 @@ def stream(program: Program, prompt: Any, given: Mapping[str, Any]) -> tuple[Any
     """
     options = Options.of(given)
     generator = Generator(program, options)
+    drawing = generator.draw([prompt], options)
+    if drawing.batch != 1:
+        help_ = "`generate_batch` draws one sequence for each example"
+        raise fault("E444", f"one sequence is drawn; the inputs have {drawing.batch} examples", help=help_)
     name, prepared = generator.found.prompted, program.preparation
+    drawn = drawing.first()
     if isinstance(prompt, str):
-        begun = generator.prompt(classes(prepared, name, prompt))
-        return prompt, pieces(prepared, name, generator.draw(begun, options))
-    begun = generator.prompt(prepared.apply(name, _array(prompt)))
-    drawn = generator.draw(begun, options)
-    return prepared.undo(name, begun), (prepared.undo(name, value) for value in drawn)
+        return prompt, pieces(prepared, name, drawn)
+    return _array(prompt), (prepared.undo(name, value) for value in drawn)
 
 
 def generate(program: Program, prompt: Any, given: Mapping[str, Any]) -> str | Array:
     """See `Program.generate`."""
     begun, drawn = stream(program, prompt, given)
     return prompt + "".join(drawn) if isinstance(prompt, str) else np.stack([*begun, *drawn])
+
+
+def generate_batch(program: Program, prompts: Any, given: Mapping[str, Any]) -> list[Any]:
+    """See `Program.generate_batch`."""
+    if isinstance(prompts, str) or not isinstance(prompts, Sequence | np.ndarray) or not len(prompts):
+        help_ = 'one for all sequences is `["the "]` or `[[1, 2]]`'
+        raise fault("E525", f"prompts are a list; found {arguments.found(prompts)}", help=help_)
+    options, begun = Options.of(given), list(prompts)
+    generator = Generator(program, options)
+    name, prepared = generator.found.prompted, program.preparation
+    drawn = generator.draw(begun, options).whole()
+    if len(begun) < len(drawn):
+        begun *= len(drawn)
+    return [
+        prompt + "".join(pieces(prepared, name, found))
+        if isinstance(prompt, str)
+        else np.concatenate([_array(prompt), prepared.undo(name, found)])
+        for prompt, found in zip(begun, drawn, strict=True)
+    ]
 
 
 def draws_text(program: Program) -> bool:

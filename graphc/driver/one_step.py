@@ -52,6 +52,8 @@ class OneStep:
     """How many steps back a name is read."""
     histories: tuple[str, ...]
     """The names of which all earlier steps are read."""
+    prompts: tuple[str, ...]
+    """Leaves without the axis that have another value at each step all the same."""
     _graphs: dict[tuple[str, ...], Graph] = field(default_factory=dict, repr=False)
 
     def graph(self, names: Sequence[str]) -> Graph:
@@ -67,9 +69,23 @@ class OneStep:
         return aside(self.axis)
 
     @property
-    def kept(self) -> tuple[str, ...]:
-        """The names that a step has to give for later ones."""
-        return tuple(dict.fromkeys([*self.lags, *self.histories]))
+    def following(self) -> dict[str, str]:
+        """The leaves of the state, each with the name that is its value at the next step."""
+        lags = {
+            back(name, lag): back(name, lag - 1) if lag > 1 else name
+            for name, most in self.lags.items()
+            for lag in range(1, most + 1)
+        }
+        return {**lags, **{name + PAST: name + WHOLE for name in self.histories}}
+
+    def state_type(self, leaf: str) -> TensorType:
+        """The type of a leaf of the state."""
+        return self.system.leaves[leaf].type
+
+    @property
+    def changing(self) -> frozenset[str]:
+        """The leaves that have another value at each step, which is not the state's."""
+        return frozenset({STEP, *(name + NOW for name in self.inputs), *self.prompts})
 
 
 def one_step(system: System, axis: Index, wanted: Iterable[str], prompts: Collection[str] = ()) -> OneStep:
@@ -85,7 +101,7 @@ class _Extraction:
     """Copies what a step needs, from what is wanted back to the leaves."""
 
     def __init__(self, system: System, axis: Index, prompts: Collection[str]) -> None:
-        self.system, self.axis = system, axis
+        self.system, self.axis, self.prompts = system, axis, prompts
         self.moving = _moving(system, axis, prompts)
         self.rest = Without(axis)
         self.past = aside(axis)
@@ -119,6 +135,7 @@ class _Extraction:
             tuple(self.constants),
             self.lags,
             tuple(self.histories),
+            tuple(self.prompts),
         )
 
     # -------------------------------------------------------------------------------------- leaves
@@ -248,6 +265,8 @@ class _Extraction:
         self.lags[name] = max(lag, self.lags.get(name, 0))
         self.pending.append(name)
         type_, indices = self.rest.type(self.system.type(name)), self.rest.indices(self.system.indices(name))
+        for between in range(1, lag):
+            self._leaf(back(name, between), type_, indices, self._span(name))
         return self._leaf(back(name, lag), type_, indices, self._span(name))
 
     def _history(self, name: str, *, strictly: bool) -> str:
@@ -260,15 +279,13 @@ class _Extraction:
         now = self.rest.type(self.system.type(name))
         type_ = now.with_axes({*now.axes, self.past})
         past = self._leaf(name + PAST, type_, indices, self._span(name))
-        if strictly:
-            return past
         if name + WHOLE not in self.units:
             b = Builder()
             own = _read(b, name, _here(self.rest.indices(self.system.indices(name))), now)
             here = b(ew.EQUAL, b(POSITION, index=self.past), self._step(b))
             value = b(ew.SELECT, here, own, _read(b, past, _here(indices), type_))
             self.units[name + WHOLE] = Unit(name + WHOLE, indices, tuple(b.nodes), value, self._span(name))
-        return name + WHOLE
+        return past if strictly else name + WHOLE
 
     def _place(self, b: Builder, unit: Unit, place: Place) -> Place:
         """A place without the axis: where it depends on the step it is computed."""

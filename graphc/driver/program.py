@@ -191,6 +191,21 @@ class Program(Compiled):
 
         return generate(self, prompt, options)
 
+    def generate_batch(self, prompts: Sequence[Any], **options: Any) -> list[Any]:
+        """Draw several sequences at once by the `generate` block: a list of what `generate` gives for each.
+
+        `prompts` is a list with the prompt of each sequence, or with one for all. `inputs` are those that
+        are not drawn, with an example for each sequence: arrays, or lists of texts for an input that has a
+        vocabulary. `lengths` says how long the examples are where they differ, `{"T": [3, 5]}`; texts say it
+        themselves. The other options are those of `stream`. Each sequence ends at its own `stop`, and what
+        does not change from step to step, such as an encoder, is computed once.
+
+        Raises what `stream` does, E444 where there are neither as many prompts as examples nor one.
+        """
+        from graphc.driver.generating import generate_batch
+
+        return generate_batch(self, prompts, options)
+
     @overload
     def stream(self, prompt: str, **options: Any) -> Iterator[str]: ...
 

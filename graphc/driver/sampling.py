@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from graphc.backend import Run
 from graphc.diagnostics import fault
 from graphc.driver import arguments
-from graphc.ir.graph import Node
+from graphc.ir.builder import Builder
+from graphc.ir.graph import AnyNode, Node, Value
 from graphc.ir.op import Array
-from graphc.ir.system import System, Unit
-from graphc.ops.philox import draw_words, split, stream_key, uniforms
+from graphc.ir.system import READ, Leaf, System, Unit
+from graphc.ops import elementwise as ew
+from graphc.ops.choosing import LIKELIEST
+from graphc.ops.indexing import BROADCAST
 from graphc.ops.random import CATEGORICAL
-from graphc.types import Index
+from graphc.ops.reduction import ARGMAX
+from graphc.ops.softmax import SOFTMAX
+from graphc.types import DType, Index, TensorType
 
 CHANCES = "@chances"
 """Ends the name of the unit that holds the probabilities by which a name is drawn."""
+TEMPERATURE, TOP_K = "temperature@", "top_k@"
+"""The leaves that hold what the run says of drawing."""
 
 
 @dataclass(frozen=True)
@@ -55,25 +62,41 @@ class Choice:
         """Whether everything is as the block says."""
         return self == Choice()
 
+    @property
+    def kind(self) -> tuple[bool, ...]:
+        """What decides the equations of a step; temperature and k are numbers of the run."""
+        return self.temperature is not None, self.top_k is not None, self.greedy, self.beam is not None
+
+    def leaves(self, real: np.dtype[Any]) -> Mapping[str, Array]:
+        """The numbers of the run as arrays."""
+        heat = {} if self.temperature is None else {TEMPERATURE: np.asarray(self.temperature, real)}
+        top = {} if self.top_k is None else {TOP_K: np.asarray(self.top_k)}
+        return {**heat, **top}
+
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
-@dataclass(frozen=True)
-class Sampled:
-    """An input that is drawn by `sample`: `stream` is the name of its random numbers."""
+def choosing(system: System, name: str, axis: Index, choice: Choice) -> System:
+    """The system in which `name` is chosen as the run says, with its chances as one more unit.
 
-    name: str
-    stream: str
+    Raises E328 if it is not drawn by one `sample`, or if a beam would have to follow something else that is.
+    """
+    unit, draw = system.units[name], _draw(system, name, axis)
+    if choice.beam is not None:
+        _check_certain(system, name)
+    chances = Unit(name + CHANCES, unit.indices, unit.nodes, draw.operands[0], unit.span)
+    leaves = dict(system.leaves)
+    b = Builder()
+    nodes: list[AnyNode] = []
+    for node in unit.nodes:
+        nodes += _chosen(b, draw, choice, leaves, unit) if node is draw else [node]
+    units = {**system.units, name: replace(unit, nodes=tuple(nodes)), chances.name: chances}
+    return System(leaves, units)
 
-    @property
-    def chances(self) -> str:
-        return self.name + CHANCES
 
-
-def with_chances(system: System, name: str, axis: Index) -> tuple[System, Sampled]:
-    """The system with one more unit: the vector by which `name` is drawn. Raises E328 if there is none."""
+def _draw(system: System, name: str, axis: Index) -> Node:
     unit = system.units[name]
     draws = [node for node in unit.nodes if isinstance(node, Node) and node.op is CATEGORICAL]
     if len(draws) != 1 or unit.indices != (axis,):
@@ -82,35 +105,43 @@ def with_chances(system: System, name: str, axis: Index) -> tuple[System, Sample
             f"`generate` does not choose `{name}` by one `sample`: there are no chances to choose by",
             help=f"temperature, top-k, greedy choice and beams need `{name}[{axis.name}] = sample(p)`",
         )
-    chances = draws[0].operands[0]
-    added = Unit(name + CHANCES, unit.indices, unit.nodes, chances, unit.span)
-    found = Sampled(name, draws[0].attrs["stream"])
-    return System(system.leaves, {**system.units, added.name: added}), found
+    return draws[0]
 
 
-def chosen(choice: Choice, chances: Array, sampled: Sampled, run: Run, position: int) -> int:
-    """A class by its chances [V], at a position; drawn with the number that `sample` has there."""
-    if choice.greedy:
-        return int(np.argmax(chances))
-    weights = chances.astype(np.float64)
-    if choice.temperature is not None:
-        with np.errstate(divide="ignore"):
-            scaled = np.log(weights) / choice.temperature
-        weights = np.exp(scaled - scaled.max())
-    if choice.top_k is not None and choice.top_k < len(weights):
-        kept = np.argsort(-weights, kind="stable")[: choice.top_k]
-        weights = np.where(np.isin(np.arange(len(weights)), kept), weights, 0.0)
-    return drawn(weights, uniform(sampled.stream, run, position))
+def _check_certain(system: System, name: str) -> None:
+    for unit in system.units.values():
+        drawn = any(isinstance(node, Node) and node.op is CATEGORICAL for node in unit.nodes)
+        if drawn and unit.name != name:
+            raise fault(
+                "E328",
+                f"a beam follows the chances of `{name}`, and `{unit.name}` is drawn at random beside it",
+                unit.span,
+                help="draw both, without `beam`",
+            )
 
 
-def drawn(weights: Array, number: float) -> int:
-    """The first class with which the running sum exceeds a share `number` of the whole."""
-    passed = int(np.sum(np.cumsum(weights) <= number * np.sum(weights)))
-    # Rounding may lead past the last class that has a chance.
-    return min(passed, int(np.max(np.where(weights > 0, np.arange(len(weights)), 0))))
+def _chosen(b: Builder, draw: Node, choice: Choice, leaves: dict[str, Leaf], unit: Unit) -> list[AnyNode]:
+    """The nodes that choose, the last of which has the result of the draw."""
 
+    def number(leaf: str, dtype: DType) -> Value:
+        type_ = TensorType.of(dtype)
+        leaves[leaf] = Leaf(leaf, "state", type_, (), unit.span)
+        return b(READ, called=leaf, unit=leaf, subscripts=(), type=type_)
 
-def uniform(stream: str, run: Run, position: int) -> float:
-    """The number in (0, 1) of example 0 at a position of a stream."""
-    point = [*split(np.zeros((), np.uint64)), np.asarray(position, np.uint64)]
-    return float(uniforms(draw_words(stream_key(run.seed, run.step, stream), point, 1))[0])
+    before, chances = len(b.nodes), draw.operands[0]
+    with b.at(draw.span):
+        if choice.temperature is not None:
+            scaled = b(ew.DIV, b(ew.LOG, chances), number(TEMPERATURE, "real"))
+            chances = b(SOFTMAX, scaled, dims=(0,), indices=())
+        if choice.top_k is not None:
+            chances = b(LIKELIEST, chances, number(TOP_K, "int"))
+        if choice.greedy:
+            value = b(ARGMAX, chances, dims=(0,), indices=())
+            missing = set(draw.result.type.axes) - set(value.type.axes)
+            if missing:
+                b(BROADCAST, value, indices=tuple(missing))
+        else:
+            b(CATEGORICAL, chances, *draw.operands[1:], **draw.attrs)
+    *nodes, last = b.nodes[before:]
+    assert isinstance(last, Node)
+    return [*nodes, replace(last, result=draw.result)]

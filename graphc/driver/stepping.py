@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc.backend import Executable, Run
+from graphc.backend import Run
 from graphc.diagnostics import fault
 from graphc.driver.arrays import Feed
 from graphc.driver.execution import Execution
-from graphc.driver.one_step import PAST, STEP, OneStep, back
+from graphc.driver.looped import STEPS, along, looped
+from graphc.driver.one_step import PAST, STEP, OneStep
+from graphc.ir.graph import Graph
 from graphc.ir.op import Array
 from graphc.types import BATCH, TensorType
 
@@ -32,54 +34,46 @@ class Track:
         self, execution: Execution, step: OneStep, wanted: Sequence[str], constants: Feed, run: Run
     ) -> None:
         self.step, self.batch, self.position = step, constants.batch, 0
-        self.execution, self._constants = execution, constants
-        self._names = tuple(dict.fromkeys([*wanted, *step.kept]))
-        self._executables: dict[tuple[str, ...], Executable] = {}
-        self._past: dict[str, Array] = {}
-        self.run = run
+        self.execution, self._constants, self._run = execution, constants, run
+        self._names = tuple(dict.fromkeys(wanted))
+        self._state: dict[str, Array] = {}
         self._resize(_ROOM if step.axis.length.size is None else step.axis.length.size.value)
-        lagged = [(name, lag) for name, most in step.lags.items() for lag in range(1, most + 1)]
-        self._lagged = {back(name, lag): self._zeros(step.system.type(name)) for name, lag in lagged}
 
-    def advance(self, given: Mapping[str, Array]) -> dict[str, Array]:
-        """Do a step with these values of the leaves that change; the values of the names."""
-        values = self.ask(self._names, given)
-        self.position += 1
-        for name, most in self.step.lags.items():
-            for lag in range(most, 1, -1):
-                self._lagged[back(name, lag)] = self._lagged[back(name, lag - 1)]
-            self._lagged[back(name, 1)] = values[name]
-        for name, array in self._past.items():
-            array[self._at(name, self.position - 1)] = values[name]
-        return values
+    def advance(self, given: Mapping[str, Array], count: int = 1) -> dict[str, Array]:
+        """Do `count` steps with these values of the leaves that change; the values of the names.
+
+        What goes in and what comes out has the steps along one more dimension, see `looped.along`.
+        """
+        self._reserve(self.position + count)
+        numbers = np.arange(self.position + 1, self.position + count + 1)
+        inputs = {**self._constants.arrays, **self._state, **given, STEP: numbers}
+        found = self._call("steps", self._names, inputs, count)
+        self.position += count
+        self._state = {leaf: found.pop(leaf) for leaf in self._state}
+        return found
 
     def ask(self, names: Sequence[str], given: Mapping[str, Array]) -> dict[str, Array]:
-        """What the next step would give, without doing it."""
+        """What the next step would give, without doing it; `given` are values of one step."""
         self._reserve(self.position + 1)
-        past = {name + PAST: array for name, array in self._past.items()}
-        inputs = {**self._constants.arrays, **self._lagged, **past, **given}
-        inputs[STEP] = np.asarray(self.position + 1)
-        fed = Feed(inputs, self.batch, self._lengths, self._constants.dense)
-        return self.execution.call(self._executable(tuple(names)), fed, self.run)
+        number = {STEP: np.asarray(self.position + 1)}
+        return self._call("step", names, {**self._constants.arrays, **self._state, **given, **number}, 1)
 
     def take(self, rows: Array) -> None:
         """Go on with these of the sequences, by number; one may be taken several times."""
-        for name, most in self.step.lags.items():
-            if BATCH in self.step.system.type(name).axes:
-                for leaf in (back(name, lag) for lag in range(1, most + 1)):
-                    self._lagged[leaf] = self._lagged[leaf][rows]
-        for name, array in self._past.items():
-            if BATCH in self._history(name).axes:
-                self._past[name] = array[rows]
+        for leaf, array in self._state.items():
+            if BATCH in self.step.state_type(leaf).axes:
+                self._state[leaf] = array[rows]
+
+    def rounds(self, name: str) -> int:
+        """The dimension of a name's values along which a call's steps lie."""
+        return along(self.step.system.type(name))
 
     # --------------------------------------------------------------------------------------- state
 
     def save(self) -> dict[str, Array]:
         """Copies of the whole state by name."""
-        done = slice(0, self.position)
-        lagged = {leaf: array.copy() for leaf, array in self._lagged.items()}
-        past = {name + PAST: array[self._at(name, done)].copy() for name, array in self._past.items()}
-        return {STEP: np.asarray(self.position), **lagged, **past}
+        done = {leaf: array[self._done(leaf, self.position)].copy() for leaf, array in self._state.items()}
+        return {STEP: np.asarray(self.position), **done}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Go on where `save` was. Raises E329 for the state of other equations, or of another batch."""
@@ -87,21 +81,22 @@ class Track:
         self._check(saved, position)
         self.position = position
         self._reserve(position)
-        for leaf, array in self._lagged.items():
-            self._lagged[leaf] = np.array(saved[leaf], array.dtype)
-        for name, array in self._past.items():
-            array[self._at(name, slice(0, position))] = saved[name + PAST]
+        for leaf, array in self._state.items():
+            fresh = np.zeros_like(array)
+            fresh[self._done(leaf, position)] = saved[leaf]
+            self._state[leaf] = fresh
 
     def _check(self, saved: Mapping[str, Any], position: int) -> None:
-        shapes = {STEP: (), **{leaf: array.shape for leaf, array in self._lagged.items()}}
-        for name, array in self._past.items():
-            along = self._along(name)
-            shapes[name + PAST] = (*array.shape[:along], position, *array.shape[along + 1 :])
+        shapes: dict[str, list[int]] = {STEP: []}
+        for leaf, array in self._state.items():
+            shapes[leaf] = list(array.shape)
+            if leaf.endswith(PAST):
+                shapes[leaf][self._along(leaf)] = position
         for name in sorted(shapes.keys() | saved.keys()):
             if name not in shapes or name not in saved:
                 which = "does not belong to it" if name in saved else "is missing"
                 raise fault("E329", f"this is not the state of these steps: `{name}` {which}")
-            found, expected = list(np.shape(saved[name])), list(shapes[name])
+            found, expected = list(np.shape(saved[name])), shapes[name]
             if found != expected:
                 raise fault(
                     "E329", f"this is not the state of these steps: `{name}` is {found}, not {expected}"
@@ -109,22 +104,27 @@ class Track:
 
     # ------------------------------------------------------------------------------------- details
 
-    def _executable(self, names: tuple[str, ...]) -> Executable:
-        if names not in self._executables:
-            pipeline, key = self.execution.pipeline, ("one step", self.step, names)
-            graph = self.step.graph(names)
-            self._executables[names] = pipeline.made(key, graph, self._constants.dense)
-        return self._executables[names]
+    def _call(
+        self, kind: str, names: Sequence[str], inputs: dict[str, Array], count: int
+    ) -> dict[str, Array]:
+        step, pipeline, dense = self.step, self.execution.pipeline, self._constants.dense
+        key = (kind, step, tuple(names), dense)
+        executable = pipeline.once(key, lambda: pipeline.made(key, self._graph(kind, names), dense))
+        run = replace(self._run, lengths={**self._lengths, STEPS: np.full(self.batch, count)})
+        return self.execution.call(executable, Feed(inputs, self.batch, self._lengths, dense), run)
 
-    def _history(self, name: str) -> TensorType:
-        return self.step.system.leaves[name + PAST].type
+    def _graph(self, kind: str, names: Sequence[str]) -> Graph:
+        return looped(self.step, names) if kind == "steps" else self.step.graph(names)
 
-    def _along(self, name: str) -> int:
+    def _along(self, leaf: str) -> int:
         """The dimension of a history along which it grows."""
-        return self._history(name).axes.index(self.step.past)
+        return self.step.state_type(leaf).axes.index(self.step.past)
 
-    def _at(self, name: str, place: int | slice) -> tuple[int | slice, ...]:
-        return (*(slice(None) for _ in range(self._along(name))), place)
+    def _done(self, leaf: str, steps: int) -> tuple[slice, ...]:
+        """The part of a leaf of the state that so many steps have written."""
+        if not leaf.endswith(PAST):
+            return ()
+        return (*(slice(None) for _ in range(self._along(leaf))), slice(0, steps))
 
     def _zeros(self, type_: TensorType) -> Array:
         dtypes = {"real": self.execution.real, "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}
@@ -132,17 +132,16 @@ class Track:
 
     def _reserve(self, steps: int) -> None:
         """Room for so many steps. Raises E327 where the axis has not so many."""
-        if steps <= self._room or not self._past:
+        if steps <= self._room or not self.step.histories:
             return
         if self.step.axis.length.is_fixed:
             raise fault("E327", f"the axis `{self.step.axis.name}` has {self._room} steps, and no more")
         self._resize(2 * steps)
 
     def _resize(self, room: int) -> None:
-        self._room = room
+        before, self._room = self._state, room
         self._lengths = {**self._constants.lengths, self.step.axis.length.name: np.full(self.batch, room)}
-        self.run = replace(self.run, lengths=self._lengths)
-        before, done = self._past, slice(0, self.position)
-        self._past = {name: self._zeros(self._history(name)) for name in self.step.histories}
-        for name, array in before.items():
-            self._past[name][self._at(name, done)] = array[self._at(name, done)]
+        self._state = {leaf: self._zeros(self.step.state_type(leaf)) for leaf in self.step.following}
+        for leaf, array in before.items():
+            done = self._done(leaf, self.position)
+            self._state[leaf][done] = array[done]

@@ -10,16 +10,18 @@ import numpy as np
 
 from graphc.diagnostics import GraphcError, fault, nearest
 from graphc.driver import arguments
-from graphc.driver.arrays import feed, to_declared
+from graphc.driver.arrays import Feed, feed, to_declared
 from graphc.driver.examples import literal
 from graphc.driver.execution import Execution
 from graphc.driver.feeding import Feeder
+from graphc.driver.looped import along
 from graphc.driver.one_step import NOW, OneStep, one_step
 from graphc.driver.pipeline import Pipeline
 from graphc.driver.stepping import Track
 from graphc.frontend.spec import OUTPUT, InputInfo, Spec
 from graphc.ir.op import Array
-from graphc.types import Affine, Index
+from graphc.ir.system import System
+from graphc.types import BATCH, Affine, Index
 
 if TYPE_CHECKING:
     from graphc.driver.compiled import Compiled
@@ -58,8 +60,13 @@ class Steps:
         fed = self._feeder(given)
         if given and fed.batch != self.batch:
             raise fault("E444", f"there are {self.batch} sequences; a step of {fed.batch} is given")
-        values = self._track.advance({name + NOW: array for name, array in fed.arrays.items()})
-        return {name.removeprefix(OUTPUT): self._shown(name, values[name]) for name in self._names}
+        here = {name + NOW: array for name, array in fed.arrays.items()}
+        leaves = self._track.step.system.leaves
+        values = self._track.advance(
+            {leaf: np.expand_dims(array, along(leaves[leaf].type)) for leaf, array in here.items()}
+        )
+        steps = {name: np.take(values[name], 0, self._track.rounds(name)) for name in self._names}
+        return {name.removeprefix(OUTPUT): self._shown(name, step) for name, step in steps.items()}
 
     def save(self) -> dict[str, Array]:
         """Copies of the state by name: the step's number, and what later steps read of earlier ones."""
@@ -132,9 +139,15 @@ def begin(
     lengths: Mapping[str, Any],
     batch: int | None,
     seed: int | None,
+    *,
     prompts: Collection[str] = (),
+    more: Mapping[str, Array] | None = None,
+    width: int = 1,
 ) -> Track:
-    """A track before its first step, with all that stays the same computed from `inputs`."""
+    """A track before its first step, with all that stays the same computed from `inputs`.
+
+    `more` are leaves that no input is. There are `width` sequences for each example of the inputs.
+    """
     pipeline, spec = execution.pipeline, execution.pipeline.spec("eval")
     used = {*step.system.leaves}
     if step.constants:
@@ -151,7 +164,21 @@ def begin(
     if step.constants:
         values = execution.values("eval", step.constants, fed, run)
         fed = replace(fed, arrays={**fed.arrays, **values})
-    return Track(execution, step, wanted, fed, run)
+    if width > 1:
+        fed = _repeated(fed, step.system, width)
+        run = replace(run, batch=fed.batch, lengths=fed.lengths)
+    return Track(execution, step, wanted, replace(fed, arrays={**fed.arrays, **(more or {})}), run)
+
+
+def _repeated(fed: Feed, system: System, width: int) -> Feed:
+    """The inputs with each example so many times."""
+    arrays = {
+        name: np.repeat(array, width, axis=0) if BATCH in system.leaves[name].type.axes else array
+        for name, array in fed.arrays.items()
+        if name in system.leaves
+    }
+    lengths = {name: np.repeat(own, width) for name, own in fed.lengths.items()}
+    return Feed(arrays, fed.batch * width, lengths, fed.dense)
 
 
 def _check_batch(batch: Any) -> None:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from graphc.ir.op import Op
 from graphc.ops import (
+    choosing,
     contraction,
     convolution,
     elementwise,
@@ -27,7 +28,7 @@ from graphc.ops import (
 
 FAMILIES = (
     *(leaf, elementwise, summing, first, reduction, softmax, contraction),
-    *(movement, indexing, windows, convolution, pooling, random),
+    *(movement, indexing, windows, convolution, pooling, choosing, random),
 )
 
 

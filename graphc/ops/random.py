@@ -18,7 +18,8 @@ from graphc.ir.form import Element, Expanded, Site
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array, Attrs, Frame, Op, Sample, TypeFault, TypeRule, non_differentiable
 from graphc.kernel.coordinates import constant, flat
-from graphc.kernel.expr import ZERO, Const, Expr, Name, apply, call, cast, compare, select
+from graphc.kernel.expr import ZERO, Const, Expr, call, cast, compare, select
+from graphc.ops.choosing import CLASS_AT, class_at
 from graphc.ops.elementwise import MUL
 from graphc.ops.examples import B_T, C, D, H, K, T, U, Z, integer, real
 from graphc.ops.philox import Words, draw_words, normals, split, stream_key, uniforms
@@ -205,15 +206,7 @@ def _categorical_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 def _categorical(frame: Frame, attrs: Attrs, p: Array, *coordinates: Array) -> Array:
     chances = _aligned(frame, p, frame.types[0].rank)
-    return _class(chances, _numbers(frame, attrs, coordinates) * np.sum(chances, axis=-1))
-
-
-def _class(chances: Array, level: Array) -> Array:
-    """The first class with which the running sum of the chances exceeds the level."""
-    passed = np.sum(np.cumsum(chances, axis=-1) <= level[..., np.newaxis], axis=-1)
-    # Rounding may lead past the last class that has a chance.
-    last = np.max(np.where(chances > 0, np.arange(chances.shape[-1]), 0), axis=-1, initial=0)
-    return np.asarray(np.minimum(passed, last), np.int64)
+    return class_at(chances, _numbers(frame, attrs, coordinates) * np.sum(chances, axis=-1))
 
 
 def _categorical_nodes(b: Builder, node: Node) -> Value:
@@ -246,43 +239,4 @@ They need not sum to one.
 """
 
 
-def _class_at_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
-    return types[0].with_shape(types[0].shape[:-1]).with_axes(union_axes(types)).with_dtype("int")
-
-
-def _class_at_form(site: Site) -> Expr:
-    """Quadratic in the number of classes: each running sum is made anew, which for a vocabulary is little."""
-    (classes,), level = site.types[0].sizes[-1:], site.read(1, site.dims)
-
-    def chance(number: Expr) -> Expr:
-        return site.read(0, [*site.dims, number])
-
-    def passed(over: tuple[Name, ...]) -> Expr:
-        running = site.reduce("sum", [over[0] + 1], lambda inner: chance(inner[0]))
-        return cast("int", compare("<=", running, level))
-
-    def possible(over: tuple[Name, ...]) -> Expr:
-        return select(compare(">", chance(over[0]), _real(0)), over[0], ZERO)
-
-    counted, last = site.reduce("sum", [classes], passed), site.reduce("max", [classes], possible)
-    return apply("minimum", counted, last, dtype="int")
-
-
-CLASS_AT = Op(
-    name="class_at",
-    infer=_class_at_type,
-    vjp=non_differentiable,
-    oracle=lambda frame, attrs, p, level: _class(p, level),
-    samples=lambda: [
-        Sample((real(*B_T, shape=(D,)), real(*B_T)), {}, (0.1, 0.9), {1: (0.0, 0.3, 1.5, 9.0)}),
-        Sample((real(shape=(H, D)), real(T, shape=(H,))), {}, (0.1, 0.9), {0: (1.0, 0.0, 2.0, 0.0)}),
-    ],
-    form=Element(_class_at_form),
-)
-"""`class_at(p, level)`: the first class with which the running sum of p (last dim) exceeds the level.
-
-No later than the last class that has a chance.
-"""
-
-
-OPS = (UNIFORM, NORMAL, BERNOULLI, CATEGORICAL, CLASS_AT)
+OPS = (UNIFORM, NORMAL, BERNOULLI, CATEGORICAL)
