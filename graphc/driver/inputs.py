@@ -18,6 +18,7 @@ def input_spec(info: InputInfo) -> InputSpec:
         tuple(axis.length.name for axis in info.axes),
         info.classes,
         info.span,
+        info.dim,
     )
 
 

@@ -53,7 +53,9 @@ def declare_input(el: Elaborator, item: ast.Declarator, scope: Scope) -> None:
     definition = Definition(item.name, scope, item.span, own=axes, leaf=leaf, guess=type_, classes=classes)
     define(scope, item.name, definition)
     el.spec.system.leaves[item.name] = leaf
-    el.spec.inputs[item.name] = InputInfo(item.name, type_, axes, classes, item.span, examples, batched)
+    count = item.type.classes if item.type else None
+    dim = count.id if isinstance(count, ast.Name) else ""
+    el.spec.inputs[item.name] = InputInfo(item.name, type_, axes, classes, item.span, examples, batched, dim)
 
 
 def _examples(expr: ast.Expr, scope: Scope) -> tuple[tuple[Array, ...], bool]:

@@ -25,6 +25,8 @@ class InputInfo:
     examples: tuple[Array, ...] | None = None
     batched: bool = False
     """The literal was written as `batch(...)`."""
+    dim: str = ""
+    """The V of `index(V)`, where the number of classes is a dim alone."""
 
     @property
     def has_value(self) -> bool:

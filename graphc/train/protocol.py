@@ -20,7 +20,8 @@ class InputSpec:
     """One declared input: `x[t] : [D]` has the axis `t`, the length `T` and the shape `(D)`.
 
     `axes` and `lengths` stand in the order in which the input declares them, without the batch; `type`
-    holds the same indices in canonical order. `classes` is K for `index(K)`: values 0 to K - 1.
+    holds the same indices in canonical order. `classes` is K for `index(K)`: values 0 to K - 1; `dim` is the
+    name K, if it is one: inputs over the same dim have the same classes.
     """
 
     name: str
@@ -29,6 +30,7 @@ class InputSpec:
     lengths: tuple[str, ...] = ()
     classes: int | None = None
     span: Span | None = field(default=None, compare=False)
+    dim: str = ""
 
     def length(self, axis: str) -> Length:
         """Where an axis ends: a run-time length, or one of a fixed size."""

@@ -11,7 +11,7 @@ import pytest
 from graphc.diagnostics import GraphcError
 from graphc.errors import catalogue
 from tests.golden import FOLDER, check_golden
-from tests.train.faults import arrays, parts, sequences, settings, tables  # noqa: F401 (they fill CASES)
+from tests.train.faults import arrays, parts, sequences, settings, tables, texts  # noqa: F401 (they fill CASES)
 from tests.train.faults.arrays import with_header
 from tests.train.faults.cases import CASES, SOUND, loaded
 

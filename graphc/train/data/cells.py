@@ -12,6 +12,7 @@ import numpy as np
 from graphc.diagnostics import fault
 from graphc.ir.op import Array
 from graphc.train.data.csv_files import CsvFile, Row, is_number
+from graphc.train.data.symbols import Spelling
 
 T = TypeVar("T")
 
@@ -68,12 +69,12 @@ class Cells:
 
 class Reals(Cells):
     def converted(self, cells: list[str], lines: list[int]) -> Array:
-        return np.array(self.each(cells, lines, _finite, "a number"), np.float64)
+        return np.array(self.each(cells, lines, finite, "a number"), np.float64)
 
 
 class Flags(Cells):
     def converted(self, cells: list[str], lines: list[int]) -> Array:
-        return np.array(self.each(cells, lines, _truth, "`true` or `false`"), np.bool_)
+        return np.array(self.each(cells, lines, truth, "`true` or `false`"), np.bool_)
 
 
 class Times(Cells):
@@ -83,12 +84,12 @@ class Times(Cells):
 
     def converted(self, cells: list[str], lines: list[int]) -> Array:
         if self._read is None and cells:
-            self._read = _finite if is_number(cells[0]) else _seconds
+            self._read = finite if is_number(cells[0]) else _seconds
         expected = "a date such as `2024-05-31`" if self._read is _seconds else "a number, as in other lines"
-        return np.array(self.each(cells, lines, self._read or _finite, expected), np.float64)
+        return np.array(self.each(cells, lines, self._read or finite, expected), np.float64)
 
 
-class Labels(Cells):
+class Texts(Cells):
     """Texts, numbered as they come; `texts` are those that were seen, each with a place of its first cell."""
 
     def __init__(self, file: CsvFile, columns: Sequence[int]) -> None:
@@ -96,55 +97,63 @@ class Labels(Cells):
         self.places: list[tuple[int, int]] = []
         super().__init__(file, columns)
 
-    def converted(self, cells: list[str], lines: list[int]) -> Array:
-        codes = []
-        for place, cell in enumerate(cells):
-            code = self.texts.get(cell)
-            if code is None:
-                if not cell:
-                    self.fail(lines[place], place, cell, "a text")
-                code = self.texts[cell] = len(self.texts)
-                self.places.append((lines[place], place))
-            codes.append(code)
-        return np.array(codes, np.int64)
+    def code(self, text: str, line: int, place: int) -> int:
+        """The number of a text that stands in a cell."""
+        code = self.texts.get(text)
+        if code is None:
+            code = self.texts[text] = len(self.texts)
+            self.places.append((line, place))
+        return code
 
-    def classes(self, known: tuple[str, ...] | None, *, is_new: bool) -> tuple[Array, tuple[str, ...]]:
-        """Class numbers of shape (rows, columns), and the vocabulary that they are numbers in.
+    def classes(self, spelling: Spelling) -> Array:
+        """What was read as classes of a vocabulary. Raises E464 at a text that is not known."""
+        found = spelling.classes(list(self.texts))
+        if (found < 0).any():
+            code = int((found < 0).argmax())
+            self._unknown(list(self.texts)[code], code, spelling)
+        result: Array = found[self.result()]
+        return result
 
-        Cells that are all whole numbers are class numbers themselves, without a vocabulary. Other texts
-        are numbered in their sorted order, or if `is_new` is false as in the `known` vocabulary. Raises
-        E462 where numbers and texts are mixed, E464 at a text that is not known.
-        """
-        if known is None:
-            numbers = [_whole(text) for text in self.texts]
-            texts = [code for code, number in enumerate(numbers) if number is None]
-            if not texts:
-                return np.array(numbers, np.int64)[self.result()], ()
-            if not is_new or len(texts) < len(numbers):
-                cell = list(self.texts)[texts[0]]
-                self.fail(*self.places[texts[0]], cell, "a whole number, as in other lines")
-            known = tuple(sorted(self.texts))
-        order = {text: number for number, text in enumerate(known)}
-        for text, code in self.texts.items():
-            if text not in order:
-                self._unknown(text, code, known)
-        numbers_of = np.array([order[text] for text in self.texts], np.int64)
-        result: Array = numbers_of[self.result()]
-        return result, known
-
-    def _unknown(self, text: str, code: int, known: tuple[str, ...]) -> NoReturn:
+    def _unknown(self, text: str, code: int, spelling: Spelling) -> NoReturn:
         line, place = self.places[code]
         column = self.file.names[self.columns[place % len(self.columns)]]
-        shown = ", ".join(f"`{word}`" for word in known[:10]) + (", ..." if len(known) > 10 else "")
+        words, what, kind = spelling.words, f"`{text}`", "the classes"
+        shown = ": " + ", ".join(f"`{word}`" for word in words[:10]) + (", ..." if len(words) > 10 else "")
+        if spelling.tokens in ("characters", "words"):
+            what, kind, shown = spelling.called(text), f"the {len(words)}", ""
         raise fault(
             "E464",
-            f"line {line} of {self.file.origin}, column `{column}`: `{text}` is none of the classes "
-            f"that the model was trained on: {shown}",
+            f"line {line} of {self.file.origin}, column `{column}`: {what} is none of {kind} "
+            f"that the model was trained on{shown}",
             self.file.origin.span,
         )
 
 
-def _finite(cell: str) -> float:
+class Labels(Texts):
+    """Cells that are one class each."""
+
+    def converted(self, cells: list[str], lines: list[int]) -> Array:
+        for place, cell in enumerate(cells):
+            if not cell:
+                self.fail(lines[place], place, cell, "a text")
+        return np.array([self.code(cell, lines[i], i) for i, cell in enumerate(cells)], np.int64)
+
+    def numbers(self, *, is_new: bool) -> Array | None:
+        """Class numbers of shape (rows, columns), where the cells are such themselves; else None.
+
+        Raises E462 where numbers and texts are mixed, or there are texts and `is_new` is false.
+        """
+        numbers = [_whole(text) for text in self.texts]
+        texts = [code for code, number in enumerate(numbers) if number is None]
+        if not texts:
+            return np.array(numbers, np.int64)[self.result()]
+        if not is_new or len(texts) < len(numbers):
+            cell = list(self.texts)[texts[0]]
+            self.fail(*self.places[texts[0]], cell, "a whole number, as in other lines")
+        return None
+
+
+def finite(cell: str) -> float:
     value = float(cell)
     # Python reads 1_000 as a number; in a table it is a slip.
     if not math.isfinite(value) or "_" in cell:
@@ -152,16 +161,22 @@ def _finite(cell: str) -> float:
     return value
 
 
-def _whole(cell: str) -> int | None:
+def whole(cell: str) -> int:
     """A whole number, also one written as `2.0`."""
+    value = finite(cell)
+    if not value.is_integer() or abs(value) >= 2**53:
+        raise ValueError
+    return int(value)
+
+
+def _whole(cell: str) -> int | None:
     try:
-        value = float(cell)
+        return whole(cell)
     except ValueError:
         return None
-    return int(value) if value.is_integer() and abs(value) < 2**53 else None
 
 
-def _truth(cell: str) -> bool:
+def truth(cell: str) -> bool:
     if cell.lower() not in _TRUTHS:
         raise ValueError
     return _TRUTHS[cell.lower()]

@@ -17,8 +17,8 @@ def match_columns(
     """The columns of each input, in the order of its elements, last dim fastest.
 
     `columns` names them; else a scalar has the column of its own name and anything larger those that
-    begin with it. With `by_step` a row is a step of one long sequence, not an example. Raises E420 and
-    E463, all together.
+    begin with it. An input with one axis may have a single column, whose cells hold sequences. With `by_step`
+    a row is a step of one long sequence, not an example. Raises E420 and E463, all together.
     """
     asked = {name: settings.rename.get(name, name) for name in specs}
     found: dict[str, list[int]] = {}
@@ -30,16 +30,22 @@ def match_columns(
                 found[name] = [
                     file.index(column, settings.spans.get("columns")) for column in settings.columns[name]
                 ]
-            elif layout:
+            elif layout and not (spec.axes and not by_step and asked[name] in file.names):
                 found[name] = _beginning(asked[name], asked.values(), file.names)
             else:
                 found[name] = [i for i, column in enumerate(file.names) if column == asked[name]]
-            faults += _counted(name, asked[name], layout, found[name], file)
+            if by_step or not holds_sequences(spec, found[name]):
+                faults += _counted(name, asked[name], layout, found[name], file)
         except GraphcError as error:
             faults += error.diagnostics
     if faults:
         raise GraphcError(faults)
     return found
+
+
+def holds_sequences(spec: InputSpec, columns: Sequence[int]) -> bool:
+    """Whether the cells of these columns are sequences, and a row of them no single step."""
+    return len(spec.axes) == 1 and len(columns) == 1
 
 
 def _counted(

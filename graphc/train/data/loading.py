@@ -21,6 +21,7 @@ from graphc.train.data.sequences import as_steps, check_streams, parts_in_time
 from graphc.train.data.settings import NAMED_SETS, DataSettings
 from graphc.train.data.sources import Loaded, Request, Specs, read_arrays, read_path, read_source
 from graphc.train.data.statistics import standardization
+from graphc.train.data.vocabularies import with_unknown
 
 Held = Mapping[str, npt.ArrayLike] | Batches
 """Examples of a part of their own: arrays by input name (with `lengths_T`), or batches."""
@@ -209,6 +210,9 @@ class _Loader:
         else:
             rows = part_rows(self.settings, self.specs, loaded)
             parts = {name: Part(table, own) for name, own in rows.items() if len(own)}
+        if self.known is None and self.settings.unknown is not None:
+            parts = dict(with_unknown(self.settings, self.specs, parts, loaded.origin))
+            preparation = parts["train"].table.preparation
         if self.known is None and self.settings.standardize:
             found = {name: standardization(parts["train"], name) for name in self.settings.standardize}
             preparation = replace(preparation, standardization=found)
@@ -279,4 +283,4 @@ def _preparation(settings: DataSettings, specs: Specs, loaded: Loaded) -> Prepar
             if spec.type.dtype == "real" and settings.rename.get(name, name) != target
         ]
         scale = dict.fromkeys(scaled, settings.scale) if settings.scale != 1 else {}
-    return Preparation(scale, {}, loaded.first, loaded.vocabularies)
+    return Preparation(scale, {}, loaded.first).spelled(loaded.spellings)

@@ -49,15 +49,18 @@ def check_names(settings: DataSettings, specs: Specs) -> None:
     faults: list[GraphcError] = []
     scaled = list(settings.scale) if isinstance(settings.scale, Mapping) else []
     real = {name for name, spec in specs.items() if spec.type.dtype == "real"}
+    classes = {name for name, spec in specs.items() if spec.classes is not None}
     for option, names, known in (
         ("standardize", settings.standardize, real),
         ("scale", scaled, real),
         ("rename", settings.rename, set(specs)),
         ("columns", settings.columns, set(specs)),
+        ("tokens", () if isinstance(settings.tokens, str) else settings.tokens, classes),
     ):
         for name in names:
             if name not in known:
-                why = "is not real" if name in specs else "is no input"
+                kind = "real" if known == real else "of classes"
+                why = f"is not {kind}" if name in specs else "is no input"
                 span = settings.spans.get(option)
                 faults.append(
                     fault("E431", f"`{option}` names `{name}`, which {why}", span, help=nearest(name, known))

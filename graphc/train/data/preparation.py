@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from graphc.ir.op import Array
+from graphc.train.data.symbols import Spelling
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,39 @@ class Standardization:
 class Preparation:
     """By input: a factor, mean and deviation, the number of the first class, the texts of the classes.
 
-    An input that is not named in one of them is left as it is in that respect. `state` and `settings`
-    together are all of it: arrays for a checkpoint's tensors and a table that fits into JSON;
-    `restored` is their inverse.
+    `tokens` says what a step of a text is and `unknown` which word stands for all that the vocabulary lacks:
+    see `Spelling`. An input that is not named in one of them is left as it is in that respect.
+
+    `state` and `settings` together are all of it: arrays for a checkpoint's tensors and a table that fits
+    into JSON; `restored` is their inverse.
     """
 
     scale: Mapping[str, float] = field(default_factory=dict)
     standardization: Mapping[str, Standardization] = field(default_factory=dict)
     first: Mapping[str, int] = field(default_factory=dict)
     vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tokens: Mapping[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(default_factory=dict)
+
+    def spelled(self, spellings: Mapping[str, Spelling]) -> Preparation:
+        """The same with texts as these say."""
+        return replace(
+            self,
+            vocabularies={name: found.words for name, found in spellings.items()},
+            tokens={name: found.tokens for name, found in spellings.items()},
+            unknown={name: found.unknown for name, found in spellings.items() if found.unknown is not None},
+        )
+
+    def spelling(self, name: str) -> Spelling:
+        """How the texts of an input become classes, of one that has a vocabulary."""
+        words = self.vocabularies[name]
+        # Models that were kept before there were words do not say what a step is.
+        older = "characters" if all(len(word) == 1 for word in words) else "cells"
+        return Spelling(words, self.tokens.get(name, older), self.unknown.get(name))
+
+    @property
+    def spellings(self) -> dict[str, Spelling]:
+        return {name: self.spelling(name) for name in self.vocabularies}
 
     def apply(self, name: str, values: Array) -> Array:
         """Values as they were read, for the model; the array itself if nothing happens to them."""
@@ -86,6 +111,8 @@ class Preparation:
             "scale": dict(self.scale),
             "first": dict(self.first),
             "vocabularies": {name: list(words) for name, words in self.vocabularies.items()},
+            "tokens": dict(self.tokens),
+            "unknown": dict(self.unknown),
         }
 
     @classmethod
@@ -97,4 +124,6 @@ class Preparation:
             {n: Standardization(state[f"{n}/mean"], state[f"{n}/deviation"]) for n in names},
             dict(settings["first"]),
             {name: tuple(words) for name, words in settings["vocabularies"].items()},
+            dict(settings.get("tokens", {})),
+            dict(settings.get("unknown", {})),
         )

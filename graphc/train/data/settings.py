@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from graphc.diagnostics import Span, fault
 from graphc.frontend import ast
 from graphc.train.data.splits import Share
+from graphc.train.data.symbols import TOKENS
 from graphc.train.expressions import describe
 from graphc.train.options import NATURAL, NON_ZERO, SHARE, Block, listed, read_choice, read_number, read_word
 
@@ -36,6 +37,9 @@ class DataSettings:
     `validation` and `test` may each be a file instead of a share. `group` is an array of the source whose
     equal values are kept in one part; `order` one that is the time of each example, and `by_time` says
     that the parts follow each other in time, in the order of the source if no `order` is given.
+
+    `tokens` is what a step of a text is, for all inputs or by input. `unknown` is the symbol that stands for
+    what the vocabulary lacks, and for what the training part has fewer than `least` times.
     """
 
     source: str | None = None
@@ -52,11 +56,18 @@ class DataSettings:
     group: str | None = None
     order: str | None = None
     by_time: bool = False
+    tokens: str | Mapping[str, str] = "characters"
+    unknown: str | None = None
+    least: int = 1
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_named(self) -> bool:
         return self.source in NAMED_SETS
+
+    def tokens_of(self, name: str) -> str:
+        """What a step of an input's texts is."""
+        return self.tokens if isinstance(self.tokens, str) else self.tokens.get(name, "characters")
 
     @property
     def held_out(self) -> Share | str:
@@ -74,7 +85,7 @@ class DataSettings:
 
 DATA_OPTIONS = (
     "source", "validation", "test", "standardize", "seed", "stratify", "rename", "scale", "first",
-    "columns", "separator", "group", "order", "split",
+    "columns", "separator", "group", "order", "split", "tokens", "unknown", "least",
 )  # fmt: skip
 
 
@@ -98,9 +109,21 @@ def read_data(settings: ast.Settings | None, dims: Mapping[str, int] | None = No
         order=block.read("order", None, lambda value: read_word("order", value)),
         by_time=block.read("split", "random", lambda value: read_choice("split", value, SPLITS)) == "time"
         or "order" in block.options,
+        tokens=block.read("tokens", "characters", _tokens),
+        unknown=block.read("unknown", None, _unknown),
+        least=block.whole("least", 1),
         spans=block.spans,
     )
     _check_parts(result, block)
+    if "least" in block.options and "unknown" not in block.options:
+        block.add(
+            fault(
+                "E468",
+                "`least` makes symbols unknown, and no symbol stands for them",
+                block.spans["least"],
+                help='`data { unknown = "<unk>" }`',
+            )
+        )
     block.finish()
     return result
 
@@ -175,6 +198,18 @@ def _columns(value: ast.Expr) -> Mapping[str, tuple[str, ...]]:
         value.span,
         help='names with spaces stand in quotes: `names(x = ["petal length", width])`',
     )
+
+
+def _tokens(value: ast.Expr) -> str | Mapping[str, str]:
+    if isinstance(value, ast.Call) and value.function == ast.Name(value.span, "names") and not value.args:
+        return {option.name: read_choice(option.name, option.value, TOKENS) for option in value.options}
+    return read_choice("tokens", value, TOKENS)
+
+
+def _unknown(value: ast.Expr) -> str:
+    if isinstance(value, ast.String) and value.value:
+        return value.value
+    raise fault("E403", f'`unknown` is a text such as `"<unk>"`, found {describe(value)}', value.span)
 
 
 def _source(value: ast.Expr) -> str | None:

@@ -21,8 +21,10 @@ from graphc.train.data.origins import File, Origin, check_size, digest_of
 from graphc.train.data.paths import resolve, resolve_folder
 from graphc.train.data.preparation import Preparation
 from graphc.train.data.settings import NAMED_SETS, NAMED_TEXTS, SUFFIXES, DataSettings
-from graphc.train.data.texts import encode, read_text, vocabulary_of
-from graphc.train.data.values import check_key, check_values
+from graphc.train.data.symbols import Spelling, distinct
+from graphc.train.data.texts import read_text
+from graphc.train.data.values import check_key, check_lengths, check_values
+from graphc.train.data.vocabularies import check_room
 from graphc.train.protocol import InputSpec
 
 Specs = Mapping[str, InputSpec]
@@ -77,7 +79,7 @@ class Loaded:
     arrays: Mapping[str, Array]
     lengths: Mapping[str, Array] = field(default_factory=dict)
     first: Mapping[str, int] = field(default_factory=dict)
-    vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    spellings: Mapping[str, Spelling] = field(default_factory=dict)
     keys: Mapping[str, Array] = field(default_factory=dict)
     files: tuple[File, ...] = ()
     own_test: int = 0
@@ -188,12 +190,13 @@ def _arrays(request: Request, source: Arrays, kind: str, *, surplus: bool = Fals
     lengths = {length: source.read(array) for length, array in matching.lengths.items()}
     arrays = {name: source.read(array) for name, array in matching.inputs.items()}
     first = request.first_classes()
+    check_lengths(specs, arrays, lengths, origin)
     check_values(specs, arrays, lengths, origin, first)
     keys = {name: source.read(name) for name in request.keys}
     for name, values in keys.items():
         check_key(name, values, next(map(len, arrays.values()), 1), origin, is_time=name == settings.order)
-    vocabularies = request.known.vocabularies if request.known else {}
-    return Loaded(origin, kind, arrays, lengths, first, vocabularies, keys, source.files)
+    spellings = request.known.spellings if request.known else {}
+    return Loaded(origin, kind, arrays, lengths, first, spellings, keys, source.files)
 
 
 def _named_set(request: Request, origin: Origin) -> Loaded:
@@ -204,15 +207,19 @@ def _named_set(request: Request, origin: Origin) -> Loaded:
 
 def _table(request: Request, path: Path, origin: Origin) -> Loaded:
     settings, specs = request.settings, request.specs
-    known = request.known.vocabularies if request.known else None
-    found = tabular.read_table(path, origin, settings, specs, known, request.keys, request.is_sequence)
-    first = request.first_classes(found.vocabularies)
-    check_values(specs, found.arrays, {}, origin, first, found.lines)
-    return Loaded(origin, "csv", found.arrays, {}, first, found.vocabularies, found.keys, (found.file,))
+    found = tabular.read_table(
+        path, origin, settings, specs, request.known, request.keys, request.is_sequence
+    )
+    first = request.first_classes(found.spellings)
+    numbers = {name: spec for name, spec in specs.items() if name not in found.spellings}
+    check_values(numbers, found.arrays, found.lengths, origin, first, found.lines)
+    return Loaded(
+        origin, "csv", found.arrays, found.lengths, first, found.spellings, found.keys, (found.file,)
+    )
 
 
 def _text(request: Request, origin: Origin, path: Path | None = None) -> Loaded:
-    """A text for a character model, as one example; its vocabulary is its own characters, sorted.
+    """A text as one example of characters or words; its vocabulary is its own symbols, sorted.
 
     Without a path it is a named one.
     """
@@ -236,17 +243,22 @@ def _text(request: Request, origin: Origin, path: Path | None = None) -> Loaded:
         raise fault("E433", f"{origin} is a text, and the model was trained on class numbers", origin.span)
     text = named_text(origin) if path is None else read_text(path, origin)
     files = () if path is None else (File.of(path, origin),)
-    vocabulary = known.vocabularies[spec.name] if known is not None else vocabulary_of(text)
-    if len(vocabulary) > spec.classes:
-        raise fault(
-            "E434",
-            f"{origin} has {len(vocabulary)} different characters, "
-            f"but `{spec.name}` is `index({spec.classes})`",
-            origin.span,
-            help=f"set the dim to {len(vocabulary)}",
-        )
-    codes = encode(text, vocabulary, origin)[None]
-    return Loaded(origin, "text", {spec.name: codes}, {}, {}, {spec.name: vocabulary}, {}, files)
+    if known is not None:
+        spelling = known.spelling(spec.name)
+        codes = spelling.encode(text, origin)
+    else:
+        tokens = request.settings.tokens_of(spec.name)
+        if tokens == "numbers":
+            raise fault(
+                "E468", f"{origin} is a text, and `tokens = numbers` is for cells of numbers", origin.span
+            )
+        codes, words = distinct(text, tokens)
+        spelling = Spelling(words, tokens)
+        if request.settings.unknown is None:
+            check_room(specs, {spec.name: tokens}, words, origin)
+    if not len(codes):
+        raise fault("E417", f"{origin} has no words", origin.span)
+    return Loaded(origin, "text", {spec.name: codes[None]}, {}, {}, {spec.name: spelling}, {}, files)
 
 
 def _only_input(request: Request, origin: Origin) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,20 +10,25 @@ import numpy as np
 
 from graphc.diagnostics import fault
 from graphc.ir.op import Array
-from graphc.train.data.cells import Cells, Flags, Labels, Reals, Times
-from graphc.train.data.columns import match_columns
+from graphc.train.data.cell_sequences import Sequences, TextSequences, lengths_of, padded
+from graphc.train.data.cells import Cells, Flags, Labels, Reals, Texts, Times
+from graphc.train.data.columns import holds_sequences, match_columns
 from graphc.train.data.csv_files import CsvFile
 from graphc.train.data.origins import File, Origin
+from graphc.train.data.preparation import Preparation
 from graphc.train.data.settings import DataSettings
+from graphc.train.data.symbols import Spelling
+from graphc.train.data.vocabularies import gathered, tokens_of
 from graphc.train.protocol import InputSpec
 
 
 @dataclass(frozen=True)
 class TableFile:
-    """Arrays by input, what the classes of texts are called, keys of the parts, the line of each row."""
+    """Arrays by input, how texts became classes, lengths, keys of the parts, the line of each row."""
 
     arrays: Mapping[str, Array]
-    vocabularies: Mapping[str, tuple[str, ...]]
+    spellings: Mapping[str, Spelling]
+    lengths: Mapping[str, Array]
     keys: Mapping[str, Array]
     lines: Array
     file: File
@@ -34,19 +39,22 @@ def read_table(
     origin: Origin,
     settings: DataSettings,
     specs: Mapping[str, InputSpec],
-    known: Mapping[str, tuple[str, ...]] | None,
+    known: Preparation | None,
     keys: Collection[str],
     is_sequence: bool,
 ) -> TableFile:
     """The columns that the inputs ask for; others are not looked at.
 
-    `known` are the vocabularies of a trained model (None before training), `keys` further columns by name:
+    `known` is the preparation of a trained model (None before training), `keys` further columns by name:
     `order` as times, `group` as numbers of its texts. A sequence has its steps as rows, and gets the one
     example as a first dim.
     """
     file = CsvFile(path, origin, settings.separator)
     found = match_columns(specs, file, settings, by_step=is_sequence)
-    readers: dict[str, Cells] = {name: _KINDS[_kind(spec)](file, found[name]) for name, spec in specs.items()}
+    readers = {
+        name: _reader(file, found[name], spec, None if is_sequence else tokens_of(name, settings, known))
+        for name, spec in specs.items()
+    }
     extra: dict[str, Cells] = {
         key: (Times if key == settings.order else Labels)(file, [_key(file, key)]) for key in keys
     }
@@ -57,26 +65,48 @@ def read_table(
             reader.add(block)
     if not lines:
         raise fault("E429", f"{origin} has no examples", origin.span)
-    arrays: dict[str, Array] = {}
-    vocabularies: dict[str, tuple[str, ...]] = {}
+    sequences = {name: reader for name, reader in readers.items() if isinstance(reader, Sequences)}
+    lengths = lengths_of(sequences.values(), lines)
+    arrays, spellings = _values(specs, readers, settings, known)
     for name, spec in specs.items():
-        values, words = _values(readers[name], None if known is None else known.get(name), known is None)
-        if words:
-            _check_room(spec, words, origin)
-            vocabularies[name] = words
-        arrays[name] = _laid_out(spec, values, is_sequence)
+        if name in sequences:
+            arrays[name] = padded(sequences[name], arrays[name], lengths)
+        else:
+            arrays[name] = _laid_out(spec, arrays[name], is_sequence)
     numbers = {key: reader.result()[:, 0] for key, reader in extra.items()}
-    return TableFile(arrays, vocabularies, numbers, np.array(lines, np.int64), file.file)
+    return TableFile(arrays, spellings, lengths, numbers, np.array(lines, np.int64), file.file)
 
 
 _KINDS: dict[str, type[Cells]] = {"real": Reals, "bool": Flags, "class": Labels}
 
 
-def _values(reader: Cells, known: tuple[str, ...] | None, is_new: bool) -> tuple[Array, tuple[str, ...]]:
-    """What was read, and the vocabulary of classes that are texts."""
-    if isinstance(reader, Labels):
-        return reader.classes(known, is_new=is_new)
-    return reader.result(), ()
+def _reader(file: CsvFile, columns: Sequence[int], spec: InputSpec, tokens: str | None) -> Cells:
+    """What converts the cells of an input; `tokens` None if each cell is one value."""
+    if tokens is None or not holds_sequences(spec, columns):
+        return _KINDS[_kind(spec)](file, columns)
+    if spec.classes is None or tokens == "numbers":
+        return Sequences(file, columns[0], spec)
+    return TextSequences(file, columns[0], spec, tokens)
+
+
+def _values(
+    specs: Mapping[str, InputSpec],
+    readers: Mapping[str, Cells],
+    settings: DataSettings,
+    known: Preparation | None,
+) -> tuple[dict[str, Array], Mapping[str, Spelling]]:
+    """What was read, and how texts among it became classes."""
+    texts = {name: reader for name, reader in readers.items() if isinstance(reader, Texts)}
+    spellings = gathered(specs, texts, settings, known)
+    arrays: dict[str, Array] = {}
+    for name, reader in readers.items():
+        if isinstance(reader, Texts) and name in spellings:
+            arrays[name] = reader.classes(spellings[name])
+        elif isinstance(reader, Labels) and (numbers := reader.numbers(is_new=known is None)) is not None:
+            arrays[name] = numbers
+        else:
+            arrays[name] = reader.result()
+    return arrays, spellings
 
 
 def _kind(spec: InputSpec) -> str:
@@ -97,15 +127,3 @@ def _laid_out(spec: InputSpec, values: Array, is_sequence: bool) -> Array:
     running = values.shape[1] // max(1, int(np.prod(fixed, dtype=np.int64)))
     shape = [running if isinstance(size, str) else size for size in spec.layout]
     return values.reshape(len(values), *shape)
-
-
-def _check_room(spec: InputSpec, words: tuple[str, ...], origin: Origin) -> None:
-    if spec.classes is not None and len(words) > spec.classes:
-        shown = ", ".join(f"`{word}`" for word in words[:10]) + (", ..." if len(words) > 10 else "")
-        raise fault(
-            "E434",
-            f"{origin} has {len(words)} different classes, but `{spec.name}` is `index({spec.classes})`: "
-            f"{shown}",
-            origin.span,
-            help=f"set the dim to {len(words)}",
-        )

@@ -16,19 +16,10 @@ from graphc.train.protocol import InputSpec
 Specs = Mapping[str, InputSpec]
 
 
-def check_values(
-    specs: Specs,
-    arrays: Mapping[str, Array],
-    lengths: Mapping[str, Array],
-    origin: Origin,
-    first: Mapping[str, int],
-    lines: Array | None = None,
+def check_lengths(
+    specs: Specs, arrays: Mapping[str, Array], lengths: Mapping[str, Array], origin: Origin
 ) -> None:
-    """No NaN or infinity, classes in range from `first` on; padding is not looked at.
-
-    `lines` is where the examples stand in a text, for messages. Arrays are read block by block. Raises
-    E424, E425 and E427, all together.
-    """
+    """Lengths are from 0 to what the arrays are along that axis. Raises E427."""
     faults = Faults(origin)
     for length, values in lengths.items():
         ends = [
@@ -46,6 +37,22 @@ def check_values(
                 f"expected 0 to {ends[0]}, as long as the arrays are",
             )
     faults.finish()
+
+
+def check_values(
+    specs: Specs,
+    arrays: Mapping[str, Array],
+    lengths: Mapping[str, Array],
+    origin: Origin,
+    first: Mapping[str, int],
+    lines: Array | None = None,
+) -> None:
+    """No NaN or infinity, classes in range from `first` on; padding is not looked at.
+
+    `lines` is where the examples stand in a text, for messages. Arrays are read block by block. Raises
+    E424 and E425, all together.
+    """
+    faults = Faults(origin)
     for name, spec in specs.items():
         _Scan(spec, arrays[name], lengths, lines).check(first.get(name, 0), faults)
     faults.finish()
