@@ -1,12 +1,15 @@
-"""From LLVM's text to object code for this machine, in a thread of its own.
+"""From LLVM's text to object code for this machine, in threads of their own.
 
-LLVM works without the interpreter's lock. So it compiles one function while Python writes the next one, and
-the time until all are there is hardly longer than the writing. llvmlite lets one thread at a time into LLVM:
-there is one thread for it, and who writes text should call LLVM as seldom as possible.
+LLVM works without the interpreter's lock. So it compiles some functions while Python writes the next one, and
+the time until all are there is hardly longer than the writing. llvmlite lets one thread at a time into LLVM,
+because modules may share a context; here each has its own, as LLVM asks of what is compiled at the same time,
+and the two calls that take long go past that lock. The others do not: who writes text should call LLVM as
+seldom as possible.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import sys
@@ -16,8 +19,9 @@ from functools import cache
 from typing import Any, Literal
 
 from llvmlite import binding
+from llvmlite.binding import ffi
 
-from graphc.backend.cpu import machine
+from graphc.backend.cpu import machine, sync
 from graphc.backend.cpu.cache import Code
 
 _NAME = r'@("[^"]+"|[^"\s(]+)'
@@ -26,6 +30,8 @@ _DECLARED = re.compile(rf"^(?:declare [^@]*(?!@llvm\.){_NAME}\(|{_NAME} = extern
 _SWITCH = 0.0005
 """Seconds."""
 _TARGET = re.compile(r"^target .*\n", re.MULTILINE)
+_MOST = 4
+"""Threads: more of them wait for each other, and for Python's texts."""
 
 
 Effort = Literal["full", "written", "little"]
@@ -43,7 +49,7 @@ def submit(text: str, *, effort: Effort = "full") -> Future[Code]:
     Equal texts become equal code. The future raises RuntimeError if LLVM finds the text wrong.
     """
     _Overlap.begin()
-    future = _thread().submit(_assemble, text, effort)
+    future = _threads().submit(_assemble, text, effort)
     future.add_done_callback(lambda _: _Overlap.end())
     return future
 
@@ -55,7 +61,7 @@ def assemble(text: str, *, effort: Effort = "full") -> Code:
 
 def optimized(text: str, *, effort: Effort = "full") -> str:
     """The text of the module as it is when object code is emitted. Raises as `assemble` does."""
-    return _thread().submit(lambda: str(_optimized(text, effort))).result()
+    return _threads().submit(lambda: str(_optimized(text, effort))).result()
 
 
 def features() -> frozenset[str]:
@@ -66,7 +72,7 @@ def features() -> frozenset[str]:
 def _assemble(text: str, effort: Effort) -> Code:
     module = _optimized(text, effort)
     # Read from the text: to ask LLVM for each name would be many more calls than all the others.
-    return Code(*_symbols(str(module)), _target(0 if effort == "little" else 3).emit_object(module))
+    return Code(*_symbols(str(module)), _emitted(module, effort))
 
 
 def _symbols(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -80,34 +86,61 @@ def _optimized(text: str, effort: Effort) -> Any:
     # A context of its own: names of types, which a context keeps apart, are those of the text.
     module = binding.parse_assembly(_machine() + _TARGET.sub("", text), binding.create_context())
     module.verify()
-    builder = _passes()
+    tools = _tools()
     if effort == "full":
-        passes = builder.getModulePassManager()
+        passes = tools.builder.getModulePassManager()
     else:
         passes = binding.create_new_module_pass_manager()
         passes.add_instruction_combine_pass()
         passes.add_simplify_cfg_pass()
-    passes.run(module, builder)
+    _unlocked("LLVMPY_RunNewModulePassManager")(passes, module, tools.builder)
     return module
 
 
+def _emitted(module: Any, effort: Effort) -> bytes:
+    """The object code of an optimized module: llvmlite's `emit_object`, past its lock."""
+    tools = _tools()
+    with ffi.OutputString() as problem:
+        target = tools.fast if effort == "little" else tools.careful
+        buffer = _unlocked("LLVMPY_TargetMachineEmitToMemory")(target, module, 1, problem)
+        if not buffer:
+            raise RuntimeError(str(problem))
+    try:
+        return ctypes.string_at(ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer))
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
+
+
+def _unlocked(name: str) -> Any:
+    """A function of llvmlite's library, without the lock that llvmlite puts around each."""
+    function = getattr(ffi.lib, name)
+    return getattr(function, "_cfn", function)
+
+
+class _Tools(threading.local):
+    """What a thread compiles with. It is changed by use, so each thread has its own."""
+
+    def __init__(self) -> None:
+        self.fast, self.careful = _target(0), _target(3)
+        # As Numba has them. Vectors are made of loops and not of what stands side by side, which was found
+        # to be compiled wrongly (Numba issue 8705).
+        tuning = binding.create_pipeline_tuning_options(speed_level=3)
+        tuning.loop_vectorization, tuning.slp_vectorization = True, False
+        self.builder = binding.create_pass_builder(self.careful, tuning)
+
+
 @cache
-def _passes() -> Any:
-    """As Numba has them. Vectors are made of loops and not of what stands side by side, which was found to be
-    compiled wrongly (Numba issue 8705)."""
-    tuning = binding.create_pipeline_tuning_options(speed_level=3)
-    tuning.loop_vectorization, tuning.slp_vectorization = True, False
-    return binding.create_pass_builder(_target(), tuning)
+def _tools() -> _Tools:
+    return _Tools()
 
 
 @cache
 def _machine() -> str:
     """The lines of a module that say which machine it is for."""
-    return f'target triple = "{machine.triple()}"\ntarget datalayout = "{_target().target_data}"\n'
+    return f'target triple = "{machine.triple()}"\ntarget datalayout = "{_tools().careful.target_data}"\n'
 
 
-@cache
-def _target(level: int = 3) -> Any:
+def _target(level: int) -> Any:
     """As Numba has it, so that code calls its data and other code at any distance in memory."""
     return machine.native().create_target_machine(
         cpu=binding.get_host_cpu_name(),
@@ -156,13 +189,13 @@ class _Overlap:
 
 
 @cache
-def _thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="graphc-assembler")
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=min(sync.count(), _MOST), thread_name_prefix="graphc-assembler")
 
 
 def _forked() -> None:
     """A child has none of its parent's threads, nor of the work that they had."""
-    _thread.cache_clear()
+    _threads.cache_clear()
     if _Overlap.modules:
         sys.setswitchinterval(_Overlap.before)
     _Overlap.lock, _Overlap.modules = threading.Lock(), 0

@@ -231,7 +231,7 @@ def test_after_an_interruption_nothing_is_left_to_do() -> None:
     parts = [compiling.Part(name, f"{name}.o", (name,), make) for name, make in
              (("first", begin), ("second", interrupted))]  # fmt: skip
     before, busy = sys.getswitchinterval(), threading.Event()
-    other = assembler._thread().submit(busy.wait)
+    others = [assembler._threads().submit(busy.wait) for _ in range(assembler._MOST)]
     try:
         with pytest.raises(KeyboardInterrupt):
             compiling.load(parts)
@@ -239,7 +239,7 @@ def test_after_an_interruption_nothing_is_left_to_do() -> None:
         assert sys.getswitchinterval() == before
     finally:
         busy.set()
-    assert other.result()
+    assert all(other.result() for other in others)
     assert applied(TWICE) == [2, 4, 6]
 
 
@@ -274,10 +274,10 @@ def test_a_forked_process_compiles() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are started anew here")
 def test_a_process_that_is_forked_while_the_assembler_works_has_its_code() -> None:
-    other = assembler._thread().submit(time.sleep, 0.2)
+    others = [assembler._threads().submit(time.sleep, 0.1) for _ in range(assembler._MOST)]
     compiling.begin(SQUARED)
     assert forked() == 0
-    assert other.done()
+    assert others[0].done()
     assert applied(SQUARED) == [1, 4, 9]
 
 
