@@ -10,7 +10,7 @@ import numpy as np
 
 from graphc.driver import beam
 from graphc.driver.arrays import Feed, to_declared
-from graphc.driver.looped import along
+from graphc.driver.looped import ROUND, along, by_round
 from graphc.driver.one_step import NOW
 from graphc.driver.sampling import CHANCES
 from graphc.driver.stepping import Track
@@ -20,8 +20,8 @@ from graphc.ir.op import Array
 if TYPE_CHECKING:
     from graphc.driver.generating import Generator
 
-_MOST = 64
-"""Steps that are drawn in one call, at most: what is shown as it is drawn should not come in large pieces."""
+_LEAST, _MOST = 8, 128
+"""Steps that are drawn in one call: few at first, since what is shown as it is drawn should not let wait."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Drawing:
         self._leaves = of.step.system.leaves
         self._width = track.batch // len(prompts.lengths)
         self._info = of.spec.inputs[PROMPT]
+        self._stop = of.found.stop if not (self._info.axes or self._info.type.rank) else None
 
     def _steps(self) -> Iterator[Array]:
         """The steps one by one, [batch, ...], prompts included, until all sequences have ended."""
@@ -82,40 +83,46 @@ class Drawing:
         if self._of.choice.beam is not None:
             yield from self._likeliest()[0]
             return
-        for number, step in enumerate(self._steps()):
-            if number >= self._prompts.lengths[0]:
-                yield step[0]
+        for steps, drawn in self._rounds():
+            own = steps[0, drawn[0]]
+            yield from own[: _end(own, self._stop)]
 
     def whole(self) -> list[Array]:
         """What follows each prompt, [steps, ...], up to its own end."""
         if self._of.choice.beam is not None:
             return self._likeliest()
-        steps = np.stack(list(self._steps()))
-        return [self._own(steps[begin:, number]) for number, begin in enumerate(self._prompts.lengths)]
+        rounds = list(self._rounds())
+        steps = np.concatenate([steps for steps, _ in rounds], axis=1)
+        drawn = np.concatenate([drawn for _, drawn in rounds], axis=1)
+        each = [own[is_drawn] for own, is_drawn in zip(steps, drawn, strict=True)]
+        return [own[: _end(own, self._stop)] for own in each]
 
-    def _own(self, steps: Array) -> Array:
-        """The steps of one sequence up to its stop."""
-        if self._of.found.stop is None or steps.ndim > 1:
-            return steps
-        ends = np.flatnonzero(steps == self._of.found.stop)
-        return steps[: ends[0] + 1] if ends.size else steps
+    def _rounds(self) -> Iterator[tuple[Array, Array]]:
+        """Some steps at a time, [batch, steps, ...], and which are drawn, until all sequences have ended."""
+        going = np.ones(self.batch, np.bool_)
+        count = int(self._prompts.lengths.max())
+        while going.any() and (left := self._of.end - self._track.position) > 0:
+            values, given = self._prompts.steps(self._track.position, min(count, left))
+            steps = self._advance(values, given)
+            yield steps, ~given
+            if self._stop is not None:
+                going &= ~np.any((steps == self._stop) & ~given, axis=1)
+            count = min(max(_LEAST, 2 * count), _MOST)
 
     def _likeliest(self) -> list[Array]:
         """The sequences that a beam finds, without their prompts."""
-        shortest, stop = int(self._prompts.lengths.min()), self._of.found.stop
+        shortest = int(self._prompts.lengths.min())
         self._advance(*(np.repeat(part, self._width, axis=0) for part in self._prompts.steps(0, shortest)))
         values, given = self._prompts.steps(shortest, self._of.end - shortest)
-        return beam.search(
-            self._chances, self._grow, values.T, given.T, self._width, -1 if stop is None else stop
-        )
+        stop = -1 if self._stop is None else self._stop
+        return beam.search(self._chances, self._grow, values.T, given.T, self._width, stop)
 
-    def _advance(self, prompts: Array, given: Array) -> list[Array]:
-        """Do steps, with the values of prompts [batch, steps, ...] where they are given; their values."""
+    def _advance(self, prompts: Array, given: Array) -> Array:
+        """Do steps, with the values of prompts [batch, steps, ...] where they are given; what they are."""
         count, name = given.shape[1], self._of.found.prompted
         leaves = {PROMPT: np.moveaxis(prompts, 1, along(self._leaves[PROMPT].type)), GIVEN: given}
         values = self._track.advance({**leaves, **self._now(count)}, count)[name]
-        steps = np.moveaxis(values, self._track.rounds(name), 0)
-        return [to_declared(step, self._info.type, self._info.axes) for step in steps]
+        return to_declared(values, by_round(self._info.type), (ROUND, *self._info.axes))
 
     def _now(self, count: int) -> Mapping[str, Array]:
         """The next steps of the sequences that are not drawn."""
@@ -144,3 +151,9 @@ class Drawing:
         first = np.arange(0, self._track.batch, self._width)
         self._track.take((first[:, None] + parents).ravel())
         self._advance(symbols.reshape(-1, 1), np.ones((self._track.batch, 1), np.bool_))
+
+
+def _end(steps: Array, stop: int | None) -> int:
+    """How long a sequence is that ends with a class."""
+    ends = np.flatnonzero(steps == stop) if stop is not None else ()
+    return int(ends[0]) + 1 if len(ends) else len(steps)

@@ -197,14 +197,15 @@ class Pipeline:
         return self.once((*key, dense), lambda: self._forward(graph, dense))
 
     def _forward(self, graph: Graph, dense: bool) -> Executable:
-        return self._ready(self.optimized(graph, keep=(), dense=dense), dense)
+        return self.ready(self.optimized(graph, keep=(), dense=dense), dense)
 
     def prepare(self, graph: Graph) -> Executable:
         """A graph that is not of the file, such as an update rule, made ready as it is; equal ones once."""
         names = tuple(value.name for value in graph.inputs)
-        return self.once(("prepared", names, signature(graph)), lambda: self._ready(graph, dense=False))
+        return self.once(("prepared", names, signature(graph)), lambda: self.ready(graph, dense=False))
 
-    def _ready(self, graph: Graph, dense: bool, memory: Keeping = "normal") -> Executable:
+    def ready(self, graph: Graph, dense: bool, memory: Keeping = "normal") -> Executable:
+        """A graph made ready as it is, with no pass in between."""
         executable = self.backend.prepare(graph, dense=dense, memory=memory)
         self.executables.append(executable)
         self._purposes[executable] = self.clock.purpose
@@ -277,7 +278,7 @@ class Pipeline:
             ready = self.optimized(graph, keep=frozenset(group), dense=dense, pinned=pinned)
             result = differentiate(ready, LOSS, present(ready, group), summands=summands)
             final = self.optimized(result.graph, keep=(), dense=dense)
-            parts.append((self._ready(final, dense, memory), result))
+            parts.append((self.ready(final, dense, memory), result))
         return Differentiated(tuple(parts), rounds, shares)
 
 

@@ -14,7 +14,7 @@ from graphc.driver.arrays import Feed
 from graphc.driver.execution import Execution
 from graphc.driver.looped import STEPS, along, looped
 from graphc.driver.one_step import PAST, STEP, OneStep
-from graphc.ir.graph import Graph
+from graphc.driver.standing import Ready, ready
 from graphc.ir.op import Array
 from graphc.types import BATCH, TensorType
 
@@ -37,6 +37,7 @@ class Track:
         self.execution, self._constants, self._run = execution, constants, run
         self._names = tuple(dict.fromkeys(wanted))
         self._state: dict[str, Array] = {}
+        self._standing: dict[Ready, dict[str, Array]] = {}
         self._resize(_ROOM if step.axis.length.size is None else step.axis.length.size.value)
 
     def advance(self, given: Mapping[str, Array], count: int = 1) -> dict[str, Array]:
@@ -107,14 +108,22 @@ class Track:
     def _call(
         self, kind: str, names: Sequence[str], inputs: dict[str, Array], count: int
     ) -> dict[str, Array]:
-        step, pipeline, dense = self.step, self.execution.pipeline, self._constants.dense
-        key = (kind, step, tuple(names), dense)
-        executable = pipeline.once(key, lambda: pipeline.made(key, self._graph(kind, names), dense))
+        dense = self._constants.dense
+        key = (kind, self.step, tuple(names), dense)
+        made = self.execution.pipeline.once(key, lambda: self._ready(kind, names))
         run = replace(self._run, lengths={**self._lengths, STEPS: np.full(self.batch, count)})
-        return self.execution.call(executable, Feed(inputs, self.batch, self._lengths, dense), run)
+        if made.first is not None and made not in self._standing:
+            self._standing[made] = self.execution.call(made.first, self._constants, run)
+        fed = Feed({**inputs, **self._standing.get(made, {})}, self.batch, self._lengths, dense)
+        return self.execution.call(made.rest, fed, run)
 
-    def _graph(self, kind: str, names: Sequence[str]) -> Graph:
-        return looped(self.step, names) if kind == "steps" else self.step.graph(names)
+    def _ready(self, kind: str, names: Sequence[str]) -> Ready:
+        """What computes names, of one step or of several; what stands still is in a part of its own."""
+        step = self.step
+        graph = looped(step, names) if kind == "steps" else step.graph(names)
+        changing = step.changing | set(step.following)
+        growing = {STEPS} if step.axis.length.is_fixed else {STEPS, step.axis.length.name}
+        return ready(self.execution.pipeline, graph, changing, growing, self._constants.dense)
 
     def _along(self, leaf: str) -> int:
         """The dimension of a history along which it grows."""

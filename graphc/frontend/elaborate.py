@@ -22,6 +22,7 @@ from graphc.frontend.expressions import Expressions
 from graphc.frontend.instances import Instance
 from graphc.frontend.instances import instance as call_instance
 from graphc.frontend.names import head_of
+from graphc.frontend.own_axes import with_own_axes
 from graphc.frontend.rounds import Rounds
 from graphc.frontend.scope import Definition, Layer, Library, Record, Scope
 from graphc.frontend.settling import settle
@@ -77,7 +78,7 @@ class Elaborator:
         self.rounds.run(self._attempt, lambda: [*self.faults, *self.round_faults])
         gather(self)
         system = self.spec.system
-        system.units = dict(self.units)
+        system.units = with_own_axes(self.units)
         self.spec.names = [d.name for d in self.definitions if "@" not in d.name]
         keep_averages(self)
         objectives.check_scalars(self)

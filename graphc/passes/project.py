@@ -18,21 +18,25 @@ class Project:
     each symbol's row once, not once for each step of each example. What is added to each row, a bias, is
     added to the table. The gradient follows: cotangents are added up by symbol first and multiplied then.
 
-    Only for a table and a factor that vary over no index, of which rows are looked up along at least two
-    (examples and steps), and only if the table is small: how many rows a run looks up is not known here."""
+    Only for a table and a factor that vary over no index, of which rows are looked up along at least `along`
+    (two: examples and steps), and only if the table is small: how many rows a run looks up is not known here.
+    Where the table is kept from run to run, one will do."""
 
     name = "project"
 
+    def __init__(self, along: int = 2) -> None:
+        self._along = along
+
     def __call__(self, graph: Graph) -> Graph:
-        return rewrite(graph, _rule)
+        return rewrite(graph, lambda scope, node: _rule(scope, node, self._along))
 
 
-def _rule(scope: Scope, node: Node) -> Value | None:
+def _rule(scope: Scope, node: Node, along: int) -> Value | None:
     if node.op is not ADD and (node.op is not CONTRACT or node.attrs["indices"]):
         return None
     for side in (0, 1):
         lookup = scope.producer(node.operands[side])
-        if isinstance(lookup, Node) and _fits(lookup, node.operands[1 - side]):
+        if isinstance(lookup, Node) and _fits(lookup, node.operands[1 - side], along):
             if node.op is CONTRACT:
                 return _projected(scope, node, side, lookup)
             if scope.uses(lookup.result) == 1:
@@ -40,12 +44,12 @@ def _rule(scope: Scope, node: Node) -> Value | None:
     return None
 
 
-def _fits(lookup: Node, factor: Value) -> bool:
+def _fits(lookup: Node, factor: Value, along: int) -> bool:
     if lookup.op is not GATHER or factor.type.axes:
         return False
     table, number = (operand.type for operand in lookup.operands)
     rows = table.shape[lookup.attrs["dim"]].value
-    return not table.axes and not number.rank and len(number.axes) >= 2 and rows <= _MOST_ROWS
+    return not table.axes and not number.rank and len(number.axes) >= along and rows <= _MOST_ROWS
 
 
 def _added(scope: Scope, lookup: Node, term: Value) -> Value | None:
