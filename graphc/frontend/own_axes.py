@@ -1,4 +1,4 @@
-"""Equations under the names of their axes: `t` for a bound `t'` that stands for it, where nothing else is."""
+"""Equations under the names of their axes: `t` for a bound `t'` that stands for it, where nothing else is.
 
 A layer that is called inside an equation over `t` runs over an index of its own. Causality is judged axis by
 axis, so that equations which depend on each other in a cycle have to bear the name that they share.
