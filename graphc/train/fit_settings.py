@@ -61,6 +61,8 @@ class FitSettings:
     """Climb instead of descending."""
     average: Average | None = None
     """What is averaged over the steps, for evaluation and as the outcome."""
+    buckets: int | None = None
+    """In runs of how many batches examples are sorted by length, so that a batch has little padding."""
     stall: int = 5
     """How many epochs without a better validation loss are a standstill, for schedules that ask for it."""
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
@@ -91,6 +93,7 @@ FIT_OPTIONS = (
     "maximize",
     "average",
     "stall",
+    "buckets",
 )
 
 
@@ -125,10 +128,32 @@ def read_fit(
         maximize=block.flag("maximize", False),
         average=block.read("average", None, lambda value: _average(value, block.dims)),
         stall=block.whole("stall", default.stall),
+        buckets=block.whole("buckets", None),
         spans=block.spans,
     )
+    _check_buckets(result, block)
     block.finish()
     return result
+
+
+def _check_buckets(settings: FitSettings, block: Block) -> None:
+    """Batches of similar lengths are made by shuffling, of examples that are there all at once."""
+    if settings.buckets is None:
+        return
+    others = {
+        "shuffle = false": not settings.shuffle,
+        "batch = all": settings.batch is None,
+        "bptt": settings.bptt is not None,
+    }
+    for option in (option for option, is_there in others.items() if is_there):
+        block.add(
+            fault(
+                "E403",
+                f"`buckets` puts examples of similar lengths together, which `{option}` leaves no room for",
+                block.spans["buckets"],
+                help="leave one of them out",
+            )
+        )
 
 
 def _batch(value: ast.Expr, dims: Mapping[str, int]) -> int | None:

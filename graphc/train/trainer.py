@@ -34,8 +34,18 @@ class Diverged(GraphcError):
 
 
 def check_parts(settings: FitSettings, dataset: Dataset) -> None:
-    """Raises E503 if early stopping has nothing to watch, E466 for one generator and several epochs."""
+    """What `fit` asks of the parts that there are.
+
+    Raises E503 if early stopping has nothing to watch, E466 for one generator and several epochs, E439 for
+    `buckets` of batches that somebody else makes.
+    """
     train = dataset.train
+    if settings.buckets is not None and isinstance(train, Flow):
+        raise fault(
+            "E439",
+            "`buckets` makes batches of examples of similar lengths, and these come in batches",
+            settings.spans.get("buckets"),
+        )
     # With a number of steps only the generator's end can tell whether it is enough.
     if isinstance(train, Flow) and train.again is None and settings.steps is None and settings.epochs != 1:
         raise fault(

@@ -18,6 +18,11 @@ from graphc.train.runs import checkpoint
 
 RNG = np.random.default_rng(5)
 EXAMPLES = {"x": RNG.normal(size=(60, 4)), "y": RNG.integers(0, 3, 60)}
+SEQUENCES = {
+    "x": RNG.normal(size=(40, 9)),
+    "y": RNG.normal(size=40),
+    "lengths_T": RNG.integers(1, 10, 40),
+}
 TEXT = {"s": RNG.integers(0, 5, (1, 101))}
 
 NETWORK = """
@@ -42,6 +47,15 @@ h[0] = 0
 h[t] = tanh(U @ h[t-1] + E[s[t]])
 p[t] = softmax(W @ h[t])
 minimize mean[t = 1..T-1](cross_entropy(p[t], s[t+1]))
+fit { OPTIONS }
+"""
+RAGGED = """
+axis t = 1..T
+input x[t] : real, y : real
+param U : [3, 3], v : [3]
+h[0] = 0
+h[t] = tanh(U @ h[t-1] + v * dropout(x[t], 0.2))
+minimize (sum(h[T]) - y)^2
 fit { OPTIONS }
 """
 ADVERSARIES = """
@@ -81,6 +95,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
         "stop = patience(2)",
         EXAMPLES,
     ),
+    "buckets": (RAGGED, "optimizer = adam(lr = 0.02), batch = 4, buckets = 3, epochs = 3", SEQUENCES),
     "stream": (STREAM, "optimizer = adam(lr = 0.01), batch = 2, bptt = 6, epochs = 3", TEXT),
     "adversaries": (ADVERSARIES, "optimizer = momentum(lr = 0.01), batch = 9, epochs = 3", EXAMPLES),
 }

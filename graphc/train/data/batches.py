@@ -22,13 +22,19 @@ def training_batches(part: Examples, settings: FitSettings, *, epoch: int, start
         return islice(part.begin(), start, None)
     if isinstance(part, Stream):
         return _chunks(part, settings, start)
+    if settings.buckets is not None and settings.per_step is not None:
+        order = _bucketed(part, settings.per_step, settings.buckets, seed=settings.seed, epoch=epoch)
+        return (part.table.batch(rows) for rows in order[start:])
     if settings.shuffle:
         return shuffled_batches(part, settings.per_step, seed=settings.seed, epoch=epoch, start=start)
     return ordered_batches(part, settings.per_step, start=start)
 
 
 def evaluation_batches(part: Examples, settings: FitSettings) -> Iterable[Batch]:
-    """All examples of a part, in order, as often as asked. Batches that come only once are gone: none."""
+    """All examples of a part, as often as asked: in order, or with `buckets` in that of their lengths.
+
+    Batches that come only once are gone: none.
+    """
     return _Evaluation(part, settings)
 
 
@@ -45,7 +51,10 @@ class _Evaluation:
             return iter(()) if part.again is None else part.again()
         if isinstance(part, Stream):
             return _chunks(part, self.settings, 0)
-        return ordered_batches(part, batch and max(batch, _EVALUATED_AT_ONCE))
+        size = batch and max(batch, _EVALUATED_AT_ONCE)
+        if self.settings.buckets is not None:
+            return _batches(part, part.rows[_by_length(part, part.rows)], size, 0)
+        return ordered_batches(part, size)
 
 
 def batches_in_epoch(part: Examples, settings: FitSettings) -> int | None:
@@ -71,6 +80,25 @@ def _steps(settings: FitSettings) -> int:
 def epoch_order(count: int, *, seed: int, epoch: int) -> Array:
     """Every example once, every order equally likely; the same for the same seed and epoch."""
     return keyed(seed, "order", epoch).permutation(count)
+
+
+def _bucketed(part: Part, size: int, buckets: int, *, seed: int, epoch: int) -> list[Array]:
+    """The rows of each batch of an epoch, those of a batch being of similar lengths.
+
+    A shuffled epoch is sorted in runs of `buckets` batches and cut; then the batches are shuffled. So any two
+    examples can meet, and short ones do not come first. Of several axes the sum of the lengths counts.
+    """
+    rows = part.rows[epoch_order(part.count, seed=seed, epoch=epoch)]
+    runs = [rows[at : at + buckets * size] for at in range(0, len(rows), buckets * size)]
+    ordered = np.concatenate([run[_by_length(part, run)] for run in runs])
+    batches = [ordered[at : at + size] for at in range(0, len(ordered), size)]
+    return [batches[place] for place in keyed(seed, "batches", epoch).permutation(len(batches))]
+
+
+def _by_length(part: Part, rows: Array) -> Array:
+    """The order of some rows by the number of their steps; equal ones stay as they stand."""
+    steps = sum((own[rows] for own in part.table.lengths.values()), np.zeros(len(rows), np.int64))
+    return np.argsort(steps, kind="stable")
 
 
 def shuffled_batches(

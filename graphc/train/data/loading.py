@@ -210,7 +210,8 @@ class _Loader:
         else:
             rows = part_rows(self.settings, self.specs, loaded)
             parts = {name: Part(table, own) for name, own in rows.items() if len(own)}
-        if self.known is None and self.settings.unknown is not None:
+        # Arrays hold numbers: the options about texts are about the `data` block's source.
+        if self.known is None and self.settings.unknown is not None and loaded.kind != "arrays":
             parts = dict(with_unknown(self.settings, self.specs, parts, loaded.origin))
             preparation = parts["train"].table.preparation
         if self.known is None and self.settings.standardize:

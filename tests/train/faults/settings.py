@@ -64,6 +64,9 @@ for name, text in {
     "fit_memory": "memory = lo",
     "fit_memory_number": "memory = 1",
     "fit_dim_unknown": "batch = 2 * N",
+    "buckets_none": "buckets = 0",
+    "buckets_in_order": "buckets = 20, shuffle = false",
+    "buckets_of_one_sequence": "bptt = 5, buckets = 20, batch = all",
     "fit_no_value": "clip = 1 / 0",
     "fit_several": "epochs = 0, batch = -1, clip = 0, seed = 0.5",
 }.items():
@@ -90,6 +93,12 @@ def schedule_without_end(root: Path) -> object:
     dataset = from_batches(specs(spec("x")), lambda: [{"x": [1.0]}])
     rates = read_fit(settings("fit { optimizer = sgd(lr = 0.1 * step / steps), epochs = 3 }"))
     return fit(Scripted(lambda w: w), dataset, rates)
+
+
+@case
+def buckets_of_batches(root: Path) -> object:
+    dataset = from_batches(specs(spec("x")), lambda: [{"x": [1.0]}])
+    return fit(Scripted(lambda w: w), dataset, read_fit(settings("fit { buckets = 20 }")))
 
 
 @case
