@@ -1,0 +1,24 @@
+"""How much room text takes, without asking a font: widths of a common sans-serif, on the large side, so that
+labels do not collide."""
+
+from __future__ import annotations
+
+FONT = 12.0
+"""Size of the letters in boxes, in px; those on wires are smaller."""
+SMALL = 10.0
+LINE = 1.35
+"""Distance of lines, in sizes of a letter."""
+
+_NARROW = set("fijlrtI.,:;'|!()[]{} ·-")
+_WIDE = set("mwMW@%")
+
+
+def width(text: str, size: float = FONT) -> float:
+    """Of one line, in px."""
+    units = sum(0.38 if c in _NARROW else 0.95 if c in _WIDE else 0.64 for c in text)
+    return units * size
+
+
+def block(lines: list[str], size: float = FONT) -> tuple[float, float]:
+    """Width and height of lines of text."""
+    return max((width(line, size) for line in lines), default=0.0), len(lines) * size * LINE

@@ -1,0 +1,41 @@
+"""Numbers as a drawing shows them: few digits, and of a tensor so much as there is room for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphc.view.drawing.picture import Array
+
+MOST = 4
+"""So many elements of a vector are written out."""
+
+
+def brief(array: Array | None) -> str:
+    """A number, a short vector, or the norm of a tensor; "" for what was not computed."""
+    if array is None:
+        return ""
+    if array.ndim == 0:
+        return number(array[()])
+    if array.ndim == 1 and array.size <= MOST:
+        return "[" + ", ".join(number(x) for x in array) + "]"
+    shape = "×".join(map(str, array.shape))
+    if array.dtype.kind not in "fc":
+        return f"{array.dtype.name} {shape}" if array.size else f"empty {shape}"
+    if not np.isfinite(array).all():
+        count = int(array.size - np.isfinite(array).sum())
+        return f"{shape}, {count} not finite"
+    return f"{shape} ‖{number(np.linalg.norm(array.ravel()))}‖"
+
+
+def number(x: object) -> str:
+    """Four significant digits; NaN and infinities as such."""
+    if isinstance(x, bool | np.bool_):
+        return "true" if x else "false"
+    if isinstance(x, int | np.integer):
+        return str(x)
+    text = f"{float(x):.4g}"  # type: ignore[arg-type]
+    return (
+        {"nan": "NaN", "inf": "∞", "-inf": "-∞", "-0": "0"}.get(text, text)
+        .replace("e-0", "e-")
+        .replace("e+0", "e")
+    )
