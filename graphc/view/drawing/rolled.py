@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from graphc.diagnostics import Span
 from graphc.ir.graph import Node
 from graphc.ir.system import Subscript, Unit
-from graphc.types import Affine, Index, Length, TensorType
+from graphc.types import BATCH, Affine, Index, Length, TensorType
 from graphc.view.drawing.operations import SEPARATOR, Operation, Spelled
 from graphc.view.drawing.picture import Array, Axis, Box, Frame, Line, Picture, Reading, Role, Wire
 
