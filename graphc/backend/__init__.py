@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
@@ -62,6 +62,8 @@ class Backend:
 
     name: str
     prepare: Prepare
+    expect_products: Callable[[np.dtype[Any]], None] = lambda real: None
+    """Says that graphs with products of matrices are to come, so that what they need can be begun."""
     needs: tuple[str, ...] = ()
     """The packages that it is made of, beside those that all of graphc needs."""
 
@@ -86,8 +88,14 @@ def _cpu(graph: Graph, *, dense: bool = False, memory: Keeping = "normal") -> Ex
     return prepare(graph, dense=dense, memory=memory)
 
 
+def _expect_products_on_cpu(real: np.dtype[Any]) -> None:
+    from graphc.backend.cpu import expect_products
+
+    expect_products(real)
+
+
 BACKENDS: Mapping[str, Backend] = {
-    "cpu": Backend("cpu", _cpu, needs=("llvmlite", "numba")),
+    "cpu": Backend("cpu", _cpu, _expect_products_on_cpu, needs=("llvmlite", "numba")),
     "reference": Backend("reference", _reference),
 }
 

@@ -16,6 +16,7 @@ from graphc.backend import BACKENDS, choose
 from graphc.diagnostics import Diagnostic, GraphcError, Source, Span, fault, nearest
 from graphc.driver import arguments, storage
 from graphc.driver.compiled import DTypeName, Settings
+from graphc.driver.compiling import uncollected
 from graphc.driver.pipeline import Pipeline
 from graphc.driver.program import Program
 from graphc.frontend import ast
@@ -30,6 +31,7 @@ BACKEND_NAMES = ("auto", *BACKENDS)
 DTYPES = ("float32", "float64")
 
 
+@uncollected()
 def compile(
     source: str | Path,
     *,

@@ -12,13 +12,16 @@ import numpy as np
 from graphc.backend import Executable, Run
 from graphc.driver.accumulation import Piece, Totals, add, pieces
 from graphc.driver.arrays import Feed, feed_spec
+from graphc.driver.compiling import uncollected
 from graphc.driver.execution import Chunk, check_batch
 from graphc.driver.feeding import Feeder
 from graphc.driver.pipeline import LOSS
 from graphc.driver.reports import report
 from graphc.driver.streams import Carry
-from graphc.ir.graph import Graph
+from graphc.ir.graph import Graph, Node
 from graphc.ir.op import Array
+from graphc.ir.system import System
+from graphc.ops.contraction import CONTRACT
 from graphc.train.blame import Blame
 from graphc.train.data.examples import Batch
 from graphc.train.protocol import StepResult
@@ -61,6 +64,9 @@ class Losses:
         self.params = program.params
         self.weights = program.params.weights
         self.inputs = program.inputs
+        if _multiplies(spec.system):
+            with uncollected():
+                program.pipeline.backend.expect_products(program.real)
         self.objectives = max(1, len(spec.objectives))
         self._feeder = Feeder(spec.inputs, lambda a, lengths: feed_spec(spec, a, lengths, program.real))
         self._ready: dict[tuple[int, bool, bool, bool, bool, Keeping], _Ready] = {}
@@ -123,7 +129,8 @@ class Losses:
         return executable
 
     def _begin(self, executable: Executable) -> None:
-        executable.begin(self._program.real)
+        with uncollected():
+            executable.begin(self._program.real)
         self._begun.append(executable)
 
     def _finish(self) -> None:
@@ -293,3 +300,9 @@ class Losses:
         pairs = tuple((parts_of[n], statistics[n], unit in made.shares) for n, unit in units.items())
         small = _Divided(Totals(made.rounds, program.real), found, pairs)
         return _Ready(tuple(parts), loss, total, idle, small if divided else None)
+
+
+def _multiplies(system: System) -> bool:
+    """Whether an equation has a product of matrices in it."""
+    nodes = (node for unit in system.units.values() for node in unit.nodes)
+    return any(isinstance(node, Node) and node.op is CONTRACT for node in nodes)

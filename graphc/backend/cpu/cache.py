@@ -5,7 +5,7 @@
 
 KEY is a hash of what the unit says, TOOLCHAIN one of everything that turns it into code: so a file never
 has to be changed, and what belongs to another version or another machine lies in another folder. A
-file is written under a name of its own and then renamed, so several processes may fill the cache at once.
+file is written under a name of its own and then renamed, so processes and threads may fill the cache at once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import shutil
+import threading
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ def write(entry: str, code: Code) -> None:
     folder = _folder()
     if folder is None:
         return
-    beside = folder / f".{entry}.{os.getpid()}"
+    beside = folder / f".{entry}.{os.getpid()}.{threading.get_ident()}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         beside.write_bytes(code.pack())

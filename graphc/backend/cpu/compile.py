@@ -54,10 +54,29 @@ def begin(unit: Unit) -> None:
     """
     with _LOCK:
         for part in _parts(unit):
-            if part.entry not in _LOADED and part.entry not in _BEGUN and not cache.holds(part.entry):
-                _hold_forks()
-                part.before()
-                _BEGUN[part.entry] = part.begin()
+            _begun(part)
+
+
+def expect(library: Part) -> None:
+    """Begin with a library before it is known whether any unit uses it. It is kept in any case."""
+    with _LOCK:
+        if (made := _begun(library)) is not None:
+            made.add_done_callback(partial(_keep, library.entry))
+
+
+def _begun(part: Part) -> Future[Code] | None:
+    """What is begun here, unless that was done before or a cache holds it."""
+    if part.entry in _LOADED or part.entry in _BEGUN or cache.holds(part.entry):
+        return None
+    _hold_forks()
+    part.before()
+    _BEGUN[part.entry] = part.begin()
+    return _BEGUN[part.entry]
+
+
+def _keep(entry: str, made: Future[Code]) -> None:
+    if not made.cancelled() and made.exception() is None and cache.is_up_to_date():
+        cache.write(entry, made.result())
 
 
 def build(unit: Unit) -> Callable[..., None]:

@@ -254,6 +254,27 @@ def test_what_was_begun_is_made_once(monkeypatch: pytest.MonkeyPatch, folder: Pa
     assert len(list(folder.glob("*/*"))) == 2
 
 
+def test_an_expected_library_is_kept_though_nobody_asks_for_it(folder: Path) -> None:
+    begun: list[Future[cache.Code]] = []
+
+    def begin() -> Future[cache.Code]:
+        begun.append(assembler.submit(MARK))
+        return begun[-1]
+
+    part = compiling.Part("mark", "mark.o", ("graphc_test",), begin)
+    compiling.expect(part)
+    compiling.expect(part)
+    for _ in range(1000):
+        if cache.holds("mark.o"):
+            break
+        time.sleep(0.01)
+    assert cache.read("mark.o") == begun[0].result()
+    assert len(begun) == 1
+    compiling._BEGUN.clear()
+    compiling.expect(part)
+    assert len(begun) == 1, "it is in the cache"
+
+
 SQUARED = replace(TWICE, uses={"double": replace(DOUBLE, source=DOUBLE.source.replace("+", "*"))})
 
 
