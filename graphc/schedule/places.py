@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from graphc.ir.graph import Graph, LoopNode
 from graphc.kernel.expr import ONE, ZERO, Const, DType, Expr, Name, add, substitute
 from graphc.schedule.program import Buffer, Role, Size, segment_length
+from graphc.schedule.tables import tables
 from graphc.types import BATCH, Index, Length, TensorType
 
 
@@ -57,6 +58,7 @@ class Memory:
     """All the buffers and sizes of a program under construction, and the order of axes in memory.
 
     Axes that loops run along come first, so that a step is one piece of memory; then the batch, then others.
+    Tables have an order of their own.
     """
 
     steps: frozenset[str]
@@ -65,16 +67,21 @@ class Memory:
     sizes: dict[str, Size] = field(default_factory=dict)
     spans: Mapping[Index, Span] = field(default_factory=dict)
     """The indices of which only a segment is seen: what varies over them has that many elements."""
+    tables: Mapping[frozenset[Index], tuple[Index, ...]] = field(default_factory=dict)
+    """See `graphc.schedule.tables`."""
 
     @staticmethod
     def of(graph: Graph) -> Memory:
         loops = (node.loop.index for node in graph.walk() if isinstance(node, LoopNode))
-        return Memory(frozenset(index.length.name for index in loops))
+        return Memory(frozenset(index.length.name for index in loops), tables=tables(graph))
 
     def order(self, axes: Iterable[Index]) -> tuple[Index, ...]:
         """The axes from the outermost to the innermost."""
+        own = tuple(axes)
+        if order := self.tables.get(frozenset(own)):
+            return order
         return tuple(
-            sorted(axes, key=lambda i: (i.length.name not in self.steps or i == BATCH, i != BATCH, i.name))
+            sorted(own, key=lambda i: (i.length.name not in self.steps or i == BATCH, i != BATCH, i.name))
         )
 
     def extent(self, index: Index | Length) -> Expr:

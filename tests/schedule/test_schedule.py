@@ -34,6 +34,20 @@ h[t] = r[t] * h[t-1] + (1 - r[t]) * tanh(B @ x[t] + Q @ h[t-1] + b)
 minimize (w @ h[T] - y)^2
 """
 
+ATTENTION = """
+dim E = 16
+axis t = 1..T, u = 1..N
+input x[t] : [E], z[u] : [E]
+param A, B, P, Q : [E, E]
+h[0] = 0
+h[t] = tanh(A @ x[t] + P @ h[t-1])
+g[0] = 0
+g[u] = tanh(B @ z[u] + Q @ g[u-1])
+k[u,t] = softmax[t](g[u] @ h[t])
+q[u] = sum[t](k[u,t] * h[t])
+minimize mean[u](sum((q[u] - z[u])^2))
+"""
+
 
 def _gradients(text: str, dense: bool = True) -> Program:
     program = compile_spec(text, backend="reference")
@@ -91,6 +105,21 @@ def test_loss_and_gradient_are_one_pass() -> None:
     program = _gradients("dim N = 50\ninput x : [N]\nparam w : [N]\nminimize mean(tanh(w * x)^2)\n")
     rows = [step for step in program.steps if isinstance(step, Launch) and step.extent is not None]
     assert len(rows) <= 2, "one kernel over examples, one that adds up"
+
+
+def test_each_example_has_a_table_of_scores_of_its_own() -> None:
+    """Both are sequences of loops, with the batch inside of the steps; their products are not."""
+    program = _gradients(ATTENTION)
+    numbers = {"n_T": 5, "n_N": 7, "n_batch": 3}
+    numbers |= {size.name: numbers.get(size.name, 1) for size in program.sizes}
+    tables = [s for s in program.steps if isinstance(s, Product) and s.over]
+    assert len(tables) == 6
+    for step in tables:
+        (name, _), *_ = step.over
+        strides = [evaluate(e, {**numbers, name.name: 0}) for e in (step.c.rows, step.c.columns)]
+        assert 1 in strides, step.note
+        scores = [x for x in (step.a, step.b, step.c) if evaluate(x.buffer.size, numbers) == 5 * 7 * 3]
+        assert [sorted((evaluate(x.rows, numbers), evaluate(x.columns, numbers))) for x in scores] == [[1, 5]]
 
 
 def test_where_examples_meet_workers_do() -> None:
