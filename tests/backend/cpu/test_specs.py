@@ -24,9 +24,20 @@ from tests.language import harness
 from tests.random_specs import random_spec
 
 SPECS = sorted((Path(graphc.__file__).parents[1] / "specs").glob("*.nn"))
-SMALLER = {"charlm": {"H": 8}, "digits_mlp": {"H": 12}}
+SMALLER = {
+    "charlm": {"H": 8},
+    "charlm_topics": {"V": 16, "E": 4, "H": 8},
+    "clipping": {"H": 4, "T": 6},
+    "digits_mlp": {"H": 12},
+    "digits_pixels": {"H": 5},
+    "digits_rows": {"H": 5},
+    "fixed_context": {"V": 16, "E": 4, "H": 8},
+    "vanishing": {"H": 4, "T": 6},
+    "vowels": {"H": 5},
+}
 # A single step does not know how many there will be, which a schedule may ask for.
-SETTINGS = {"digits_mlp": {"fit.steps": "1000"}}
+SCHEDULED = ("charlm_topics", "digits_mlp", "digits_pixels", "digits_rows", "fixed_context", "vowels")
+SETTINGS = {name: {"fit.steps": "1000"} for name in SCHEDULED}
 COMPILED = ("attention", "batchnorm", "conv", "dropout", "elman", "embedding", "lstm")
 ALL = os.environ.get("GRAPHC_COMPILE_ALL") == "1"
 SEEDS = range(int(os.environ.get("GRAPHC_RANDOM_SPECS", "8")))
