@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from graphc.cli.entry import usage
 from graphc.cli.use import Trained, model
 from graphc.diagnostics import fault
 
@@ -34,11 +35,18 @@ if TYPE_CHECKING:
     metavar="N",
     help="Decides what is drawn; default: the seed that the model was compiled with.",
 )
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="NAME=TEXT|NUMBERS",
+    help="An input that is not drawn, such as the source of a translation; may come several times.",
+)
 @click.option("--temperature", type=float, metavar="X", help="Instead of that of the `generate` block.")
 @click.option("--top-k", type=int, metavar="K", help="Draw among the K likeliest only.")
 @click.option("--greedy", is_flag=True, help="Take the likeliest each time.")
 @click.option("--beam", type=int, metavar="N", help="Look for the likeliest sequence, N of them at a time.")
-def generate(trained: Trained, prompt: str, greedy: bool, **options: Any) -> None:
+def generate(trained: Trained, prompt: str, greedy: bool, inputs: tuple[str, ...], **options: Any) -> None:
     """Draw from a trained model by its `generate` block, and print each step as it is drawn.
 
     A text is printed as one, numbers with a line for each step.
@@ -47,7 +55,26 @@ def generate(trained: Trained, prompt: str, greedy: bool, **options: Any) -> Non
     given = {name: value for name, value in options.items() if value is not None}
     if greedy:
         given["greedy"] = True
+    if inputs:
+        given["inputs"] = dict(_input(program, text) for text in inputs)
     _print(program, prompt, given)
+
+
+def _input(program: Program, given: str) -> tuple[str, Any]:
+    """The name and the value of `--input`: a text where there is a vocabulary, else numbers, one example."""
+    name, sign, value = given.partition("=")
+    if not sign:
+        raise usage("E703", f"`--input {given}`: expected NAME=TEXT or NAME=NUMBERS")
+    if name in program.preparation.vocabularies:
+        return name, value
+    try:
+        return name, [json.loads(value)]
+    except (ValueError, RecursionError):
+        raise fault(
+            "E443",
+            f"`--input {given}`: `{value}` is no number and no list",
+            help="write numbers as in `[1,2,3]`",
+        ) from None
 
 
 def _print(program: Program, prompt: str, given: dict[str, Any]) -> None:

@@ -56,7 +56,7 @@ class Drawing:
         self._leaves = of.step.system.leaves
         self._width = track.batch // len(prompts.lengths)
         self._info = of.spec.inputs[PROMPT]
-        self._stop = of.found.stop if not (self._info.axes or self._info.type.rank) else None
+        self._stop = of.stop
 
     def _steps(self) -> Iterator[Array]:
         """The steps one by one, [batch, ...], prompts included, until all sequences have ended."""

@@ -74,13 +74,34 @@ class Generator:
         self.spec = pipeline.spec("eval")
         self.execution = Execution(pipeline, program.params, program.real, program.seed)
         self.preparation = program.preparation
+        self.stop = self._stop()
+        self._check_top_k()
         self.step = pipeline.once(("step", self.found.prompted, self.choice.kind), self._step)
+
+    def _stop(self) -> int | None:
+        """The class that ends a sequence. Raises E330 for a text that is none of the vocabulary."""
+        name, stop = self.found.prompted, self.found.stop
+        if not isinstance(stop, str):
+            return stop
+        words = self.preparation.vocabularies.get(name)
+        if words is None:
+            message = f'`stop = "{stop}"` is a text, and `{name}` has no vocabulary'
+            raise fault("E330", message, help="without data of texts a class is a number: `stop = 0`")
+        if stop not in words:
+            message = f'`stop = "{stop}"` is none of the {len(words)} symbols that the model was trained on'
+            raise fault("E330", message, help=nearest(stop, words))
+        return words.index(stop)
 
     def _step(self) -> OneStep:
         name, system, axis = self.found.prompted, self.spec.system, self.spec.scope.axes[self.found.axis]
         if self.choice.is_of_block:
             return one_step(system, axis, [name], _OWN)
         return one_step(choosing(system, name, axis, self.choice), axis, [name, name + CHANCES], _OWN)
+
+    def _check_top_k(self) -> None:
+        classes = self.spec.inputs[PROMPT].classes
+        if self.choice.top_k is not None and classes is not None and self.choice.top_k > classes:
+            raise fault("E525", f"`top_k` is {self.choice.top_k}, and there are {classes} classes")
 
     # ------------------------------------------------------------------------------------- prompts
 

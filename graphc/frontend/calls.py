@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graphc.diagnostics import GraphcError, Label, fault, nearest
-from graphc.frontend import ast, builtins, explaining, instances, layers, ranges, reads, targets
+from graphc.frontend import ast, builtins, explaining, instances, layers, positions, ranges, reads, targets
 from graphc.frontend.arithmetic import one_line
 from graphc.frontend.scope import Definition, Layer, Scope
 from graphc.frontend.terms import UNKNOWN, Closure, Context, Env, Poisoned, Term
@@ -61,6 +61,11 @@ def _layer_value(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
     scope = instance(ex, expr, ctx)
     if scope is None:
         return UNKNOWN
+    entry = _output(scope, expr)
+    return reads.bare(ex, entry, expr, ctx, targets.of_definition(entry, ctx))
+
+
+def _output(scope: Scope, expr: ast.Call) -> Definition:
     if len(scope.outputs) != 1:
         fields = ", ".join(f"`.{name}`" for name in scope.outputs)
         raise fault(
@@ -72,7 +77,26 @@ def _layer_value(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
     (name,) = scope.outputs
     entry = scope.names[name] if name in scope.names else scope.names["@output"]
     assert isinstance(entry, Definition)
-    return reads.bare(ex, entry, expr, ctx, targets.of_definition(entry, ctx))
+    return entry
+
+
+def sequence(ex: Expressions, expr: ast.Subscript, ctx: Context) -> targets.Target | None:
+    """The output of a layer whose call stands in front of a position along an axis: `enc(x)[t]`, `enc(x)[T]`.
+
+    None for anything else: behind other calls, and where a constant is, brackets hold elements.
+    """
+    if not isinstance(expr.object, ast.Call):
+        return None
+    head = expr.object.function
+    head = head.object if isinstance(head, ast.Subscript) else head
+    if not isinstance(head, ast.Name) or not isinstance(ex.lookup(head.id, ctx), Layer):
+        return None
+    items = [item for item in expr.items if not isinstance(item, ast.Slice | ast.Binder)]
+    places = [positions.position(ex, item, ctx) for item in items]
+    if not any(place is not None and not place.is_constant for place in places):
+        return None
+    scope = instance(ex, expr.object, ctx)
+    return None if scope is None else targets.of_definition(_output(scope, expr.object), ctx)
 
 
 def instance(ex: Expressions, expr: ast.Call, ctx: Context) -> Scope | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphc.diagnostics import fault, nearest
+from graphc.diagnostics import GraphcError, fault, nearest
 from graphc.frontend import ast
 from graphc.frontend.arguments import expect
 from graphc.frontend.arithmetic import one_line, shape_text
@@ -141,6 +141,7 @@ def _sample(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
         )
     value = p.value
     for option in expr.options:
+        _check_temperature(option, ctx)
         temperature = ex.real(ex.term(option.value, ctx)).value
         if temperature is not None:
             scaled = ex.b(ew.DIV, ex.b(ew.LOG, value), temperature)
@@ -151,6 +152,16 @@ def _sample(ex: Expressions, expr: ast.Call, ctx: Context) -> Term:
     stream = ex.name if ex.draws == 1 else f"{ex.name}/{ex.draws}"
     result = ex.b(random.CATEGORICAL, value, *places, stream=stream, shape=(), per_example=BATCH in axes)
     return Term(result, p.lifted)
+
+
+def _check_temperature(option: ast.Option, ctx: Context) -> None:
+    """Raises E262 for a constant that is not above 0."""
+    try:
+        found = number_of(option.value, ctx.scope.numbers)
+    except GraphcError:
+        return  # it is computed
+    if found <= 0:
+        raise fault("E262", f"`{one_line(option.span.text)}`: a temperature is above 0", option.span)
 
 
 NAMES = {"normal": _like, "uniform": _like, "bernoulli": _like, "sample": _sample}

@@ -18,6 +18,7 @@ from graphc.diagnostics import Diagnostic, GraphcError, Span, fault
 from graphc.frontend import ast, objectives
 from graphc.frontend.averages import keep_averages
 from graphc.frontend.collecting import collect
+from graphc.frontend.edges import with_running_edges
 from graphc.frontend.expressions import Expressions
 from graphc.frontend.instances import Instance
 from graphc.frontend.instances import instance as call_instance
@@ -79,6 +80,7 @@ class Elaborator:
         gather(self)
         system = self.spec.system
         system.units = with_own_axes(self.units)
+        system.units = with_running_edges(system)
         self.spec.names = [d.name for d in self.definitions if "@" not in d.name]
         keep_averages(self)
         objectives.check_scalars(self)

@@ -111,7 +111,7 @@ class Expressions(Arithmetic):
         return Term(self.b(LENGTH, length=length))
 
     def subscript(self, expr: ast.Subscript, ctx: Context) -> Term:
-        target = targets.target(self, expr.object, ctx)
+        target = targets.target(self, expr.object, ctx) or calls.sequence(self, expr, ctx)
         if target is not None:
             self.el.visit(target.definition)
         if target is not None and targets.found_visible(target):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from graphc.diagnostics import Diagnostic, GraphcError, Span, fault, nearest
+from graphc.diagnostics import Diagnostic, GraphcError, Label, Span, fault, nearest
 from graphc.frontend import ast
 from graphc.frontend.constants import dim_of
 from graphc.frontend.names import grouped
@@ -27,7 +27,7 @@ class Generation:
 
     `prompted` is the drawn input that a prompt begins, step by step along the axis `axis`, whose end is `end`
     unless the run says otherwise; `length` is the end's name, empty if it is a number or a dim. `ends` are
-    those of the other axes, by name. `stop` is the class that ends a sequence.
+    those of the other axes, by name. `stop` is the class that ends a sequence, or its text in the vocabulary.
     """
 
     file: ast.File
@@ -37,7 +37,7 @@ class Generation:
     length: str
     end: int
     ends: Mapping[str, int]
-    stop: int | None
+    stop: int | str | None
 
 
 def generation(
@@ -46,7 +46,7 @@ def generation(
     """Rewrite a file that has a `generate` block; `given` are ends that win over the block's.
 
     With `raw`, samples are drawn at temperature 1, whatever the block says. Raises E320 for an equation of
-    something that is no input, E321 where an axis has no end or there is none.
+    something that is no input, E321 where an axis has no end or there is none, E330 if `stop` is no class.
     """
     (block,) = (s for s in file.statements if isinstance(s, ast.Generate))
     inputs = {
@@ -61,6 +61,7 @@ def generation(
     ends |= given
     _check_ends(file, [inputs[name] for name in drawn], ends, block.span)
     prompted = next((e.name for e in block.body if _mentions(e.value)), drawn[0])
+    _check_stop(block, inputs[prompted], dims)
     axis, end = _time(file, inputs[prompted], block.span)
     name = end.id if isinstance(end, ast.Name) and end.id not in dims else ""
     steps = ends.pop(name) if name else dim_of(end, {**dims, **_literal(ends)}).value
@@ -103,16 +104,41 @@ def _literal(sizes: Mapping[str, int]) -> dict[str, Dim]:
     return {name: Dim.named(name, size) for name, size in sizes.items()}
 
 
-def _ends(block: ast.Generate, dims: Mapping[str, Dim]) -> tuple[dict[str, int], int | None]:
+def _ends(block: ast.Generate, dims: Mapping[str, Dim]) -> tuple[dict[str, int], int | str | None]:
     ends: dict[str, int] = {}
-    stop: int | None = None
+    stop: int | str | None = None
     for option in block.options:
-        value = dim_of(option.value, dims).value
-        if option.name == "stop":
-            stop = value
+        if option.name == "stop" and isinstance(option.value, ast.String):
+            stop = option.value.value
+        elif option.name == "stop":
+            stop = dim_of(option.value, dims).value
         else:
-            ends[option.name] = value
+            ends[option.name] = dim_of(option.value, dims).value
     return ends, stop
+
+
+def _check_stop(block: ast.Generate, prompted: ast.Declarator, dims: Mapping[str, Dim]) -> None:
+    """Raises E330 for a stop that is none of the classes that the prompted input has."""
+    option = next((option for option in block.options if option.name == "stop"), None)
+    if option is None:
+        return
+    type_ = prompted.type
+    if type_ is None or type_.classes is None or type_.shape:
+        raise fault(
+            "E330",
+            f"`stop` is a class, and `{prompted.name}` has none that it could be",
+            option.span,
+            labels=[Label(prompted.span, "declared here")],
+        )
+    classes = dim_of(type_.classes, dims).value
+    stop = 0 if isinstance(option.value, ast.String) else dim_of(option.value, dims).value
+    if stop >= classes:
+        raise fault(
+            "E330",
+            f"`stop` is {stop}, and the classes of `{prompted.name}` are 0 to {classes - 1}",
+            option.span,
+            labels=[Label(prompted.span, "declared here")],
+        )
 
 
 def _check_ends(file: ast.File, drawn: list[ast.Declarator], ends: Mapping[str, int], span: Span) -> None:
@@ -165,8 +191,14 @@ def _rewritten(
     prompt = replace(source, name=PROMPT, subscripts=source.subscripts[1:], value=None)
     is_given = ast.Declarator(span, GIVEN, (), ast.TypeExpr(span, "bool"))
     statements.append(ast.InputDeclaration(span, (prompt, is_given)))
-    statements += [_equation(equation, prompted) for equation in block.body]
+    statements += [_typed(_equation(equation, prompted), inputs) for equation in block.body]
     return ast.File(file.span, tuple(statements))
+
+
+def _typed(equation: ast.Equation, inputs: Mapping[str, ast.Declarator]) -> ast.Equation:
+    """A general equation with the type that the input is declared with."""
+    general = any(isinstance(place, ast.Name) for place in equation.subscripts) or not equation.subscripts
+    return replace(equation, annotation=inputs[equation.name].type) if general else equation
 
 
 def _equation(equation: ast.Equation, prompted: str) -> ast.Equation:

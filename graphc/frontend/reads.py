@@ -107,13 +107,14 @@ def _lifted(
             places.append(Affine.of(_whole(index, ctx)))
             continue
         if any(_same_axis(index, v) for v in ctx.vars.values()):
+            axis = index.name.rstrip("'")
             raise fault(
                 "E305",
-                f"`{one_line(expr.span.text)}` is a whole sequence over `{index.name}`, "
+                f"`{one_line(expr.span.text)}` is a whole sequence over `{axis}`, "
                 f"and this equation is written for one step",
                 expr.span,
-                labels=definition_label(definition, expr.span, f"defined here, with axis `{index.name}`"),
-                help=f"write `{one_line(expr.span.text)}[{index.name}]` for its step",
+                labels=definition_label(definition, expr.span, f"defined here, with axis `{axis}`"),
+                help=f"write `{one_line(expr.span.text)}[{axis}]` for its step",
             )
         lifted.add(index)
         places.append(Affine.of(index))
@@ -136,7 +137,7 @@ def _whole(index: Index, ctx: Context) -> Index:
 
 def read(ex: Expressions, definition: Definition, places: Sequence[Place], span: Span, ctx: Context) -> Term:
     """The value at `places`: the general equation's, or a boundary's where one holds."""
-    if definition.failed:
+    if definition.failed and not definition.is_declared:
         raise Poisoned
     axes = _axes_at(places)
     indices = definition.leaf.indices if definition.leaf else definition.indices

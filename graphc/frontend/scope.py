@@ -94,6 +94,11 @@ class Definition:
         return self.outer + self.own + self.lifted
 
     @property
+    def is_declared(self) -> bool:
+        """Whether its type is known whatever its equations say: who reads it can be judged without them."""
+        return self.annotation is not None and self.guess is not None and self.context is None
+
+    @property
     def visible(self) -> tuple[Index, ...]:
         """The indices that a reader subscripts."""
         return self.own + self.lifted

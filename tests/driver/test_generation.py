@@ -12,6 +12,7 @@ import pytest
 
 import graphc
 from graphc.diagnostics import GraphcError
+from graphc.driver.execution import Execution
 from graphc.driver.program import Program
 from tests.golden import FOLDER, check_golden
 
@@ -39,6 +40,26 @@ def loop(model: str) -> str:
     head = "dim V = 6\naxis t = 1..T, u = 1..T\ninput begin[t] : index(V), n : index(100)\n"
     drawn = f"s[1] = begin[1]\ns[t] = where(t <= n, begin[t], {DRAW})\n"
     return head + MODELS[model] + END + drawn
+
+
+SEQUENCES = """
+dim V = 7, E = 3, H = 4
+axis t = 1..T
+axis u = 1..N
+input src[t] : index(V), tgt[u] : index(V)
+param Es, Et : [V, E] ~ normal(1), M : [H, H], W : [V, H]
+layer enc = LSTM(E, H), dec = LSTM(E, H)
+e      = enc(Es[src])
+g      = dec(Et[tgt], h0 = e.h[T], c0 = e.c[T])
+k[u,t] = softmax[t](g.h[u] @ (M @ e.h[t]))
+q[u]   = sum[t](k[u,t] * e.h[t])
+p[u]   = softmax(W @ (g.h[u] + q[u]))
+generate N = 9, stop = 6 {
+  tgt[1] = prompt
+  tgt[u] = sample(p[u-1])
+}
+"""
+SOURCES, LENGTHS = np.random.default_rng(2).integers(0, 7, (5, 6)), [6, 3, 1, 5, 4]
 
 
 def program(text: str, **options: Any) -> Program:
@@ -110,7 +131,7 @@ def likeliest(model: Program, drawn: np.ndarray, count: int) -> list[set[int]]:
 def test_top_k_and_greedy_take_the_likeliest() -> None:
     model = program(spec())
     cases: list[tuple[int, dict[str, Any]]]
-    cases = [(1, {"greedy": True}), (1, {"top_k": 1}), (2, {"top_k": 2}), (6, {"top_k": 9})]
+    cases = [(1, {"greedy": True}), (1, {"top_k": 1}), (2, {"top_k": 2}), (5, {"top_k": 5})]
     for count, options in cases:
         drawn = model.generate([1, 2], **options)
         allowed = likeliest(model, drawn, count)
@@ -141,6 +162,85 @@ def test_a_beam_that_holds_everything_is_exhaustive_search(model: str, stop: int
     assert score(judge, greedy, 2) <= score(judge, best, 2)
     if stop is None:
         assert greedy == tuple(drawing.generate(prompt, length=6, greedy=True))
+
+
+# ------------------------------------------------------------------------------------------- batches
+
+
+def alone(model: Program, example: int, prompt: list[int], **options: Any) -> list[int]:
+    source = SOURCES[example : example + 1, : LENGTHS[example]]
+    return [int(symbol) for symbol in model.generate(prompt, inputs={"src": source}, **options)]
+
+
+@pytest.mark.parametrize("options", [{"greedy": True}, {"beam": 3}, {"top_k": 1}])
+def test_a_batch_is_what_its_sequences_are_alone(options: dict[str, Any]) -> None:
+    model = program(SEQUENCES)
+    given = {"inputs": {"src": SOURCES}, "lengths": {"T": LENGTHS}, **options}
+    prompts = [[1], [1, 2], [3, 3, 3], [0, 1, 0, 1], [2]]
+    ends = set()
+    for begun in ([[4]] * 5, prompts):
+        found = model.generate_batch(begun, **given)
+        ends |= {len(sequence) for sequence in found}
+        for example, prompt in enumerate(begun):
+            assert found[example].tolist() == alone(model, example, prompt, **options)
+    np.testing.assert_array_equal(model.generate_batch([[4]], **given)[3], alone(model, 3, [4], **options))
+    assert len(ends) > 1
+
+
+def test_a_batch_draws_for_each_sequence_and_compiled_code_draws_the_same() -> None:
+    given: dict[str, Any] = {"inputs": {"src": SOURCES}, "lengths": {"T": LENGTHS}, "seed": 3}
+    one, other = (
+        program(SEQUENCES, backend=backend).generate_batch([[1]], **given) for backend in ("cpu", "reference")
+    )
+    assert [sequence.tolist() for sequence in one] == [sequence.tolist() for sequence in other]
+    same = program(spec(), backend="reference").generate_batch([[1]] * 8)
+    assert len({tuple(sequence) for sequence in same}) > 1
+    np.testing.assert_array_equal(same[0], program(spec()).generate([1]))
+
+
+def test_an_encoder_runs_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, ran = program(SEQUENCES), []
+    values = Execution.values
+    monkeypatch.setattr(Execution, "values", lambda *given: ran.append(given[2]) or values(*given))
+    model.generate_batch([[1]], inputs={"src": SOURCES}, beam=2)
+    assert len(ran) == 1
+    assert "e.h" in str(ran) or "enc.h" in str(ran)
+
+
+INLINE = {
+    "layer": ("p[t] = softmax(W @ rnn(E[s]).h[t])", "h = rnn(E[s]).h\np[t] = softmax(W @ h[t])"),
+    "one output": ("p[t] = softmax(W @ gru(E[s])[t])", "h = gru(E[s])\np[t] = softmax(W @ h[t])"),
+    "nested": (
+        "p[t] = softmax(W @ gru(rnn(E[s]).h)[t])",
+        "h = rnn(E[s]).h\ng = gru(h)\np[t] = softmax(W @ g[t])",
+    ),
+    "recurrence": (
+        "q[0] = 0\nq[t] = gru(E[s])[t] + 0.5 * q[t-1]\np[t] = softmax(W @ q[t])",
+        "h = gru(E[s])\nq[0] = 0\nq[t] = h[t] + 0.5 * q[t-1]\np[t] = softmax(W @ q[t])",
+    ),
+    "history": (
+        "p[t] = softmax(W @ mean[u = 1..t](gru(E[s])[u]))",
+        "h = gru(E[s])\np[t] = softmax(W @ mean[u = 1..t](h[u]))",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", INLINE)
+def test_a_layer_may_be_called_inside_an_equation(form: str) -> None:
+    head = "dim V = 6, H = 4\naxis t = 1..T, u = 1..T\ninput s[t] : index(V)\nparam E : [V, H], W : [V, H]\n"
+    head += "layer rnn = LSTM(H, H), gru = GRU(H, H)\n"
+    end = "\n" + GENERATE.replace("DRAW", "sample(p[t-1])")
+    inline, named = (program(head + text + end).generate([1]) for text in INLINE[form])
+    np.testing.assert_array_equal(inline, named)
+
+
+def test_a_first_step_of_its_own_reads_what_is_drawn() -> None:
+    text = "dim V = 6\naxis t = 1..T\ninput s[t] : index(V)\nparam A, B, U : [5, 5], E : [V, 5]\n"
+    text += "h[1] = tanh(A @ E[s[1]])\nh[t] = tanh(B @ E[s[t]] + U @ h[t-1])" + END
+    model = program(text + GENERATE.replace("DRAW", "sample(p[t-1])"))
+    drawn = model.generate([1, 2], greedy=True, length=12)
+    p = model.forward({"s": drawn[None]}, names=["p"])["p"][0]
+    np.testing.assert_array_equal(np.argmax(p[1:-1], axis=-1), drawn[2:])
 
 
 # -------------------------------------------------------------------------------------------- inputs
@@ -177,6 +277,17 @@ def test_a_text_goes_on_as_a_text(text: Program) -> None:
     codes = text.generate([words.index(letter) for letter in "the c"], length=30)
     assert found == "".join(words[code] for code in codes)
     assert found[5:] == "".join(text.stream("the c", length=30))
+    assert text.generate_batch(["the c", "a"], length=30)[0] == found
+
+
+def test_a_stop_may_be_a_text(text: Program) -> None:
+    spaced = text.spec.file.span.source.text.replace("stop = 0", 'stop = " "')
+    other = graphc.compile(spaced, root=text.settings.root, backend="reference")
+    other.preparation = text.preparation
+    other.load_weights(text.weights())
+    drawn = other.generate("the", length=40)
+    assert " " not in drawn[3:-1]
+    assert drawn == text.generate("the", length=len(drawn))
 
 
 # -------------------------------------------------------------------------------------------- faults
@@ -184,8 +295,20 @@ def test_a_text_goes_on_as_a_text(text: Program) -> None:
 AHEAD = "axis t = 1..T\ninput x[t] : real, z[t] : real\nq[T+1] = 0\nq[t] = z[t]\ny[t] = x[t] + q[t+1]\n"
 AHEAD += "generate T = 5 {\n x[1] = prompt\n x[t] = y[t-1]\n}\n"
 CASES: dict[str, Callable[[], object]] = {
+    "beam_beside_a_draw": lambda: program(
+        spec()
+        .replace("s[t] : index(V)", "s[t] : index(V), z[t] : index(V)")
+        .replace("p[t] =", "p[t] = 0.1 * real(z[t]) +")
+        .replace("s[1] = prompt", "s[1] = prompt\n z[1] = 1\n z[t] = sample(p[t-1])")
+    ).generate([1], beam=3),
+    "stop_of_text": lambda: program(spec().replace("T = 30", 'T = 30, stop = "a"')).generate([1]),
+    "one_of_many": lambda: program(SEQUENCES).generate([1], inputs={"src": SOURCES}),
+    "prompts_and_examples": lambda: program(SEQUENCES).generate_batch([[1], [2]], inputs={"src": SOURCES}),
+    "prompts_of_no_list": lambda: program(SEQUENCES).generate_batch("a", inputs={"src": SOURCES}),
+    "source_missing": lambda: program(SEQUENCES).generate([1]),
     "no_option": lambda: program(spec()).generate([1], lenght=3),
     "temperature_zero": lambda: program(spec()).generate([1], temperature=0),
+    "top_k_above_all": lambda: program(spec()).generate([1], top_k=7),
     "top_k_zero": lambda: program(spec()).generate([1], top_k=0),
     "beam_and_temperature": lambda: program(spec()).generate([1], beam=3, temperature=0.5),
     "greedy_and_top_k": lambda: program(spec()).generate([1], greedy=True, top_k=3),
@@ -220,3 +343,13 @@ def test_golden(case: str, update_goldens: bool) -> None:
 @pytest.mark.parametrize(("name", "prompt"), [("unknown_character", "the dog"), ("text_empty", "")])
 def test_golden_of_texts(name: str, prompt: str, text: Program, update_goldens: bool) -> None:
     check_golden(GOLDEN / f"{name}.txt", said(lambda: text.generate(prompt)), update_goldens)
+
+
+def test_golden_of_a_stop_that_no_text_has(text: Program, update_goldens: bool) -> None:
+    other = graphc.compile(
+        text.spec.file.span.source.text.replace("stop = 0", 'stop = "z"'),
+        root=text.settings.root,
+        backend="reference",
+    )
+    other.preparation = text.preparation
+    check_golden(GOLDEN / "stop_unknown.txt", said(lambda: other.generate("the")), update_goldens)
