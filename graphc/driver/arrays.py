@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -282,23 +282,31 @@ def feed_spec(
     Raises what `feed` does, and E450 where an example leaves a mean with nothing.
     """
     fed = feed(spec.inputs if infos is None else infos, given, lengths, real, spec.scope.lengths)
-    _check_nonempty(spec.nonempty, fed)
+    check_nonempty(spec.nonempty, fed.lengths, fed.batch, "example {}".format)
     return fed
 
 
-def _check_nonempty(nonempty: Sequence[NonEmpty], fed: Feed) -> None:
-    """Raises E450 where an example's lengths leave a mean or maximum with nothing."""
+def check_nonempty(
+    nonempty: Sequence[NonEmpty], lengths: Mapping[str, Array], count: int, called: Callable[[int], str]
+) -> None:
+    """Raises E450 where the lengths of one of `count` examples leave a mean or maximum with nothing.
+
+    `called` is what the message calls an example.
+    """
     for need in nonempty:
-        if any(symbol.name not in fed.lengths for symbol, _ in need.steps.terms):
+        if any(symbol.name not in lengths for symbol, _ in need.steps.terms):
             continue  # a run that needs this length finds that it is missing
-        steps = np.full(fed.batch, need.steps.constant)
+        steps = np.full(count, need.steps.constant)
         for symbol, coefficient in need.steps.terms:
-            steps = steps + coefficient * fed.lengths[symbol.name]
+            steps = steps + coefficient * lengths[symbol.name]
         bad = np.flatnonzero(steps < 0)
         if bad.size:
-            lengths = ", ".join(f"{s.name} = {fed.lengths[s.name][bad[0]]}" for s, _ in need.steps.terms)
+            row = int(bad[0])
+            shown = ", ".join(
+                f"{symbol.name} = {lengths[symbol.name][row]}" for symbol, _ in need.steps.terms
+            )
             raise fault(
                 "E450",
-                f"`{one_line(need.span.text)}` has nothing to go over in example {bad[0]}, where {lengths}",
+                f"`{one_line(need.span.text)}` has nothing to go over in {called(row)}, where {shown}",
                 need.span,
             )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphc.driver import running, streams, training
+from graphc.driver.weights import check_symbols
 from graphc.train.data.examples import Dataset
 from graphc.train.fit_settings import FitSettings
 from graphc.train.reporting import EpochRecord, Reporter
@@ -57,6 +58,8 @@ def fit(
     resume: bool,
 ) -> FitResult:
     """See `Program.fit`."""
+    for learned in (program.preparation, program.learned):
+        check_symbols(learned, data.preparation, "the data")
     program.preparation, program.trained_on = data.preparation, None
     started = time.perf_counter() - program.compile_seconds
     check_parts(settings, data)

@@ -14,7 +14,7 @@ from graphc.diagnostics import fault, nearest
 from graphc.driver import arguments
 from graphc.driver.identity import other_data
 from graphc.driver.reports import figures, pools
-from graphc.driver.training import data_settings, dataset, fit_settings
+from graphc.driver.training import check_part, data_settings, dataset, fit_settings
 from graphc.frontend.spec import OUTPUT
 from graphc.ir.op import Array
 from graphc.train.data import loading
@@ -103,7 +103,7 @@ def _examples(
         given = (
             data if isinstance(data, str | Path) else arguments.mapping("data", data, 'predict({"x": array})')
         )
-        return loading.for_prediction(
+        held = loading.for_prediction(
             data_settings(program) or DataSettings(),
             program.inputs,
             given,
@@ -113,6 +113,8 @@ def _examples(
             dtype=program.real,
             bptt=bptt,
         )
+        check_part(program, held)
+        return held
     if part not in PARTS:
         raise fault(
             "E631",
@@ -122,16 +124,16 @@ def _examples(
     if data_settings(program) is None and program.examples is None:
         raise fault("E631", "the spec has no `data` block, and no data is given")
     known = None if program.preparation == Preparation() else program.preparation
-    held = dataset(program, None, lengths, bptt, known=known)
-    if program.trained_on is not None and (changed := other_data(program.trained_on, held)):
+    parts = dataset(program, None, lengths, bptt, known=known)
+    if program.trained_on is not None and (changed := other_data(program.trained_on, parts)):
         raise fault(
             "E636",
             f"the {part} part cannot be told any more, since the data is not that of the training: {changed}",
             help="`--data FILE` or `data` looks at whole files",
         )
-    found: Part | Stream | None = getattr(held, part)
+    found: Part | Stream | None = getattr(parts, part)
     if found is None:
-        there = ", ".join(f"`{name}`" for name in PARTS if getattr(held, name) is not None)
+        there = ", ".join(f"`{name}`" for name in PARTS if getattr(parts, name) is not None)
         raise fault(
             "E631", f"the data has no {part} part", help=f"it has {there}: `--part` or `part` names one"
         )

@@ -40,6 +40,8 @@ class Program(Compiled):
         super().__init__(pipeline, settings, imports)
         self.preparation = Preparation()
         """What happened to the data of the last `fit`, and has to happen to data of the same kind."""
+        self.learned = Preparation()
+        """What the data was like that loaded weights were trained on, as far as their file says."""
         self.trained_on: Mapping[str, Any] | None = None
         """What the run that the weights are from says of its data, where they are a run's."""
         self._losses: Losses | None = None

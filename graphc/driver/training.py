@@ -9,9 +9,10 @@ import numpy as np
 
 from graphc.diagnostics import fault
 from graphc.driver import arguments
+from graphc.driver.arrays import check_nonempty
 from graphc.driver.examples import literal_lengths
 from graphc.train.data import loading
-from graphc.train.data.examples import Dataset
+from graphc.train.data.examples import Dataset, Examples, Part
 from graphc.train.data.preparation import Preparation
 from graphc.train.data.settings import DataSettings, read_data
 from graphc.train.fit_settings import FitSettings, read_fit
@@ -49,10 +50,34 @@ def dataset(
 
     `validation` and `test` are parts of their own, arrays or batches, beside data that is passed in. `known`
     is the preparation of a trained program, which holds for the `data` block's source as well.
-    Raises E525 for anything else, and what loading raises.
+    Raises E450 for an example that is too short, E525 for anything else, and what loading raises.
     """
     if isinstance(data, Dataset):
         return data
+    found = _loaded(program, data, lengths, bptt, validation, test, known)
+    for part in (found.train, found.validation, found.test):
+        check_part(program, part)
+    return found
+
+
+def check_part(program: Program, part: Examples | None) -> None:
+    """Raises E450 for an example that leaves a mean or maximum of the spec with nothing, by its place."""
+    if not isinstance(part, Part):
+        return
+    table, rows = part.table, part.rows
+    lengths = {name: own[rows] for name, own in table.all_lengths.items()}
+    check_nonempty(program.spec.nonempty, lengths, part.count, lambda row: table.place(int(rows[row])))
+
+
+def _loaded(
+    program: Program,
+    data: Any,
+    lengths: Mapping[str, Any] | None,
+    bptt: int | None,
+    validation: Any,
+    test: Any,
+    known: Preparation | None,
+) -> Dataset:
     if data is None and not (validation is None and test is None):
         raise fault(
             "E525",

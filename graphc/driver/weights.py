@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.diagnostics import Diagnostic, GraphcError, fault, nearest
-from graphc.driver import arguments
+from graphc.driver import arguments, storage
 from graphc.driver.arrays import kind_of
 from graphc.ir.op import Array
 from graphc.train.data.archives import Archive
 from graphc.train.data.origins import Origin
+from graphc.train.data.preparation import Preparation
 from graphc.train.runs import checkpoint
 from graphc.train.runs.durable import replace_file
 from graphc.train.runs.folder import RunFolder
@@ -33,6 +34,23 @@ def weights(program: Program) -> dict[str, Array]:
     return {name: params[name] for name in params if params.updates.get(name, 1)}
 
 
+def check_symbols(learned: Preparation, held: Preparation, whose: str) -> None:
+    """Raises E623 where the vocabularies of an input differ: of the weights, and of the data `whose`."""
+    for name, words in held.vocabularies.items():
+        known = learned.vocabularies.get(name, words)
+        if known == words:
+            continue
+        at = next((i for i, pair in enumerate(zip(known, words, strict=False)) if len(set(pair)) > 1), None)
+        place = min(len(known), len(words)) if at is None else at
+        first, second = (repr(of[place]) if place < len(of) else "nothing" for of in (known, words))
+        raise fault(
+            "E623",
+            f"the weights know {len(known)} symbols of `{name}`, and {whose} has {len(words)}: "
+            f"class {place} is {first} there and {second} here",
+            help="a symbol's number decides which weights it has: train on data with the same symbols",
+        )
+
+
 def assign(
     program: Program,
     source: Mapping[str, Any] | str | Path,
@@ -43,6 +61,8 @@ def assign(
 ) -> list[str]:
     """See `Program.load_weights`."""
     given, origin = read(source)
+    learned = symbols(source)
+    check_symbols(learned, program.preparation, "the program's data")
     called = _sources(program, prefix, names)
     found = {name: key for name, key in called.items() if key in given}
     faults = list(_unmatched(program, called, given, prefix, origin)) if strict else []
@@ -58,6 +78,7 @@ def assign(
     if faults:
         raise GraphcError(_shortened(faults))
     program.params.update(arrays)
+    program.learned = learned
     return list(arrays)
 
 
@@ -145,6 +166,16 @@ def read(source: Mapping[str, Any] | str | Path) -> tuple[dict[str, Any], str]:
     if not path.is_file():
         raise fault("E602", f"there is no file `{path}`")
     return reader(path), f"`{path}`"
+
+
+def symbols(source: Mapping[str, Any] | str | Path) -> Preparation:
+    """What the data was like that the weights of a checkpoint were trained on; nothing is known of others."""
+    if not isinstance(source, str | Path):
+        return Preparation()
+    path = Path(source)
+    if path.is_dir() or (path.suffix.lower() == ".safetensors" and checkpoint.is_one(path)):
+        return storage.read(path).preparation
+    return Preparation()
 
 
 def _by_suffix(path: Path, known: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:

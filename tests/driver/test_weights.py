@@ -146,7 +146,22 @@ def written(name: str, content: bytes) -> Callable[[Path], object]:
     return load
 
 
+def of_another_text(folder: Path) -> object:
+    (folder / "sea.txt").write_text("the sea and the land, " * 3)
+    (folder / "sky.txt").write_text("the sky and the land, " * 3)
+    text = "dim V = 20\naxis t = 1..T\ninput s[t] : index(V)\nparam W : [V]\nminimize mean[t](W[s[t]])\n"
+    for name in ("sea", "sky"):
+        fit = f'data {{ source = "{name}.txt" }}\nfit {{ bptt = 8, epochs = 1 }}\n'
+        (folder / f"{name}.nn").write_text(text + fit)
+    sea, sky = (graphc.compile(folder / f"{name}.nn", backend="reference") for name in ("sea", "sky"))
+    sea.fit()
+    sea.save(folder / "sea.safetensors")
+    sky.load_weights(folder / "sea.safetensors")
+    return sky.fit()
+
+
 CASES: dict[str, Callable[[Path], object]] = {
+    "symbols": of_another_text,
     "missing": changed(W=None, w=np.ones((2, 3))),
     "surplus": changed(extra=np.ones(3)),
     "shape": changed(W=np.ones((3, 2))),

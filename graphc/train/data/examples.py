@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.op import Array as Array
-from graphc.train.data.origins import File
+from graphc.train.data.origins import File, Origin
 from graphc.train.data.preparation import Preparation
 
 
@@ -44,7 +44,8 @@ class Table:
 
     `axes` gives each input's run-time lengths by dim (empty for an axis of fixed size), `dtypes` the
     dtype that a batch has, `preparation` what happens to the values on the way. `files` are those that
-    arrays are mapped from: of such arrays only the rows that are gathered are read.
+    arrays are mapped from: of such arrays only the rows that are gathered are read. `origin` and `lines` say
+    where the examples stand, for messages.
     """
 
     arrays: Mapping[str, Array]
@@ -53,11 +54,29 @@ class Table:
     lengths: Mapping[str, Array] = field(default_factory=dict)
     preparation: Preparation = field(default_factory=Preparation)
     files: tuple[File, ...] = ()
+    origin: Origin | None = None
+    lines: Array | None = None
 
     @property
     def count(self) -> int:
         """The number of examples; a spec without inputs has one."""
         return len(next(iter(self.arrays.values()))) if self.arrays else 1
+
+    @property
+    def all_lengths(self) -> dict[str, Array]:
+        """How long each example is along each run-time axis, also where all are of one length."""
+        ends = {
+            length: np.full(self.count, self.arrays[name].shape[1 + dim])
+            for name, axes in self.axes.items()
+            for dim, length in enumerate(axes)
+            if length
+        }
+        return {**ends, **self.lengths}
+
+    def place(self, row: int) -> str:
+        """What messages call an example."""
+        line = "" if self.lines is None else f" (line {self.lines[row]})"
+        return f"example {row} of {self.origin or 'the data'}{line}"
 
     def batch(self, rows: Array) -> Batch:
         """The examples of these rows, as long as the longest of them.

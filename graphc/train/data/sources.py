@@ -83,6 +83,8 @@ class Loaded:
     keys: Mapping[str, Array] = field(default_factory=dict)
     files: tuple[File, ...] = ()
     own_test: int = 0
+    lines: Array | None = None
+    """Where each example stands in a file of lines."""
 
     @property
     def count(self) -> int:
@@ -99,6 +101,8 @@ class Loaded:
             self.lengths,
             preparation,
             tuple(file for file in self.files if file.held is not None),
+            self.origin,
+            self.lines,
         )
 
     def description(self) -> dict[str, Any]:
@@ -214,7 +218,15 @@ def _table(request: Request, path: Path, origin: Origin) -> Loaded:
     numbers = {name: spec for name, spec in specs.items() if name not in found.spellings}
     check_values(numbers, found.arrays, found.lengths, origin, first, found.lines)
     return Loaded(
-        origin, "csv", found.arrays, found.lengths, first, found.spellings, found.keys, (found.file,)
+        origin,
+        "csv",
+        found.arrays,
+        found.lengths,
+        first,
+        found.spellings,
+        found.keys,
+        (found.file,),
+        lines=found.lines,
     )
 
 
