@@ -12,6 +12,8 @@ from graphc.backend.state import NodeFrame, State
 from graphc.diagnostics import GraphcError, fault
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Node, Value
 from graphc.ir.op import Array
+from graphc.ops.leaf import PIN
+from graphc.ops.summing import BROADCAST
 from graphc.types import BATCH, TensorType, sort_indices
 
 Slots = list[Array | None]
@@ -31,6 +33,10 @@ class Plan:
         self.outputs = [numbers[value] for value in graph.outputs.values()]
         dying = [tuple(numbers[value] for value in values) for values in last_uses(graph)]
         self.calls = [_call(node, numbers, dead) for node, dead in zip(graph.nodes, dying, strict=True)]
+
+    def least(self, state: State) -> int:
+        """Bytes that a run needs at least: of the largest value, or of all that a loop stacks."""
+        return max((call.least(state) for call in self.calls), default=0)
 
     def execute(self, state: State, arguments: Sequence[Array]) -> list[Array]:
         """The outputs, in order."""
@@ -60,6 +66,10 @@ class NodeCall:
         self.target = numbers[node.result]
         self.extents = _extents(self.out)
         self.dead = dead
+
+    def least(self, state: State) -> int:
+        """See `Plan.least`. What only repeats its operand takes no memory."""
+        return 0 if self.node.op in (BROADCAST, PIN) else _bytes(self.out, state)
 
     def run(self, state: State, slots: Slots) -> None:
         arrays: list[Array] = []
@@ -100,6 +110,10 @@ class LoopCall:
             for stack, view in zip(loop.histories, views, strict=True)
         ]
 
+    def least(self, state: State) -> int:
+        """See `Plan.least`."""
+        return sum(_bytes(stack, state) for stack in self.stack_types) + self.body.least(state)
+
     def run(self, state: State, slots: Slots) -> None:
         index, count = self.loop.index, self.loop.carries
         constants, sequences, carries = self.loop.split([_filled(slots[i]) for i in self.operands])
@@ -139,6 +153,10 @@ Call = NodeCall | LoopCall
 
 def _call(node: AnyNode, numbers: dict[Value, int], dead: tuple[int, ...]) -> Call:
     return NodeCall(node, numbers, dead) if isinstance(node, Node) else LoopCall(node, numbers, dead)
+
+
+def _bytes(type: TensorType, state: State) -> int:
+    return math.prod(state.shape(type)) * state.dtypes[type.dtype].itemsize
 
 
 def _too_large(node: AnyNode, state: State) -> GraphcError:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphc.backend.memory import require
 from graphc.backend.plan import Plan
 from graphc.backend.state import Run, State, Watch
 from graphc.ir.graph import Graph
 from graphc.ir.op import Array
-from graphc.types import TensorType
+from graphc.types import BATCH_NAME, TensorType
 
 if TYPE_CHECKING:
     from graphc.schedule.program import Keeping
@@ -29,6 +30,8 @@ class Executable:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self._plan = Plan(graph)
+        self._fits: Mapping[str, int] = {}
+        """The extents of the last run, for which there was memory."""
 
     def begin(self, real: np.dtype[Any]) -> None:
         """There is nothing to compile."""
@@ -45,9 +48,14 @@ class Executable:
     ) -> dict[str, Array]:
         """The outputs by name. Inputs are laid out `[axes..., shape...]`, as their types say.
 
-        Outputs that `out` has an array for are copied there. `watch` is shown every node.
+        Outputs that `out` has an array for are copied there. `watch` is shown every node. Raises E526 if a
+        value does not fit into memory.
         """
         state = State(run, watch)
+        if state.extents != self._fits:
+            lengths = {name: extent for name, extent in state.extents.items() if name != BATCH_NAME}
+            require(self._plan.least(state), run.batch, lengths)
+            self._fits = state.extents
         arguments = [_argument(state, value.type, inputs[value.name]) for value in self.graph.inputs]
         # Positions outside an example's range hold garbage, of which NumPy would warn.
         with np.errstate(all="ignore"):

@@ -7,6 +7,7 @@ that come again are known by identity. So a run on equal shapes costs little mor
 from __future__ import annotations
 
 import ctypes
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from graphc.backend.cpu.compile import begin, build
 from graphc.backend.cpu.products import room
 from graphc.backend.cpu.sizing import evaluate, work
 from graphc.backend.cpu.unit import Unit
+from graphc.backend.memory import require, too_large
 from graphc.backend.state import Run, State
 from graphc.ir.graph import Graph
 from graphc.ir.op import Array
@@ -98,6 +100,9 @@ class _Layout:
     starts: tuple[tuple[int, int], ...]
     """Buffers of the arena: which, and where they begin."""
     bytes: int
+    """Of the arena."""
+    results: int
+    """Bytes of outputs that vary over an index: they are as long as the run, and allocated for it."""
     spare: int
     """Bytes of memory that stands for inputs and outputs without elements."""
     workers: int
@@ -196,7 +201,7 @@ class _Compiled:
     def _use(self, layout: _Layout) -> None:
         self.bound = [None] * len(self.bound)
         self.layout = None  # nothing is settled if memory runs out here
-        base = self.arena.reserve(layout.bytes)
+        base = self._reserved(layout)
         self.spare = np.zeros(layout.spare, np.uint8)
         for slot, start in layout.starts:
             self.table[slot] = base + start
@@ -208,6 +213,18 @@ class _Compiled:
             if size.kind != "key":
                 self.sizes[number] = size.of(numbers[size.source])
         self.layout = layout
+
+    def _reserved(self, layout: _Layout) -> int:
+        """The arena's address. Raises E526 if this process cannot have so much memory."""
+        batch, *longest = layout.extents
+        lengths = dict(zip(self.lengths, longest, strict=True))
+        missing = layout.bytes - self.arena.capacity
+        if missing > 0:
+            require(missing + layout.results, batch, lengths)
+        try:
+            return self.arena.reserve(layout.bytes)
+        except MemoryError:
+            raise too_large(layout.bytes, batch, lengths) from None
 
     def _laid_out(self, run: Run, extents: tuple[int, ...]) -> _Layout:
         numbers = dict(zip((BATCH_NAME, *self.lengths), extents, strict=True))
@@ -222,7 +239,12 @@ class _Compiled:
         spare = max((evaluate(b.size, touched) for b in buffers if b.role in ("input", "output")), default=0)
         spare = 8 * spare + 1 if 0 in extents else 1
         workers = sync.count() if work(self.program, sizes) > _ALONE else 1
-        return _Layout(extents, shapes, starts, total, spare, workers)
+        results = sum(
+            math.prod(state.shape(kind)) * dtype.itemsize
+            for kind, dtype in ((buffers[slot].type, dtype) for slot, _, dtype in self.outputs)
+            if kind is not None and kind.axes
+        )
+        return _Layout(extents, shapes, starts, total, results, spare, workers)
 
     def _arena(self, sizes: Mapping[str, int]) -> tuple[tuple[tuple[int, int], ...], int]:
         """Where the arena's buffers begin, and its bytes."""
