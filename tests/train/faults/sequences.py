@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,13 @@ def text_for_numbers(root: Path) -> object:
 @case
 def text_without_bptt(root: Path) -> object:
     return text_file(root, b"abc", bptt=None)
+
+
+@case
+def text_of_another_python(root: Path) -> object:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "pydoc_data.topics", None)  # type: ignore[arg-type]
+        return loaded('source = "python_topics"', root, TEXT, bptt=8)
 
 
 @case
