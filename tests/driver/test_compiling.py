@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 import graphc
-from graphc.driver.compiling import CompileClock
+from graphc.diagnostics import GraphcError
+from graphc.driver.compiling import CompileClock, uncollected
 from graphc.train.reporting import Silent
 
 SPEC = """
@@ -65,3 +68,20 @@ def test_a_part_of_compiling_is_counted_once(monkeypatch: pytest.MonkeyPatch) ->
         now[0] += 8
     assert told.done == {"the graph of evaluation": 3, "the code of evaluation": 4}
     assert clock.seconds == 15
+
+
+def test_garbage_is_looked_for_again_behind_compiling() -> None:
+    with uncollected():
+        with uncollected():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(GraphcError):
+        graphc.compile("y = \n")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        graphc.compile(SPEC)
+        assert not gc.isenabled(), "who compiles had switched it off"
+    finally:
+        gc.enable()
