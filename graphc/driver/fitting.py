@@ -58,7 +58,8 @@ def fit(
     resume: bool,
 ) -> FitResult:
     """See `Program.fit`."""
-    for learned in (program.preparation, program.learned):
+    # What goes on is held to more than this: see `identity`.
+    for learned in () if resume else (program.preparation, program.learned):
         check_symbols(learned, data.preparation, "the data")
     program.preparation, program.trained_on = data.preparation, None
     started = time.perf_counter() - program.compile_seconds

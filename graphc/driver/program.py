@@ -144,10 +144,11 @@ class Program(Compiled):
     ) -> dict[str, Array]:
         """The `output`s of the spec, or other names of it, for all examples, in evaluation mode.
 
-        `data` are arrays by input, as the source of the training data has them; without it, a part of that
-        data. Only the inputs that the outputs need have to be there. They are prepared as in training, and
-        what is held against a standardized input is given in that input's own units. Where examples differ
-        in length along an axis of an output, `lengths_T` is given as well. `batch` examples are computed at
+        `data` are arrays by input, as the source of the training data has them (texts, where that has texts),
+        or a file; without it, a part of that data. Only the inputs that the outputs need have to be there.
+        They are prepared as in training, and what is held against a standardized input is given in that
+        input's own units. Where examples differ in length along an axis of an output, `lengths_T` is given
+        as well. `batch` examples are computed at
         a time.
 
         Raises E630 if the spec declares no output, E631 if the data has no such part.

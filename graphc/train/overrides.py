@@ -18,7 +18,7 @@ def override(
 ) -> ast.Settings:
     """The block with one option replaced: `fit.epochs`, or one value of a call, `fit.optimizer.lr`.
 
-    A text is read as an expression (`source` takes it as it is), and faults in it point into
+    A text is read as an expression (`source` and `unknown` take it as it is), and faults in it point into
     `key=text`, in a source called `name`.
     """
     text = str(value).lower() if isinstance(value, bool) else str(value)
@@ -42,9 +42,10 @@ def override(
 
 
 def _is_text(option: str, text: str) -> bool:
-    """Whether a value is a source, which needs no quotes on a command line."""
+    """Whether a value is a text, which needs no quotes on a command line."""
     is_file = text.endswith((*SUFFIXES, "/"))
-    return not text.startswith('"') and (option == "source" or (option in ("validation", "test") and is_file))
+    is_one = option in ("source", "unknown")
+    return not text.startswith('"') and (is_one or (option in ("validation", "test") and is_file))
 
 
 def _given(source: Source, start: int, *, is_text: bool) -> ast.Expr:

@@ -66,6 +66,21 @@ def test_predictions_of_a_file(tmp_path: Path) -> None:
     assert set(found["guess"].tolist()) <= {"glad", "sad"}
 
 
+def test_texts_in_memory_are_read_like_those_of_a_file(tmp_path: Path) -> None:
+    program = trained(tmp_path)
+    (tmp_path / "new.csv").write_text("s,mood\na grey day,sad\nwhat day,glad\n")
+    given = {"s": ["a grey day", "what day"], "mood": ["sad", "glad"]}
+    assert program.evaluate(given) == program.evaluate(tmp_path / "new.csv")
+    found = program.predict({"s": given["s"]})
+    assert found["s"].tolist() == [["a", "<unk>", "day"], ["what", "day", ""]]
+    with pytest.raises(GraphcError, match="`mood` in the data: `angry` is none of the classes"):
+        program.evaluate({"s": ["a day"], "mood": ["angry"]})
+    with pytest.raises(GraphcError, match="example 1 of `s` in the data is empty"):
+        program.predict({"s": ["a day", " "]})
+    with pytest.raises(GraphcError, match="the texts are not as long as `T` is"):
+        program.predict({"s": ["a day"]}, lengths={"T": [1]})
+
+
 def test_an_example_that_is_too_short_is_found_before_training(tmp_path: Path) -> None:
     with pytest.raises(GraphcError, match=r"in example 2 of `moods.csv` \(line 4\), where T = 1"):
         trained(tmp_path, MOODS.replace("\na day", "\nday"))

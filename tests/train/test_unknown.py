@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,18 @@ def test_one_long_text(tmp_path: Path) -> None:
 
 
 def test_without_a_symbol_for_it_it_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("s\n\"a\nb\"\n")
+    (tmp_path / "a.csv").write_text('s\n"a\nb"\n')
     prepared = load(DataSettings("a.csv"), specs(text("s")), tmp_path).preparation  # type: ignore[arg-type]
     with pytest.raises(GraphcError, match="the prompt has the character 'x' in line 2, column 1"):
         classes(prepared, "s", "a\nx")
+
+
+def test_texts_for_an_axis_of_a_size(tmp_path: Path) -> None:
+    fixed = specs(replace(spec("s", axes=(("t", "T"),), classes=9, fixed={"T": 2}), dim="V"))
+    (tmp_path / "a.csv").write_text("s\nab\nba\n")
+    prepared = load(DataSettings("a.csv"), fixed, tmp_path).preparation
+    found = whole(for_prediction(DataSettings(), fixed, {"s": ["bb", "ab"]}, prepared))
+    assert found.arrays["s"].tolist() == [[1, 1], [0, 1]]
+    assert found.lengths == {}
+    with pytest.raises(GraphcError, match="the texts are not as long as `T` is"):
+        for_prediction(DataSettings(), fixed, {"s": ["b", "ab"]}, prepared)

@@ -15,6 +15,7 @@ from graphc.ir.op import Array
 from graphc.train.data import tables, tabular
 from graphc.train.data.archives import Archive, ArrayFiles, Arrays, Memory
 from graphc.train.data.examples import Table
+from graphc.train.data.given_texts import with_classes
 from graphc.train.data.named import named_set
 from graphc.train.data.named_texts import named_text
 from graphc.train.data.origins import File, Origin, check_size, digest_of
@@ -168,8 +169,9 @@ def read_path(request: Request, path: Path, origin: Origin) -> Loaded:
 
 
 def read_arrays(request: Request, arrays: Mapping[str, Array], origin: Origin) -> Loaded:
-    """Arrays in memory."""
-    return _arrays(request, Memory(arrays, origin), "arrays")
+    """Arrays in memory; where a trained model has a vocabulary, texts may stand in them."""
+    found = with_classes(request.specs, arrays, request.known, request.settings.rename, origin)
+    return _arrays(request, Memory(found, origin), "arrays")
 
 
 def _arrays(request: Request, source: Arrays, kind: str, *, surplus: bool = False) -> Loaded:
