@@ -178,6 +178,7 @@ def restore(program: Program, stored: Stored) -> None:
     for name, part in average.items():
         if weights.layout.shapes.get(name) != part.shape:
             raise fault("E604", f"`{path}` does not fit its spec: the average of `{name}` is another one's")
+    _check_symbols(program, stored)
     program.params.restore(held)
     # What a training has to show for itself is the average, where it keeps one.
     for name, part in average.items():
@@ -185,6 +186,21 @@ def restore(program: Program, stored: Stored) -> None:
     program.preparation = stored.preparation
     identity = stored.checkpoint.about.get("identity")
     program.trained_on = identity.get("data") if isinstance(identity, dict) else None
+
+
+def _check_symbols(program: Program, stored: Stored) -> None:
+    """Raises E604 for a vocabulary that is none of an input's."""
+    for name, found in stored.preparation.spellings.items():
+        info, words = program.spec.inputs.get(name), found.words
+        if info is None or info.classes is None:
+            what = f"`{name}`, which has a vocabulary, is no input of classes"
+        elif len(words) > info.classes:
+            what = f"`{name}` has {len(words)} symbols, and is `index({info.classes})`"
+        elif len(set(words)) < len(words) or found.unknown not in (None, *words):
+            what = f"the vocabulary of `{name}` is not one of different symbols with the unknown one"
+        else:
+            continue
+        raise fault("E604", f"`{stored.path}` does not fit its spec: {what}")
 
 
 def _own(name: str) -> str:

@@ -145,6 +145,34 @@ def test_what_happened_to_the_data_is_damaged(value: Any, tmp_path: Path) -> Non
     refused("E603", lambda: graphc.load(path))
 
 
+@pytest.mark.parametrize(
+    ("code", "change"),
+    [
+        ("E603", {"vocabularies": {"s": [1, 2]}}),
+        ("E603", {"tokens": {"s": "syllables"}}),
+        ("E603", {"unknown": {"s": None}}),
+        ("E604", {"vocabularies": {"s": ["a", "b", "c", "d"]}}),
+        ("E604", {"vocabularies": {"s": ["a", "a"]}}),
+        ("E604", {"vocabularies": {"r": ["a", "b"]}}),
+        ("E604", {"unknown": {"s": "?"}}),
+    ],
+)
+def test_a_vocabulary_that_does_not_fit(code: str, change: dict[str, Any], tmp_path: Path) -> None:
+    text = (
+        "axis t = 1..T\ninput s[t] : index(3)\nparam w : [3]\nminimize mean[t](w[s[t]])\nfit { bptt = 4 }\n"
+    )
+    (tmp_path / "a.txt").write_text("abcabc")
+    (tmp_path / "a.nn").write_text(text + 'data { source = "a.txt" }\n')
+    program = graphc.compile(tmp_path / "a.nn", backend="reference")
+    program.preparation = program.dataset(bptt=4).preparation
+    program.save(tmp_path / "a.safetensors")
+    assert graphc.load(tmp_path / "a.safetensors").preparation == program.preparation
+    found = checkpoint.read(tmp_path / "a.safetensors")
+    found.about["data"].update(change)
+    checkpoint.write(tmp_path / "a.safetensors", found)
+    refused(code, lambda: graphc.load(tmp_path / "a.safetensors"))
+
+
 def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
     program = graphc.compile(PLAIN, seed=np.int64(5), dims={"D": np.int64(2)})  # type: ignore[arg-type,dict-item]
     program.save(tmp_path / "a.safetensors")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from graphc.ir.op import Array
-from graphc.train.data.symbols import Spelling
+from graphc.train.data.symbols import SPLIT, Spelling
 
 
 @dataclass(frozen=True)
@@ -117,13 +117,23 @@ class Preparation:
 
     @classmethod
     def restored(cls, state: Mapping[str, Array], settings: Mapping[str, Any]) -> Preparation:
-        """What `state` and `settings` were taken of."""
+        """What `state` and `settings` were taken of.
+
+        Raises KeyError, TypeError, ValueError or AttributeError for what they cannot have been.
+        """
         names = [name.removesuffix("/mean") for name in state if name.endswith("/mean")]
         return cls(
             dict(settings["scale"]),
             {n: Standardization(state[f"{n}/mean"], state[f"{n}/deviation"]) for n in names},
             dict(settings["first"]),
-            {name: tuple(words) for name, words in settings["vocabularies"].items()},
-            dict(settings.get("tokens", {})),
-            dict(settings.get("unknown", {})),
+            {name: tuple(map(_text, words)) for name, words in settings["vocabularies"].items()},
+            {name: _text(tokens, SPLIT) for name, tokens in settings.get("tokens", {}).items()},
+            {name: _text(symbol) for name, symbol in settings.get("unknown", {}).items()},
         )
+
+
+def _text(value: object, known: Collection[str] | None = None) -> str:
+    """A text, one of those that are `known`. Raises ValueError for anything else."""
+    if not isinstance(value, str) or (known is not None and value not in known):
+        raise ValueError(f"{value!r} is no such text")
+    return value

@@ -15,6 +15,9 @@ from graphc.train.data.origins import Origin
 TOKENS = ("characters", "words", "numbers")
 """What a step of a text is: a character, a word, or a class number that stands in it."""
 
+SPLIT = ("characters", "words", "cells")
+"""How a text is split: `cells` are names of classes with spaces between them."""
+
 _WORD = re.compile(r"(?:[^\W_]|['’])+|\S")
 """A run of letters, digits and apostrophes, or any other character that is no white space."""
 
@@ -23,8 +26,8 @@ _WORD = re.compile(r"(?:[^\W_]|['’])+|\S")
 class Spelling:
     """How texts become classes: the words of the vocabulary by class, and what a step of a text is.
 
-    `tokens` is one of `TOKENS`, or "cells" for classes with names of their own, written with spaces between
-    them. `unknown` is the word for what the vocabulary lacks; without it that is an error.
+    `tokens` is one of `SPLIT`. `unknown` is the word for what the vocabulary lacks; without it that is an
+    error.
     """
 
     words: tuple[str, ...]
