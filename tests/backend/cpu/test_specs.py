@@ -25,9 +25,13 @@ from tests.random_specs import random_spec
 
 SPECS = sorted((Path(graphc.__file__).parents[1] / "specs").glob("*.nn"))
 SMALLER = {
+    "adding": {"H": 8},
+    "adding_cells": {"H": 8},
     "charlm": {"H": 8},
     "charlm_topics": {"V": 16, "E": 4, "H": 8},
     "clipping": {"H": 4, "T": 6},
+    "copy_memory": {"S": 3, "H": 8},
+    "copy_memory_cells": {"S": 3, "H": 8},
     "digits_mlp": {"H": 12},
     "digits_pixels": {"H": 5},
     "digits_rows": {"H": 5},
