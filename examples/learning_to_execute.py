@@ -3,8 +3,8 @@
 How hard the programs are at which moment of a training is the curriculum. Four are compared, after the same
 number of characters, on programs of the full difficulty that no training has seen. Two controls have the
 curriculum `mix` in other characters: `scrambled`, where each character is replaced by another one throughout
-(the network knows nothing of characters, so it should do as well), and `shuffled`, in a random order (what can
-be told from the characters that occur, and no more).
+(the network knows nothing of characters, so it should do as well), and `shuffled`, in a random order (what
+can be told from the characters that occur, and no more).
 
 Source: W. Zaremba and I. Sutskever, "Learning to Execute", 2014. Run it with
 `python examples/learning_to_execute.py`; `--quick` makes it short, `--only mix,shuffled` trains two of them.
@@ -64,7 +64,7 @@ def _number(rng: Rng, digits: int) -> str:
 
 def _small(rng: Rng, digits: int) -> str:
     """A factor, or how often a loop runs: with larger ones the answers would outgrow everything else."""
-    return str(rng.integers(1, 4 * digits))
+    return str(rng.integers(1, 4 * digits + 1))
 
 
 def _add(rng: Rng, digits: int, value: str, lines: list[str], names: Iterator[str]) -> str:
@@ -176,7 +176,7 @@ def batches(
     The programs of a batch are about as long as each other: little of it is padding.
     """
     rng, seen = np.random.default_rng(seed), 0
-    while seen < characters:
+    while True:
         programs: list[str] = []
         while len(programs) < BATCH * BATCHES_AT_ONCE:
             program = write_program(rng, *curriculum(rng, seen / characters))
@@ -187,6 +187,8 @@ def batches(
             batch = as_arrays(programs[at * BATCH : (at + 1) * BATCH], write, rng)
             seen += int(batch["lengths_T"].sum() + batch["lengths_N"].sum())
             yield batch
+            if seen >= characters:
+                return
 
 
 # ------------------------------------------------------------------------------------------- training
@@ -233,7 +235,7 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", default=",".join(TRAININGS), help="some of the trainings, with commas")
-    parser.add_argument("--characters", type=int, default=5_000_000, help="how many each training sees")
+    parser.add_argument("--characters", type=int, default=3_000_000, help="how many each training sees")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="a few steps each")
     options = parser.parse_args()
