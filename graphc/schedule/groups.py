@@ -37,6 +37,8 @@ class Space:
     axes: tuple[tuple[Index, Name], ...]
     """From the outermost to the innermost."""
     dims: tuple[Name, ...]
+    row: Expr | None = None
+    """The extent of the innermost axis, where it runs inside of rows and not around them."""
 
     @staticmethod
     def of(type: TensorType, memory: Memory) -> Space:
@@ -52,13 +54,24 @@ class Space:
             found.append((index, Name(name)))
         return Space(tuple(found), tuple(Name(f"j{i}") for i in range(type.rank)))
 
+    def by_rows(self, memory: Memory) -> Space:
+        """The space of a table of numbers, with its innermost axis inside of rows."""
+        assert not self.dims
+        *around, (index, _) = self.axes
+        return Space((*around, (index, Name("j0"))), (), memory.extent(index))
+
     @property
     def point(self) -> Point:
         return Point(dict(self.axes), self.dims)
 
     @property
+    def around(self) -> tuple[tuple[Index, Name], ...]:
+        """The axes around rows."""
+        return self.axes if self.row is None else self.axes[:-1]
+
+    @property
     def outer(self) -> tuple[Name, ...]:
-        return tuple(name for _, name in self.axes)
+        return tuple(name for _, name in self.around)
 
 
 @dataclass(eq=False)
@@ -93,7 +106,9 @@ class Member:
 
     @property
     def inner(self) -> tuple[Expr, ...]:
-        """The extents of its inner loops: dims, then what is reduced."""
+        """The extents of its inner loops: dims, or an axis, then what is reduced."""
+        if self.space.row is not None:
+            return (self.space.row,)
         dims = tuple(Const(dim.value) for dim in self.type.shape)
         return (*dims, *(extent for _, extent in self.reduces.over)) if self.reduces else dims
 
@@ -138,17 +153,18 @@ class Group:
     def aligned(self, entry: Entry) -> bool:
         """Whether a member's element is read in the row in which it is computed."""
         own = self.spaces[entry.value]
-        return all(dict(entry.axes)[index] == name for index, name in own.axes)
+        return all(dict(entry.axes)[index] == name for index, name in own.around)
 
     def local(self, entry: Entry) -> bool:
         """Whether it is read at the very point at which it is computed."""
-        return self.aligned(entry) and entry.dims == self.spaces[entry.value].dims
+        own = self.spaces[entry.value]
+        return dict(entry.axes) == dict(own.axes) and entry.dims == own.dims
 
     def add(self, member: Member) -> bool:
         """Take a member in, if its outer loops and what it reads allow it."""
         if self.shape != member.shape or len(self.members) >= LARGEST:
             return False
-        if tuple(name for _, name in self.outer) != member.space.outer:
+        if {name for _, name in self.outer} != set(member.space.outer):
             return False
         own = [entry for entry in member.reads if entry.value in self.spaces]
         if self.shape == "columns":
@@ -160,6 +176,8 @@ class Group:
             return True
         if not all(self.aligned(entry) for entry in own):
             return False
+        if member.space.row is not None:
+            self.outer = member.space.around  # rows of a table follow one another as they lie in memory
         lowest = max((self._earliest(member, entry) for entry in own), default=0)
         for number, stage in enumerate(self.stages):
             if number >= lowest and stage.takes(member):
@@ -190,7 +208,7 @@ class Group:
             return False
         here = next(i for i, stage in enumerate(self.stages) if member in stage.members)
         producer = next(m for m in self.stages[number].members if m.value is entry.value)
-        return number == here or producer.type.rank == 0
+        return number == here or (producer.type.rank == 0 and producer.space.row is None)
 
 
 def _columns_key(member: Member) -> object:
@@ -225,7 +243,7 @@ def assign(groups: list[Group | Single], position: dict[Value, int], member: Mem
             break
     else:
         number = len(groups)
-        group = Group(member.space.axes, member.shape)
+        group = Group(member.space.around, member.shape)
         group.stages.append(Stage(member.inner, member.nested))
         groups.append(group)
         added = group.add(member)

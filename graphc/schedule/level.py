@@ -209,9 +209,14 @@ class Level:
         value = node.result
         space = Space.of(value.type, self.memory)
         expr = self.reader.at(node, space.point, value.type.rank)
-        if isinstance(expr, Reduce) and node.attrs.get("indices"):
-            expr = self._in_memory_order(expr, node.attrs["indices"])
-        member = Member(value, value.type, space, expr, node.span, held=self.required.get(value))
+        held = self.required.get(value)
+        if isinstance(expr, Reduce):
+            if node.attrs.get("indices"):
+                expr = self._in_memory_order(expr, node.attrs["indices"])
+        elif held is None and not value.type.rank and self.memory.is_table(value.type.axes):
+            space = space.by_rows(self.memory)
+            expr = self.reader.at(node, space.point, 1)
+        member = Member(value, value.type, space, expr, node.span, held=held)
         member.shape = self._shape(node)
         member.summed = self.memory.order(node.attrs.get("indices", ()))
         self._assign(member)

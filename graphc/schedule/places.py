@@ -84,6 +84,10 @@ class Memory:
             sorted(own, key=lambda i: (i.length.name not in self.steps or i == BATCH, i != BATCH, i.name))
         )
 
+    def is_table(self, axes: Iterable[Index]) -> bool:
+        """Whether axes have an order of their own."""
+        return frozenset(axes) in self.tables
+
     def extent(self, index: Index | Length) -> Expr:
         """How long arrays are along an index."""
         if isinstance(index, Index) and index in self.spans:

@@ -168,3 +168,10 @@ def test_a_ragged_schedule_holds_states() -> None:
             b for loop in _loops(program) for s in loop.body if isinstance(s, Launch) for b in s.arguments
         ]
         assert any(argument.buffer.role == "lengths" for argument in inside) is wanted
+
+
+def test_a_softmax_over_an_axis_is_one_kernel() -> None:
+    steps = [step for step in _gradients(ATTENTION).steps if not isinstance(step, Barrier)]
+    tables = [place for place, step in enumerate(steps) if isinstance(step, Product) and step.over]
+    scores, means, *_ = tables
+    assert [type(step) for step in steps[scores + 1 : means]] == [Launch]
