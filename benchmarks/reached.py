@@ -35,17 +35,10 @@ def _nats(spec: str, bar: float) -> Task:
     return Task(spec, (f"graphc run specs/{spec}.nn --json --no-run -q",), "metrics.test.nats", bar)
 
 
-def _nats(spec: str, bar: float) -> Task:
-    """A language model, and the nats per character of the test part that it must not exceed."""
-    return Task(spec, (f"graphc run specs/{spec}.nn --json --no-run -q",), "metrics.test.nats", bar)
-
-
 TASKS = (
     Task(
         "digits", ("graphc run specs/digits_mlp.nn --json --no-run -q",), "metrics.test.accuracy", 0.97, True
     ),
-    _nats("fixed_context", 1.55),
-    _nats("charlm_topics", 1.4),
     _nats("fixed_context", 1.55),
     _nats("charlm_topics", 1.4),
     _loss("adding", 0.0167),
@@ -54,7 +47,6 @@ TASKS = (
     _accuracy("digits_rows", 0.96),
     _accuracy("digits_pixels", 0.95),
     _accuracy("sentiment", 0.98),
-    Task("clipping", ("graphc run specs/clipping.nn --json --no-run -q",), "metrics.train.loss", 0.03),
     Task("clipping", ("graphc run specs/clipping.nn --json --no-run -q",), "metrics.train.loss", 0.03),
 )
 """In the order of docs/sequences.md."""
