@@ -129,6 +129,11 @@ def test_floors_count_the_products() -> None:
     flops = {row.name: row.flops(row.sizes) for row in ROWS if row.flops is not None}
     assert flops["lstm_lm"] == 64 * 32 * 6 * (8 * 128 * 128 + 64 * 128)
     assert flops["mlp"] == 64 * (4 * 784 * 256 + 6 * (256 * 128 + 128 * 10))
+    cells = 4 * 4 * 64 * (64 + 64)  # of both layers and directions, if the upper one had as few inputs
+    more = 2 * 4 * 64 * 64 + 2 * 64 * 10
+    assert flops["bilstm"] == 64 * 32 * (6 * (cells + more) - 2 * 2 * 4 * 64 * 64)
+    assert flops["attention"] == 32 * 6 * 32 * (2 * 4 * 128 * 192 + 128 * 128 + 2 * 128 * 32 + 64 * 128)
+    assert flops["causal"] == 32 * 6 * (64 * 4 * 64 * 64 + 2 * 64 * 64 * 64 / 2)
 
 
 def test_the_command_writes_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
