@@ -1,7 +1,8 @@
 """Writes `copy_memory.npz`: ten symbols that are to be repeated after a hundred steps of nothing.
 
 There are eight symbols, 0 to 7, a blank, 8, and a delimiter, 9. An input is ten symbols, blanks, the
-delimiter, and ten steps of blanks for the answer; the target is blank up to the delimiter, then the ten symbols.
+delimiter, and ten steps of blanks for the answer; the target is blank up to the delimiter, then the ten
+symbols.
 Source: Hochreiter and Schmidhuber 1997, in the form of Arjovsky, Shah and Bengio 2016.
 Run `python make_copy_memory.py` to write the same file again (5 MB).
 """
