@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
@@ -28,6 +29,9 @@ class Sequences(Cells):
     def __init__(self, file: CsvFile, column: int, spec: InputSpec) -> None:
         self.spec = spec
         self.steps: list[int] = []
+        end = spec.length(spec.axes[0]).size
+        self._in_step = math.prod(spec.type.sizes)
+        self._wanted = None if end is None else end.value
         super().__init__(file, [column])
 
     def add(self, rows: Sequence[Row]) -> None:
@@ -58,9 +62,8 @@ class Sequences(Cells):
 
     def _steps(self, count: int, line: int) -> int:
         """How many steps so many values are. Raises E462."""
-        size, end = int(np.prod(self.spec.type.sizes, dtype=np.int64)), self.spec.length(self.spec.axes[0])
+        size, wanted = self._in_step, self._wanted
         steps, rest = divmod(count, size)
-        wanted = None if end.size is None else end.size.value
         if rest or wanted not in (None, steps):
             numbers = (
                 f"a number of values that {size} divides" if wanted is None else f"{wanted * size} values"
@@ -85,7 +88,8 @@ class TextSequences(Sequences, Texts):
         symbols = symbols_of(cell, self.tokens)
         if not symbols:
             self.fail(line, 0, "", "a text")
-        return [self.code(symbol, line, 0) for symbol in symbols]
+        known = self.texts
+        return [known[s] if s in known else self.code(s, line, 0) for s in symbols]
 
 
 def lengths_of(readers: Collection[Sequences], lines: Sequence[int]) -> dict[str, Array]:
