@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.competitor import RIVALS, THREADS
+from benchmarks.generation import generation_rows
 from benchmarks.measuring import gemm_rate
 from benchmarks.processes import compile_rows, environment, start_rows
 from benchmarks.report import report
@@ -58,6 +59,8 @@ def _results(options: argparse.Namespace) -> Iterator[Result]:
     for row in ROWS:
         if row.name in options.rows:
             yield _step_row(row.shrunk() if options.small else row, options, rate)
+    if "generation" in options.rows:
+        yield from generation_rows(options.rivals, options.backend, options.rounds, small=options.small)
     if "compile" in options.rows:
         lengths = (2, 3) if options.small else COMPILED_LENGTHS
         yield from compile_rows(options.rivals, options.backend, lengths, min(options.rounds, 3))
@@ -75,7 +78,7 @@ def _step_row(row: Row, options: argparse.Namespace, rate: float) -> Result:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    rows = (*(row.name for row in ROWS), "compile", "start")
+    rows = (*(row.name for row in ROWS), "generation", "compile", "start")
     parser = argparse.ArgumentParser(description="Measure graphc beside PyTorch and JAX.")
     parser.add_argument("--rows", type=_names(rows), default=rows, help=f"some of {','.join(rows)}")
     parser.add_argument("--rivals", type=_names(RIVALS), default=RIVALS, help=f"some of {','.join(RIVALS)}")

@@ -14,6 +14,10 @@ TITLES = {
     "torch.compile": "torch.compile",
     "jax": "JAX",
     "imports": "bare imports",
+    "pytorch, 1 thread": "PyTorch, 1 thread",
+    "pytorch, 2 threads": "PyTorch, 2 threads",
+    "jax, steps": "JAX, step by step",
+    "jax, scan": "JAX, one scan",
 }
 
 

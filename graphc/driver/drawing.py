@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from graphc.driver.generating import Generator
 
 _LEAST, _MOST = 8, 128
-"""Steps that are drawn in one call: few at first, since what is shown as it is drawn should not let wait."""
+"""Steps that are drawn in one call: few at first where they are shown as they come."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ class Drawing:
         return len(self._prompts.lengths)
 
     def first(self) -> Iterator[Array]:
-        """What follows the prompt of the only sequence, step by step, [...]."""
+        """What follows the prompt of the only sequence, step by step as it is drawn, [...]."""
         if self._of.choice.beam is not None:
             yield from self._likeliest()[0]
             return
-        for steps, drawn in self._rounds():
+        for steps, drawn in self._rounds(_LEAST):
             own = steps[0, drawn[0]]
             yield from own[: _end(own, self._stop)]
 
@@ -91,23 +91,26 @@ class Drawing:
         """What follows each prompt, [steps, ...], up to its own end."""
         if self._of.choice.beam is not None:
             return self._likeliest()
-        rounds = list(self._rounds())
+        rounds = list(self._rounds(_MOST))
         steps = np.concatenate([steps for steps, _ in rounds], axis=1)
         drawn = np.concatenate([drawn for _, drawn in rounds], axis=1)
         each = [own[is_drawn] for own, is_drawn in zip(steps, drawn, strict=True)]
         return [own[: _end(own, self._stop)] for own in each]
 
-    def _rounds(self) -> Iterator[tuple[Array, Array]]:
-        """Some steps at a time, [batch, steps, ...], and which are drawn, until all sequences have ended."""
+    def _rounds(self, count: int) -> Iterator[tuple[Array, Array]]:
+        """Some steps at a time, [batch, steps, ...], and which are drawn, until all sequences have ended.
+
+        `count` steps are drawn at first, together with those of the prompts, and then more at a time.
+        """
         going = np.ones(self.batch, np.bool_)
-        count = int(self._prompts.lengths.max())
+        drawn, count = count, count + int(self._prompts.lengths.max())
         while going.any() and (left := self._of.end - self._track.position) > 0:
             values, given = self._prompts.steps(self._track.position, min(count, left))
             steps = self._advance(values, given)
             yield steps, ~given
             if self._stop is not None:
                 going &= ~np.any((steps == self._stop) & ~given, axis=1)
-            count = min(max(_LEAST, 2 * count), _MOST)
+            drawn = count = min(2 * drawn, _MOST)
 
     def _likeliest(self) -> list[Array]:
         """The sequences that a beam finds, without their prompts."""
@@ -155,5 +158,6 @@ class Drawing:
 
 def _end(steps: Array, stop: int | None) -> int:
     """How long a sequence is that ends with a class."""
-    ends = np.flatnonzero(steps == stop) if stop is not None else ()
-    return int(ends[0]) + 1 if len(ends) else len(steps)
+    if stop is None or stop not in steps:
+        return len(steps)
+    return int(np.argmax(steps == stop)) + 1

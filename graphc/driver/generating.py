@@ -161,6 +161,13 @@ class Generator:
         )
         return Drawing(self, track, begun, sequences)
 
+    def shown(self, prompt: Any, drawn: Array) -> str | Array:
+        """A prompt with what was drawn behind it: a text for a text, else an array."""
+        name, prepared = self.found.prompted, self.preparation
+        if isinstance(prompt, str):
+            return prompt + "".join(pieces(prepared, name, drawn))
+        return np.concatenate([_array(prompt), prepared.undo(name, drawn)])
+
     def _check_names(self, inputs: Mapping[str, Any]) -> None:
         """Inputs are the spec's own, and none that `generate` draws. Raises E440."""
         others = [name for name in self.spec.inputs if name not in _OWN]
@@ -186,28 +193,35 @@ class Generator:
 # ------------------------------------------------------------------------------------ the whole of it
 
 
-def stream(program: Program, prompt: Any, given: Mapping[str, Any]) -> tuple[Any, Iterator[Any]]:
-    """The prompt, and what is drawn behind it: parts of a text for a text, else arrays, one for each step.
+def stream(program: Program, prompt: Any, given: Mapping[str, Any]) -> Iterator[Any]:
+    """What is drawn behind a prompt: parts of a text for a text, else arrays, one for each step.
 
     `given` are the options of `Program.stream`.
     """
     options = Options.of(given)
     generator = Generator(program, options)
     drawing = generator.draw([prompt], options)
-    if drawing.batch != 1:
-        help_ = "`generate_batch` draws one sequence for each example"
-        raise fault("E444", f"one sequence is drawn; the inputs have {drawing.batch} examples", help=help_)
+    _check_alone(drawing)
     name, prepared = generator.found.prompted, program.preparation
-    drawn = drawing.first()
     if isinstance(prompt, str):
-        return prompt, pieces(prepared, name, drawn)
-    return _array(prompt), (prepared.undo(name, value) for value in drawn)
+        return pieces(prepared, name, drawing.first())
+    return (prepared.undo(name, value) for value in drawing.first())
 
 
 def generate(program: Program, prompt: Any, given: Mapping[str, Any]) -> str | Array:
     """See `Program.generate`."""
-    begun, drawn = stream(program, prompt, given)
-    return prompt + "".join(drawn) if isinstance(prompt, str) else np.stack([*begun, *drawn])
+    options = Options.of(given)
+    generator = Generator(program, options)
+    drawing = generator.draw([prompt], options)
+    _check_alone(drawing)
+    return generator.shown(prompt, drawing.whole()[0])
+
+
+def _check_alone(drawing: Drawing) -> None:
+    """Raises E444 if there are several sequences."""
+    if drawing.batch != 1:
+        help_ = "`generate_batch` draws one sequence for each example"
+        raise fault("E444", f"one sequence is drawn; the inputs have {drawing.batch} examples", help=help_)
 
 
 def generate_batch(program: Program, prompts: Any, given: Mapping[str, Any]) -> list[Any]:
@@ -217,16 +231,10 @@ def generate_batch(program: Program, prompts: Any, given: Mapping[str, Any]) -> 
         raise fault("E525", f"prompts are a list; found {arguments.found(prompts)}", help=help_)
     options, begun = Options.of(given), list(prompts)
     generator = Generator(program, options)
-    name, prepared = generator.found.prompted, program.preparation
     drawn = generator.draw(begun, options).whole()
     if len(begun) < len(drawn):
         begun *= len(drawn)
-    return [
-        prompt + "".join(pieces(prepared, name, found))
-        if isinstance(prompt, str)
-        else np.concatenate([_array(prompt), prepared.undo(name, found)])
-        for prompt, found in zip(begun, drawn, strict=True)
-    ]
+    return [generator.shown(prompt, found) for prompt, found in zip(begun, drawn, strict=True)]
 
 
 def draws_text(program: Program) -> bool:

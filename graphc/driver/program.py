@@ -231,7 +231,7 @@ class Program(Compiled):
         """
         from graphc.driver.generating import stream
 
-        return stream(self, prompt, options)[1]
+        return stream(self, prompt, options)
 
     def start(
         self,

@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from graphc.analysis.edges import with_running_edges
 from graphc.diagnostics import Diagnostic, GraphcError, Span, fault
 from graphc.frontend import ast, objectives
 from graphc.frontend.averages import keep_averages
 from graphc.frontend.collecting import collect
-from graphc.frontend.edges import with_running_edges
 from graphc.frontend.expressions import Expressions
 from graphc.frontend.instances import Instance
 from graphc.frontend.instances import instance as call_instance

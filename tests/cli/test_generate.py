@@ -68,6 +68,38 @@ def test_numbers_have_a_line_for_each_step() -> None:
     np.testing.assert_array_equal([int(line) for line in result.stdout.split()], program.generate([1, 2]))
 
 
+SOURCE = """
+dim V = 12
+axis t = 1..T, u = 1..N
+input src[t] : index(V), s[u] : index(V)
+param W : [V, V]
+p[u] = softmax(W @ (one_hot(s[u], V) + mean[t](one_hot(src[t], V))))
+generate N = 8 {
+  s[1] = prompt
+  s[u] = sample(p[u-1])
+}
+"""
+
+
+def test_an_input_that_is_not_drawn() -> None:
+    program = graphc.compile(SOURCE, backend="reference")
+    program.save("kept.safetensors")
+    given = ("generate", "--run", "kept.safetensors", "--prompt", "[1]", "--backend", "reference")
+    result = invoke(*given, "--input", "src=[3,4,5]")
+    own = program.generate([1], inputs={"src": [[3, 4, 5]]})
+    np.testing.assert_array_equal([int(line) for line in result.stdout.split()], own)
+    assert "NAME=NUMBERS" in invoke(*given, "--input", "src").stderr
+    assert "no number and no list" in invoke(*given, "--input", "src=abc").stderr
+    assert "input `src` is not given" in invoke(*given).stderr
+
+
+def test_a_run_without_a_generate_block() -> None:
+    graphc.compile(SOURCE.partition("generate")[0], backend="reference").save("kept.safetensors")
+    result = invoke("generate", "--run", "kept.safetensors", "--prompt", "[1]", "--backend", "reference")
+    assert result.exit_code == 1
+    assert "the spec has no `generate` block" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

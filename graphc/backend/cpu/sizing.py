@@ -44,7 +44,10 @@ def evaluate(expr: Expr, sizes: Sizes) -> int:
 
 
 def work(program: Program, sizes: Sizes) -> int:
-    """About how many scalar operations a run is: how often the innermost statements are computed."""
+    """About how many scalar operations workers can share: how often the innermost statements are computed.
+
+    A loop of which each worker takes some of the examples has nothing to share where there is only one.
+    """
     return sum(_step(step, sizes) for step in program.steps)
 
 
@@ -59,6 +62,8 @@ def _step(step: Step, sizes: Sizes) -> int:
             total *= evaluate(extent, sizes)
         return total // 8  # vectors do eight or more at once
     if isinstance(step, Repeat):
+        if step.batch is not None and evaluate(step.batch, sizes) == 1:
+            return 0
         steps = evaluate(step.extent, sizes)
         # Extents in the body may grow with the step: its middle stands for all.
         inner = {**sizes, step.step.name: steps // 2}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import partial
 
 import networkx as nx
 
@@ -27,9 +28,9 @@ def with_running_edges(system: System) -> dict[str, Unit]:
             found = _edge(units[name], members)
             if found is not None:
                 place, index, at = found
-                units[name] = _rebuilt(units[name], lambda node, i=index, a=at: _along(system, node, i, a))
-                units[name] = replace(units[name], indices=(*units[name].indices, index))
-                units[place] = _rebuilt(units[place], lambda node, n=name, i=index: _here(node, n, i))
+                edge = _rebuilt(units[name], partial(_along, system, index, at))
+                units[name] = replace(edge, indices=(*edge.indices, index))
+                units[place] = _rebuilt(units[place], partial(_here, name, index))
     return units
 
 
@@ -41,7 +42,7 @@ def _edge(unit: Unit, members: Collection[str]) -> tuple[str, Index, int] | None
     return (unit.place.of, index, at.constant) if at.is_constant and at.constant >= 1 else None
 
 
-def _along(system: System, node: Node, axis: Index, at: int) -> Attrs:
+def _along(system: System, axis: Index, at: int, node: Node) -> Attrs:
     """A read in an equation for position `at`, for all positions: it reaches as far back from any other."""
     places, type_ = list(node.attrs["subscripts"]), node.attrs["type"]
     for number, index in enumerate(system.indices(node.attrs["unit"])):
@@ -52,7 +53,7 @@ def _along(system: System, node: Node, axis: Index, at: int) -> Attrs:
     return {**node.attrs, "subscripts": tuple(places), "type": type_}
 
 
-def _here(node: Node, name: str, axis: Index) -> Attrs:
+def _here(name: str, axis: Index, node: Node) -> Attrs:
     """A read of an equation that is now one for all positions, at the reader's own."""
     if node.attrs["unit"] != name:
         return node.attrs
