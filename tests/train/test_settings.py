@@ -95,6 +95,15 @@ def test_everything_in_data() -> None:
     )
 
 
+def test_how_texts_are_read() -> None:
+    found = data('tokens = names(s = words, r = numbers), unknown = "?", least = 3')
+    assert [found.tokens_of(name) for name in "srq"] == ["words", "numbers", "characters"]
+    assert (found.unknown, found.least) == ("?", 3)
+    assert data("tokens = words").tokens_of("s") == "words"
+    assert (data("").tokens_of("s"), data("").unknown) == ("characters", None)
+    assert fit("buckets = 20").buckets == 20
+
+
 def test_a_fifth_of_a_named_set_is_held_out() -> None:
     assert data('source = "iris"').held_out == 0.2
     assert data('source = "iris", test = 0').held_out == 0
@@ -121,6 +130,8 @@ def test_a_block_under_settings_from_outside() -> None:
 def test_a_block_that_the_spec_does_not_have() -> None:
     assert read_fit(override(None, "fit.optimizer", "sgd(0.1)")).optimizer == optimizer("sgd", lr=0.1)
     assert read_data(override(None, "data.source", "my/data-2.npz")).source == "my/data-2.npz"
+    assert read_data(override(None, "data.unknown", "<unk>")).unknown == "<unk>"
+    assert read_data(override(None, "data.unknown", '"<unk>"')).unknown == "<unk>"
     assert read_data(override(None, "data.source", '"digits"')).source == "digits"
     assert read_data(override(None, "data.validation", "my/later-2.csv")).validation == "my/later-2.csv"
     assert read_data(override(None, "data.validation", "0.5")).validation == 0.5

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from graphc.diagnostics import GraphcError
+from graphc.train.data import origins
 from graphc.train.data.examples import Batch, Dataset, Part, Stream
 from graphc.train.data.loading import for_prediction, load
 from graphc.train.data.preparation import Preparation
@@ -128,3 +134,33 @@ def test_a_text_of_words(tmp_path: Path) -> None:
     codes = dataset.train.table.arrays["s"]
     assert dataset.preparation.words("s", codes[:6]).tolist() == ["the", "sea", ",", "the", "sky", "."]
     assert codes.shape == (24,)
+
+
+def test_one_long_cell_is_not_padded_beyond_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = "s\n" + "a\n" * 1000 + "a" * 1000 + "\n"
+    monkeypatch.setattr(origins, "memory_limit", lambda: 1_000_000)
+    with pytest.raises(GraphcError, match="E416"):
+        table(tmp_path, content, text("s"))
+
+
+CELLS = st.sampled_from(["", " ", "a", "ä’ b", '"', "1", "-2.5 3", "nan", "1,2", "x\ny", "\0", "7 8 9"])
+
+
+@given(st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=6))
+def test_any_cells_are_data_or_a_fault(rows: list[tuple[str, str, str]]) -> None:
+    inputs = text("s", classes=20), text("w", "u", "W"), spec("x", axes=(("k", "K"),))
+    content = io.StringIO()
+    csv.writer(content).writerows([("s", "w", "x"), *rows])
+    found: Dataset | str
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            found = table(Path(folder), content.getvalue(), *inputs, tokens={"w": "words"})
+        except GraphcError as error:
+            found = error.diagnostics[0].code
+    is_sound = all(s and w.strip() and x.strip() in ("1", "-2.5 3", "7 8 9") for s, w, x in rows)
+    assert isinstance(found, Dataset) == is_sound
+    if isinstance(found, Dataset):
+        assert ["".join(row) for row in written(found, "s")] == [s for s, _, _ in rows]
+        assert ["".join(row) for row in written(found, "w")] == ["".join(w.split()) for _, w, _ in rows]
+    else:
+        assert found == "E462"
