@@ -1,4 +1,4 @@
-"""Shipped specs that tell the class of a sequence: small ones of them learn; their data is as it should be."""
+"""Shipped specs that tell the class of a sequence: small ones learn, and their data is as it should be."""
 
 from __future__ import annotations
 
