@@ -102,12 +102,12 @@ class Sum:
 
 
 def sums(nodes: Sequence[AnyNode], uses: Mapping[Value, int]) -> list[Sum]:
-    """Sums in which at least two products can be one; nobody else uses these products."""
+    """Sums in use in which at least two products can be one; nobody else uses these products."""
     made = {node.result: node for node in nodes if isinstance(node, Node)}
     inner = {operand for node in made.values() for operand in _terms(node, made, uses)}
     found: list[Sum] = []
     for node in made.values():
-        if node.op is ADD and node.result not in inner:
+        if node.op is ADD and node.result not in inner and uses[node.result]:
             leaves = _leaves(node, made, uses)
             groups: dict[Hashable, list[tuple[Product, Product]]] = {}
             for leaf in leaves:
