@@ -14,6 +14,8 @@ import graphc
 from graphc.diagnostics import GraphcError
 from graphc.driver.execution import Execution
 from graphc.driver.program import Program
+from graphc.ir.graph import LoopNode, Node
+from graphc.ops.contraction import CONTRACT
 from tests.golden import FOLDER, check_golden
 
 GOLDEN = FOLDER / "errors" / "generation"
@@ -162,6 +164,18 @@ def test_a_beam_that_holds_everything_is_exhaustive_search(model: str, stop: int
     assert score(judge, greedy, 2) <= score(judge, best, 2)
     if stop is None:
         assert greedy == tuple(drawing.generate(prompt, length=6, greedy=True))
+
+
+def test_what_does_not_change_stands_in_front_of_all_steps() -> None:
+    """Tables are multiplied before rows are looked up, and no gate of the second layer is computed twice."""
+    text = spec("lstm").replace("h = rnn(one_hot(s, V)).h", "param E : [V, 3]\nh = rnn(rnn0(E[s]).h).h")
+    text = text.replace("layer rnn = LSTM(V, 5)", "layer rnn0 = LSTM(3, 4), rnn = LSTM(4, 5)")
+    model = program(text)
+    model.generate([1])
+    inner = model.pipeline.generation()[1].executables[-1].graph
+    (loop,) = (node for node in inner.nodes if isinstance(node, LoopNode))
+    products = [node for node in loop.loop.body.nodes if isinstance(node, Node) and node.op is CONTRACT]
+    assert sorted(node.result.type.sizes for node in products) == [(6,), (16,), (20,)]
 
 
 # ------------------------------------------------------------------------------------------- batches
