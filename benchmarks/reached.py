@@ -35,6 +35,12 @@ def _nats(spec: str, bar: float) -> Task:
     return Task(spec, (f"graphc run specs/{spec}.nn --json --no-run -q",), "metrics.test.nats", bar)
 
 
+def _decoded(spec: str, bar: float) -> Task:
+    """Pairs of sequences, and the share of held-out sources of which the whole answer is decoded right."""
+    decode = f"python examples/decoding.py specs/{spec}.nn specs/data/{spec}_test.csv"
+    return Task(spec, ("python specs/data/make_pairs.py", decode), "exact", bar, True)
+
+
 TASKS = (
     Task(
         "digits", ("graphc run specs/digits_mlp.nn --json --no-run -q",), "metrics.test.accuracy", 0.97, True
@@ -43,6 +49,8 @@ TASKS = (
     _nats("charlm_topics", 1.4),
     _loss("adding", 0.0167),
     _loss("copy_memory", 0.0866),
+    _decoded("reverse", 0.99),
+    _decoded("addition", 0.99),
     _accuracy("vowels", 0.97),
     _accuracy("digits_rows", 0.96),
     _accuracy("digits_pixels", 0.95),
