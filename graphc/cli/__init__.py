@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 import graphc
-from graphc.cli import cache, commands, generate, running, tools, use
+from graphc.cli import cache, commands, draw, generate, running, tools, use
 from graphc.cli.entry import Entry
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     """
 
 
-for command in (running.run, commands.check, commands.show, commands.draw):
+for command in (running.run, commands.check, commands.show, draw.draw):
     main.add_command(command)
 for command in (use.evaluate, use.predict, generate.generate, use.runs):
     main.add_command(command)

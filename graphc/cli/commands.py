@@ -1,4 +1,4 @@
-"""The commands that look at what is compiled: check, show, draw."""
+"""The commands that look at what is compiled: check, show."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from graphc.cli.entry import FAULT, print_diagnostic, print_error, usage
-from graphc.cli.files import write_text
 from graphc.cli.options import Compilation, compilation, json_option
 from graphc.diagnostics import Diagnostic, GraphcError
 
@@ -67,7 +66,7 @@ def spec_files(paths: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-# ------------------------------------------------------------------------------- show and draw
+# ---------------------------------------------------------------------------------------- show
 
 
 @click.command()
@@ -84,19 +83,6 @@ def spec_files(paths: Iterable[str]) -> list[str]:
 def show(file: str, stage: str, compilation: Compilation) -> None:
     """Print FILE as it stands after a stage of the compiler."""
     click.echo(compilation.compile(file).show(stage).rstrip("\n"))
-
-
-@click.command()
-@click.argument("file")
-@click.option("-o", "--output", metavar="OUT.dot", help="Where to write; default: stdout.")
-@compilation("float32")
-def draw(file: str, output: str | None, compilation: Compilation) -> None:
-    """Draw FILE's graph in the DOT language of Graphviz."""
-    text = compilation.compile(file).dot().rstrip("\n") + "\n"
-    if output is None or output == "-":
-        click.echo(text, nl=False)
-    else:
-        write_text(output, text)
 
 
 def print_warnings(warnings: Iterable[Diagnostic]) -> None:

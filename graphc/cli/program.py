@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,6 +43,10 @@ class Settings(Protocol):
     def dtype(self) -> str: ...
 
 
+class Drawing(Protocol):
+    def encoded(self, format: str) -> bytes: ...
+
+
 class Program(Protocol):
     @property
     def settings(self) -> Settings: ...
@@ -70,4 +74,15 @@ class Program(Protocol):
 
     def show(self, stage: str) -> str: ...
 
-    def dot(self) -> str: ...
+    def draw(
+        self,
+        inputs: Mapping[str, Array] | None,
+        *,
+        unroll: bool | int | str | Mapping[str, int],
+        stage: str | None,
+        gradients: bool,
+        open: Collection[str],
+        close: Collection[str],
+        layout: str,
+        numbers: bool,
+    ) -> Drawing: ...

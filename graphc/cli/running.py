@@ -16,10 +16,10 @@ from click.core import ParameterSource
 
 from graphc.cli.commands import print_warnings
 from graphc.cli.entry import INTERRUPTED, usage
-from graphc.cli.files import check_writable
 from graphc.cli.options import Compilation, compilation, json_option, read_inputs
 from graphc.cli.use import LAST
 from graphc.diagnostics import fault
+from graphc.view.files import check_writable
 
 if TYPE_CHECKING:
     from graphc.cli.program import Array, Program

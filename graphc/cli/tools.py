@@ -6,9 +6,9 @@ import click
 
 from graphc.cli.commands import print_warnings
 from graphc.cli.entry import FAULT, print_error, usage
-from graphc.cli.files import write_text
 from graphc.cli.options import Compilation, compilation, json_option
 from graphc.diagnostics import GraphcError
+from graphc.view.files import write_text
 
 
 @click.command()

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from graphc.cli.entry import usage
-from graphc.cli.files import check_writable, write_bytes
 from graphc.cli.options import backend_option, json_option
 from graphc.diagnostics import nearest
+from graphc.view.files import check_writable, write_bytes
 
 if TYPE_CHECKING:
     from graphc.driver.program import Program

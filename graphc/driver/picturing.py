@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 MODE: Mode = "train"
 
 
-def picture(program: Compiled, inputs: Mapping[str, Any] | None = None, *, numbers: bool = True) -> Picture:
+def picture(
+    program: Compiled,
+    inputs: Mapping[str, Any] | None = None,
+    *,
+    lengths: Mapping[str, Any] | None = None,
+    numbers: bool = True,
+) -> Picture:
     """The spec as it is written, operation by operation.
 
     With `numbers`, values and cotangents come from a run in training mode on `inputs`, or on the spec's own
@@ -37,7 +43,7 @@ def picture(program: Compiled, inputs: Mapping[str, Any] | None = None, *, numbe
     pipeline = SpelledPipeline(program)
     found = Numbers()
     if numbers and (inputs or program.examples is not None):
-        found = _numbers(program, pipeline, inputs)
+        found = _numbers(program, pipeline, inputs, lengths)
     return rolled(pipeline.spelled, _naming(program, pipeline), found)
 
 
@@ -64,10 +70,15 @@ def _spelled(spec: Spec, pipeline: Pipeline) -> Spelled:
     return spell(spec.system, [name for name in spec.system.units if name in wanted])
 
 
-def _numbers(program: Compiled, pipeline: SpelledPipeline, inputs: Mapping[str, Any] | None) -> Numbers:
+def _numbers(
+    program: Compiled,
+    pipeline: SpelledPipeline,
+    inputs: Mapping[str, Any] | None,
+    steps: Mapping[str, Any] | None,
+) -> Numbers:
     system = pipeline.spelled.system
     names = [*system.leaves, *pipeline.spelled.operations]
-    fed = program.feed(inputs)
+    fed = program.feed(inputs, steps)
     execution = Execution(pipeline, program.params, program.real, program.seed)
     run = execution.run(fed)
     single = fed.batch == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -19,12 +19,14 @@ from graphc.view.predictions import Predictions
 from graphc.view.trace import Trace
 
 if TYPE_CHECKING:
+    from graphc.driver.drawings import Unroll
     from graphc.driver.fitting import FitResult
     from graphc.driver.losses import Losses
     from graphc.driver.steps import Steps
     from graphc.train.data.examples import Dataset
     from graphc.train.descent import Descent
     from graphc.train.reporting import Reporter
+    from graphc.view.drawing.drawing import Drawing
 
 
 class Program(Compiled):
@@ -351,8 +353,40 @@ class Program(Compiled):
 
         return show(self, stage)
 
-    def dot(self) -> str:
-        """The forward graph in the DOT language."""
-        from graphc.driver.stages import drawing
+    def draw(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        unroll: Unroll = False,
+        stage: str | None = None,
+        gradients: bool = False,
+        open: Collection[str] = (),
+        close: Collection[str] = (),
+        layout: str = "auto",
+        numbers: bool = True,
+    ) -> Drawing:
+        """A drawing of the equations with the numbers of one forward and one backward pass.
 
-        return drawing(self)
+        The numbers are those of `inputs`, else of the spec's own values, else of the first example of its
+        data. `unroll` takes an axis apart: True the one of the recurrence, a number that one into so many
+        steps, `"t"` one by name, `{"t": 3}` both. `stage` is `"optimised"` for the graph after all passes or
+        `"schedule"` for what became one kernel. With `gradients` a wire is as wide as the norm of its
+        cotangent says. `open` and `close` are names of layers and equations whose frames are open or closed,
+        or `"all"`; `layout` is `"auto"`, `"graphlay"`, `"graphviz"` or `"plain"`.
+
+        Raises E722 unless one axis is meant, E723 for a wrong number of steps, E724 for a frame that there
+        is not, E522 for an unknown stage or layout.
+        """
+        from graphc.driver.drawings import draw
+
+        return draw(
+            self,
+            inputs,
+            unroll=unroll,
+            stage=stage,
+            gradients=gradients,
+            open=open,
+            close=close,
+            layout=layout,
+            numbers=numbers,
+        )

@@ -23,7 +23,7 @@ def trace(program: Program, inputs: Mapping[str, Any] | None) -> Trace:
 
     Inputs that all lack the batch are taken as one example, and shown as one.
     """
-    given, single = _examples(program, dict(inputs or {}))
+    given, single = as_batch(program, dict(inputs or {}))
     fed = program.feed(given)
     order = ordered_names(program)
     execution = program.execution
@@ -45,7 +45,8 @@ def trace(program: Program, inputs: Mapping[str, Any] | None) -> Trace:
     return Trace(rows, found.loss, single)
 
 
-def _examples(program: Program, given: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+def as_batch(program: Program, given: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Inputs with a batch in front, and whether they are one example: all that are given lack the batch."""
     infos = program.spec.inputs
     rest = [info for name, info in infos.items() if name not in given]
     alone = all(info.has_value and not info.batched for info in rest)

@@ -103,8 +103,9 @@ class FakeProgram:
     def show(self, stage: str) -> str:
         return f"stage {stage}"
 
-    def dot(self) -> str:
-        return "digraph graph {}"
+    def draw(self, inputs: Mapping[str, Any] | None, **options: Any) -> Any:
+        self.asked.append({"inputs": inputs, **options})
+        return SimpleNamespace(encoded=lambda name: f"a drawing as {name}\n".encode())
 
 
 @pytest.fixture(autouse=True)

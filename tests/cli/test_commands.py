@@ -85,20 +85,6 @@ def test_show(program: FakeProgram, spec: str) -> None:
     assert invoke("show", spec, "--stage", "grad").stdout == "stage grad\n"
 
 
-def test_draw(program: FakeProgram, spec: str, tmp_path: Path) -> None:
-    assert invoke("draw", spec).stdout == "digraph graph {}\n"
-    out = tmp_path / "out.dot"
-    assert invoke("draw", spec, "-o", str(out)).stdout == ""
-    assert out.read_text(encoding="utf-8") == "digraph graph {}\n"
-
-
-def test_a_place_that_cannot_be_written(program: FakeProgram, spec: str, tmp_path: Path) -> None:
-    result = invoke("draw", spec, "-o", str(tmp_path / "missing" / "out.dot"))
-    assert result.exit_code == 1
-    assert "error[E709]" in result.stderr
-    assert "no such file or directory" in result.stderr
-
-
 def test_doctor(program: FakeProgram, spec: str) -> None:
     assert invoke("doctor", spec).stdout == f"{spec}, on two examples\n\nnothing to complain about\n"
     finding = Finding("loss", "look", "nan", "look for a logarithm of 0")

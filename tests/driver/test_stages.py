@@ -32,7 +32,7 @@ def test_the_order_of_sets_shows_nowhere(seed: str) -> None:
     code = (
         "import sys, graphc\n"
         "program = graphc.compile('specs/lstm.nn')\n"
-        "print(*(program.show(stage) for stage in sys.argv[1:]), program.dot(), sep='\\n')"
+        "print(*(program.show(stage) for stage in sys.argv[1:]), program.draw().dot(), sep='\\n')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *STAGES],

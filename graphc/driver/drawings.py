@@ -1,0 +1,157 @@
+"""`Program.draw`: which picture of a program is asked for, and on which example."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from graphc.diagnostics import fault, nearest
+from graphc.driver.first_example import Example, example
+from graphc.driver.picturing import picture
+from graphc.view.drawing.drawing import Drawing
+from graphc.view.drawing.picture import Axis, Frame, Picture
+from graphc.view.drawing.unrolled import unrolled
+
+if TYPE_CHECKING:
+    from graphc.driver.program import Program
+
+Unroll = bool | int | str | Mapping[str, int]
+"""Whether an axis is taken apart: the only one that could be meant, that one into so many steps, one by name,
+or one by name into so many steps."""
+
+STAGES = ("spec", "optimised", "schedule")
+
+
+def draw(
+    program: Program,
+    inputs: Mapping[str, Any] | None = None,
+    *,
+    unroll: Unroll = False,
+    stage: str | None = None,
+    gradients: bool = False,
+    open: Collection[str] = (),
+    close: Collection[str] = (),
+    layout: str = "auto",
+    numbers: bool = True,
+) -> Drawing:
+    """See `Program.draw`."""
+    if stage not in (None, *STAGES):
+        raise fault(
+            "E522", f"a stage to draw is {_listed(STAGES)}, not `{stage}`", help=nearest(stage, STAGES)
+        )
+    shown = example(program, inputs) if numbers else Example(None)
+    made = picture(program, shown.inputs, lengths=shown.lengths, numbers=numbers)
+    if unroll is not False:
+        wanted = _wanted(made, unroll)
+        if wanted.known is not None and wanted.steps < wanted.known:
+            shown = shown.cut(program, wanted.length, wanted.steps)
+            made = picture(program, shown.inputs, lengths=shown.lengths, numbers=numbers)
+        made = unrolled(made, wanted.length, wanted.steps)
+    made = _framed(made, open, close)
+    made = replace(made, notes=(*made.notes, *([shown.why] if shown.why else [])))
+    return Drawing(made, numbers=numbers)
+
+
+# -------------------------------------------------------------------------------------- frames
+
+ALL = "all"
+
+
+def _framed(made: Picture, open: Collection[str], close: Collection[str]) -> Picture:
+    """The picture with these frames open or closed; a name wins over `all`. Raises E724."""
+    named = {name: {f.id for f in made.frames if _is(f, name)} for name in (*open, *close)}
+    for name, found in named.items():
+        if not found:
+            known = sorted({_name(frame) for frame in made.frames})
+            help = nearest(name, known) or (f"there are {_listed(known)}" if known else "there is none")
+            raise fault("E724", f"no frame is named `{name}`", help=help)
+    asked = {ALL: True} if ALL in open else {ALL: False} if ALL in close else {}
+    asked |= {name: name in open for name in named if name != ALL}
+    state = {frame: is_open for name, is_open in asked.items() for frame in named[name]}
+    frames = [replace(frame, is_open=state.get(frame.id, frame.is_open)) for frame in made.frames]
+    return replace(made, frames=frames)
+
+
+def _is(frame: Frame, name: str) -> bool:
+    return name in (ALL, _name(frame), frame.id)
+
+
+def _name(frame: Frame) -> str:
+    """A layer's or an equation's own name, the same at every step of an unrolled axis."""
+    return frame.id.removeprefix("=").split("@")[0]
+
+
+# --------------------------------------------------------------------------------- which axis
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """The end of the axes to take apart, into how many steps, and how many it has where that is known."""
+
+    length: str
+    steps: int
+    known: int | None
+
+
+def _wanted(made: Picture, unroll: Unroll) -> _Wanted:
+    """Raises E722 unless one axis is meant, E723 where nobody says how many steps it has."""
+    axes = {axis.length: axis for box in made.boxes for axis in box.axes}
+    name, steps = _said(unroll)
+    length = _by_name(made, axes, name) if name is not None else _the_one(made, axes)
+    known = axes[length].size
+    steps = steps if steps is not None else known
+    if steps is None:
+        raise fault(
+            "E723",
+            f"`{axes[length].name}` cannot be unrolled: how many steps it has is not known",
+            help=f'say how many, as in `unroll={{"{axes[length].name}": 3}}`, or give the inputs',
+        )
+    if steps < 1 or (known is not None and steps > known):
+        most = "" if known is None else f", at most {known}"
+        raise fault("E723", f"`{axes[length].name}` is unrolled into one step or more{most}; found {steps}")
+    return _Wanted(length, steps, known)
+
+
+def _said(unroll: Unroll) -> tuple[str | None, int | None]:
+    """The name and the number of steps, as far as they are said. Raises E525."""
+    if unroll is True:
+        return None, None
+    if isinstance(unroll, int):
+        return None, unroll
+    if isinstance(unroll, str):
+        return unroll, None
+    if isinstance(unroll, Mapping) and len(unroll) == 1:
+        ((name, steps),) = unroll.items()
+        return str(name), int(steps)
+    raise fault("E525", 'unroll is True, a number of steps, an axis, or both as in `{"t": 3}`')
+
+
+def _by_name(made: Picture, axes: Mapping[str, Axis], name: str) -> str:
+    """An axis by its own name or by that of its end."""
+    found = [length for length, axis in axes.items() if name in (length, axis.name)]
+    names = [axis.name for axis in axes.values()]
+    if not found:
+        known = f"its axes are {_listed(names)}" if names else "it has no axes"
+        raise fault("E722", f"nothing runs along an axis `{name}`", help=nearest(name, names) or known)
+    return found[0]
+
+
+def _the_one(made: Picture, axes: Mapping[str, Axis]) -> str:
+    """The axis of a recurrence, or the only one."""
+    back = {
+        axis.length
+        for wire in made.wires
+        for axis in made.box(wire.source).axes
+        if wire.is_back and (reading := wire.readings.get(axis.name)) and reading.axis and reading.shift
+    }
+    found = sorted(back or axes)
+    if len(found) != 1:
+        names = [axes[length].name for length in found]
+        message = "nothing runs along an axis" if not found else f"{_listed(names)} could be unrolled"
+        raise fault("E722", f"{message}: which one?" if found else message)
+    return found[0]
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

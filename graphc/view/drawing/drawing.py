@@ -1,0 +1,112 @@
+"""A drawing: a picture, how it is to be laid out, and the formats that it can be written in."""
+
+from __future__ import annotations
+
+import html as markup
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from graphc.diagnostics import GraphcError, fault, nearest
+from graphc.view.drawing.layout import Placed, lay_out
+from graphc.view.drawing.picture import Picture
+from graphc.view.files import write_bytes
+
+FORMATS = ("svg", "html", "png", "dot", "tex")
+
+_HEIGHT = 640
+"""Of the HTML drawing in a notebook's cell, in px."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What `Program.draw` gives: shown by notebooks, written by `save`.
+
+    `picture` says what is drawn; frames that it has closed stay closed. `numbers` are the values and
+    cotangents at the wires. The layout is found when the first format that needs places asks for it.
+    """
+
+    picture: Picture
+    numbers: bool = True
+
+    @cached_property
+    def placed(self) -> Placed:
+        """The picture with places."""
+        return lay_out(self.picture, labels=None if self.numbers else False)
+
+    def svg(self) -> str:
+        """One SVG file, with its style inside."""
+        from graphc.view.drawing.svg import svg
+
+        return svg(self.placed)
+
+    def html(self) -> str:
+        """One offline HTML file: pan, zoom, search, open and close, step through both passes."""
+        from graphc.view.drawing.html import html
+
+        return html(self.placed)
+
+    def dot(self) -> str:
+        """The picture in the DOT language of Graphviz, which finds places of its own."""
+        from graphc.view.drawing.dot import dot
+
+        return dot(self.picture, numbers=self.numbers)
+
+    def tex(self) -> str:
+        """A LaTeX document of its own, in TikZ, with the places of the SVG."""
+        from graphc.view.drawing.tikz import tikz
+
+        return tikz(self.placed)
+
+    def png(self, scale: float = 2.0) -> bytes:
+        """The SVG as pixels, `scale` for each px. Raises E721 without the extra `draw`."""
+        from graphc.view.drawing.png import png
+
+        return png(self.svg(), scale)
+
+    def encoded(self, format: str) -> bytes:
+        """The content of a file. Raises E720 unless it is one of `FORMATS`, E721 for a missing extra."""
+        texts: Mapping[str, Callable[[], str]] = {
+            "svg": self.svg,
+            "html": self.html,
+            "dot": self.dot,
+            "tex": self.tex,
+        }
+        check_format(format)
+        return self.png() if format == "png" else texts[format]().encode()
+
+    def save(self, path: str | Path, format: str | None = None) -> None:
+        """Write a file, whole or not at all, in the format that its ending or `format` names.
+
+        Raises E720 for an unknown format, E721 for a missing extra, E709 for a place that cannot be written.
+        """
+        write_bytes(os.fspath(path), self.encoded(format or format_of(path)))
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+    def _repr_html_(self) -> str:
+        """In a frame of its own: neither its style nor its script may meet those of the notebook."""
+        page = markup.escape(self.html())
+        return f'<iframe srcdoc="{page}" width="100%" height="{_HEIGHT}" style="border: 0"></iframe>'
+
+
+def format_of(path: str | Path) -> str:
+    """The format that a file's ending names. Raises E720."""
+    suffix = Path(path).suffix.lower().removeprefix(".")
+    if suffix not in FORMATS:
+        raise _unknown(f"`{path}`", suffix)
+    return suffix
+
+
+def check_format(format: str) -> None:
+    """Raises E720 for what is none."""
+    if format not in FORMATS:
+        raise _unknown(f"format `{format}`", format)
+
+
+def _unknown(what: str, format: str) -> GraphcError:
+    known = ", ".join(f"`{name}`" for name in FORMATS)
+    return fault("E720", f"{what}: drawings are written as {known}", help=nearest(format, FORMATS))
