@@ -34,15 +34,14 @@ def test_a_sum_does_not_come_again_with_its_terms_exchanged() -> None:
     assert len({MAKE["addition"](draw)[0] for _ in range(2000)}) < 2000
 
 
-@pytest.mark.parametrize(("name", "make"), [("reverse", "word"), ("addition", "addition")])
-def test_a_few_steps(name: str, make: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_few_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The loss falls; after that the run decodes a file by itself."""
     (tmp_path / "data").mkdir()
-    pairs = MAKE["different"](MAKE[make], 400)
-    MAKE["write"](tmp_path / "data" / f"{name}.csv", pairs[20:])
-    test = tmp_path / "data" / f"{name}_test.csv"
+    pairs = MAKE["different"](MAKE["addition"], 400)
+    MAKE["write"](tmp_path / "data" / "addition.csv", pairs[20:])
+    test = tmp_path / "data" / "addition_test.csv"
     MAKE["write"](test, pairs[:20])
-    program = graphc.compile(ROOT / "specs" / f"{name}.nn", dims={"V": 28, "E": 8, "H": 8}, root=tmp_path)
+    program = graphc.compile(ROOT / "specs" / "addition.nn", dims={"E": 8, "G": 4, "H": 8}, root=tmp_path)
     result = program.fit(batch=8, epochs=4, run_dir=tmp_path / "run")
     losses = [record.metrics["validation"]["loss"] for record in result.records]
     assert losses[-1] < 0.97 * losses[0]
