@@ -47,9 +47,9 @@ def summary(path: Path) -> RunSummary:
         config = folder.config
     except GraphcError:
         config = {}
-    lines = _lines(folder.metrics)
+    lines = record_lines(folder.metrics)
     epochs = [line for line in lines if "epoch" in line]
-    losses = [_figures(line.get("validation")).get("loss", math.nan) for line in epochs]
+    losses = [numbers_of(line.get("validation")).get("loss", math.nan) for line in epochs]
     fit = config.get("fit")
     best = max if isinstance(fit, dict) and fit.get("maximize") is True else min
     # Behind the record of an end come epochs again if the training went on.
@@ -60,14 +60,14 @@ def summary(path: Path) -> RunSummary:
         Path(str(config.get("name", ""))).name,
         len(epochs),
         best((loss for loss in losses if not math.isnan(loss)), default=None),
-        _figures(end.get("test")),
+        numbers_of(end.get("test")),
         _state(folder, end),
-        next((found["seconds"] for line in reversed(lines) if "seconds" in (found := _figures(line))), 0.0),
+        next((found["seconds"] for line in reversed(lines) if "seconds" in (found := numbers_of(line))), 0.0),
         _started(path, config),
     )
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def record_lines(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a record; a process that was killed may have left part of one."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -84,7 +84,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _figures(table: Any) -> dict[str, float]:
+def numbers_of(table: Any) -> dict[str, float]:
     """The numbers of a table by name; NaN and infinities are texts there."""
     found = {}
     for name, value in table.items() if isinstance(table, dict) else ():

@@ -36,7 +36,7 @@ def evaluate(program: Program, data: Any, part: str, lengths: Mapping[str, Any] 
     if not figures(program.pipeline.spec("eval")):
         raise fault("E635", "the spec has neither a `minimize` nor a `report`: there is nothing to measure")
     settings = fit_settings(program, {})
-    examples = _examples(program, data, part, lengths, settings.bptt)
+    examples = examples_of(program, data, part, lengths, settings.bptt)
     if data is not None and isinstance(examples, Stream):
         # A text of one's own is read from its beginning to its end, not in parallel pieces as in training.
         settings = replace(settings, batch=1)
@@ -60,7 +60,7 @@ def predict(
     needed = {value.name for value in graph.inputs}
     # A text that is not cut into parts is one example; its parts lie one behind the other.
     bptt = None if data is not None else fit_settings(program, {}).bptt
-    examples = _examples(program, data, part, lengths, bptt, needed)
+    examples = examples_of(program, data, part, lengths, bptt, needed)
     # An output in which examples meet is the same for any size of the batches only if there is one.
     found = _Outputs(program, names, needed, examples.table.preparation)
     for some in _batches(examples, None if pools(graph) else size):
@@ -90,7 +90,7 @@ def wanted(program: Program, outputs: Sequence[str] | str | None) -> list[str]:
 # -------------------------------------------------------------------------------------------- examples
 
 
-def _examples(
+def examples_of(
     program: Program,
     data: Any,
     part: str,
