@@ -1,211 +1,172 @@
-"""Where things stand: sizes from texts, positions from a layout library in a process of its own.
+"""Where things stand: sizes from texts, places level by level (`nesting.py`), wires put together.
 
-A wire's numbers stand on the wire: to the layout they are a small box between its two ends, so that they
-never collide with anything.
+Steps of time stand side by side, and what is computed in each of them goes upwards. A wire's numbers stand on
+the wire: to an engine they are a box between its two ends, so that they never collide with anything.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from graphc.view.drawing import metrics
-from graphc.view.drawing.numbers import brief
-from graphc.view.drawing.picture import Box, Picture, Wire
+from graphc.view.drawing import sizes
+from graphc.view.drawing.engines import SECONDS, Engine
+from graphc.view.drawing.geometry import Flow, Label, Placed, Point, Rect, moved
+from graphc.view.drawing.nesting import HEADER, Nesting
+from graphc.view.drawing.picture import Picture, Wire
+from graphc.view.drawing.sizes import lines, wire_label
 
-SECONDS = 10.0
-"""What a layout may take before a plain one takes its place."""
-HEADER = 18.0
-"""Room for a frame's label, in px."""
+__all__ = ["HEADER", "Label", "Placed", "Point", "Rect", "lay_out", "lines", "wire_label"]
+
 LABELLED = 150
 """Above so many boxes wires carry no numbers: they could not be read."""
-
 MARGIN = 16.0
 """Around the whole drawing, in px."""
-
-Point = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Rect:
-    """`x` and `y` are the left upper corner; y grows downwards, everything in px."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @property
-    def center(self) -> Point:
-        return self.x + self.width / 2, self.y + self.height / 2
+SCREEN = (1500.0, 850.0)
+"""What can be seen at once, in px: of two layouts the one is better that is shrunk less to fit in."""
 
 
-@dataclass(frozen=True)
-class Label:
-    """The numbers of a wire: the value above it, the cotangent below it."""
+def lay_out(
+    picture: Picture,
+    *,
+    labels: bool | None = None,
+    engine: str = "auto",
+    flow: Flow | None = None,
+    seconds: float = SECONDS,
+) -> Placed:
+    """Places for all boxes, for the frames around them and for the wires.
 
-    above: str
-    below: str
-    rect: Rect
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A picture with places: boxes and open frames by key, wires (and their labels) in the picture's
-    order."""
-
-    picture: Picture
-    boxes: Mapping[str, Rect]
-    frames: Mapping[str, Rect]
-    wires: Sequence[Sequence[Point]]
-    labels: Sequence[Label | None]
-    width: float
-    height: float
-    engine: str
-
-
-def lines(box: Box) -> list[str]:
-    """The text in a box."""
-    axes = "".join(f" {axis.name}" for axis in box.axes)
-    small = box.shape + (f" ×{axes}" if axes else "")
-    return [box.title or "=", *([small] if small not in ("", "real") else [])]
-
-
-def wire_label(picture: Picture, wire: Wire) -> tuple[str, str]:
-    """What stands above and below a wire."""
-    value = brief(picture.box(wire.source).value)
-    above = f"{wire.said}: {value}" if wire.said and value else wire.said or value
-    return above, brief(wire.cotangent)
-
-
-def lay_out(picture: Picture, *, labels: bool | None = None) -> Placed:
-    """Places for all boxes, for the frames around them and for the wires."""
+    `labels` says whether wires carry numbers, None that those of small pictures do; `flow` which way a picture
+    without steps is computed, None that both are tried; `seconds` how long a library may take. Raises E522 for
+    an unknown engine and E721 for one that is not installed.
+    """
     labelled = len(picture.boxes) <= LABELLED if labels is None else labels
-    request = _Request(picture, labelled)
-    answer = _graphlay(request.graph)
-    return request.placed(answer, "graphlay")
+    has_steps = any(frame.kind == "step" for frame in picture.frames)
+    flows: tuple[Flow, ...] = ("right",) if has_steps else (flow,) if flow else ("right", "up")
+    with Engine(engine, seconds) as solver:
+        nestings = [Nesting(picture, labelled, one, solver).solved() for one in flows]
+    best = max((_Gathering(nesting).placed() for nesting in nestings), key=_scale)
+    return replace(best, engine=solver.name, notes=tuple(solver.notes))
+
+
+def _scale(placed: Placed) -> float:
+    return min(SCREEN[0] / placed.width, SCREEN[1] / placed.height, 1.0)
 
 
 @dataclass
-class _Request:
-    """A picture as the library wants it: frames and labels are nodes too."""
+class _Gathering:
+    """Levels with places, on their way to one drawing."""
 
-    picture: Picture
-    labelled: bool
+    nesting: Nesting
+    origins: dict[str, Point] = field(default_factory=lambda: {"": (MARGIN - 10, MARGIN - 10)})
+    rects: dict[str, Rect] = field(default_factory=dict)
+    """By key of boxes, frames and labels."""
+    parts: dict[tuple[str, int], list[list[Point]]] = field(default_factory=dict)
+    """By frame and wire: what the engine gave, in the direction of the layers."""
+    borders: dict[tuple[str, int], list[Point]] = field(default_factory=dict)
+    """By frame and wire: the way to the border."""
 
-    def __post_init__(self) -> None:
-        self.numbers: dict[str, int] = {}
-        self.nodes: list[dict[str, object]] = []
-        self.edges: list[dict[str, object]] = []
-        self.turned: set[int] = set()
-        self.paths: list[list[int]] = []
-        self.on: list[tuple[int, str, str] | None] = []
-        used = {frame.id for box in self.picture.boxes for frame in self.picture.around(box.frame)}
-        for frame in self.picture.frames:
-            if frame.id in used:
-                self._node(frame.id, metrics.width(frame.label, metrics.SMALL) + 16, HEADER, frame.parent)
-        for box in self.picture.boxes:
-            wide, high = metrics.block(lines(box))
-            self._node(box.id, wide + 16, high + 8, box.frame)
-        for wire in self.picture.wires:
-            self._wire(wire)
-        self.graph = {"nodes": self.nodes, "edges": self.edges}
-
-    def _node(self, key: str, width: float, height: float, parent: str) -> int:
-        node: dict[str, object] = {"size": {"width": width, "height": height}, "shape": "box", "key": key}
-        if parent:
-            node["parent"] = self.numbers[parent]
-        self.numbers[key] = len(self.nodes)
-        self.nodes.append(node)
-        return self.numbers[key]
-
-    def _wire(self, wire: Wire) -> None:
-        source, target = self.numbers[wire.source], self.numbers[wire.target]
-        above, below = wire_label(self.picture, wire) if self.labelled else (wire.said, "")
-        if wire.source == wire.target or not (above or below):
-            self.paths.append([self._edge(source, target, wire.is_back)])
-            self.on.append(None)
-            return
-        wide = max(metrics.width(above, metrics.SMALL), metrics.width(below, metrics.SMALL))
-        frame = self._common(wire)
-        middle = self._node(f"@{len(self.paths)}", wide + 6, metrics.SMALL * metrics.LINE * 2 + 2, frame)
-        self.paths.append(
-            [self._edge(source, middle, wire.is_back), self._edge(middle, target, wire.is_back)]
-        )
-        self.on.append((middle, above, below))
-
-    def _common(self, wire: Wire) -> str:
-        """The innermost frame that holds both ends."""
-        inside = {frame.id for frame in self.picture.around(self.picture.box(wire.source).frame)}
-        around = self.picture.around(self.picture.box(wire.target).frame)
-        return next((frame.id for frame in around if frame.id in inside), "")
-
-    def _edge(self, source: int, target: int, is_back: bool) -> int:
-        """A wire of a recurrence goes against the order of computation: without it, a step is in the order in
-        which it is computed."""
-        if is_back and source != target:
-            source, target = target, source
-            self.turned.add(len(self.edges))
-        self.edges.append({"source": source, "target": target})
-        return len(self.edges) - 1
-
-    def placed(self, answer: Mapping[str, Any], engine: str) -> Placed:
-        rects = [_rect(node) for node in answer["nodes"]]
-        polylines = [[(p["x"], p["y"]) for p in edge["points"]] for edge in answer["edges"]]
-        left = min(min(r.x for r in rects), min((x for p in polylines for x, _ in p), default=0)) - MARGIN
-        top = min(min(r.y for r in rects), min((y for p in polylines for _, y in p), default=0)) - MARGIN
-        rects = [Rect(r.x - left, r.y - top, r.width, r.height) for r in rects]
-        polylines = [[(x - left, y - top) for x, y in points] for points in polylines]
-        polylines = [points[::-1] if n in self.turned else points for n, points in enumerate(polylines)]
-        named = {key: rects[number] for key, number in self.numbers.items()}
-        right = max(max(r.x + r.width for r in rects), max((x for p in polylines for x, _ in p), default=0))
-        bottom = max(max(r.y + r.height for r in rects), max((y for p in polylines for _, y in p), default=0))
+    def placed(self) -> Placed:
+        for frame in sorted(self.nesting.levels, key=lambda key: len([*self.picture.around(key)])):
+            self._gather(frame)
+        size = self.nesting.insides[""].size
         return Placed(
             self.picture,
-            {box.id: named[box.id] for box in self.picture.boxes},
-            {frame.id: named[frame.id] for frame in self.picture.frames if frame.id in named},
-            [[point for number in path for point in polylines[number]] for path in self.paths],
-            [Label(on[1], on[2], rects[on[0]]) if on else None for on in self.on],
-            right + MARGIN,
-            bottom + MARGIN,
-            engine,
+            {box.id: self._box(box.id) for box in self.picture.boxes},
+            {frame.id: self.rects[frame.id] for frame in self.picture.frames if frame.id in self.rects},
+            [self._wire(n, wire) for n, wire in enumerate(self.picture.wires)],
+            [self._label(n, wire) for n, wire in enumerate(self.picture.wires)],
+            size.width + 2 * (MARGIN - 10),
+            size.height + 2 * (MARGIN - 10),
+            self.nesting.engine.name,
         )
 
+    @property
+    def picture(self) -> Picture:
+        return self.nesting.picture
 
-def _rect(node: Mapping[str, Any]) -> Rect:
-    w, h = node["size"]["width"], node["size"]["height"]
-    return Rect(node["center"]["x"] - w / 2, node["center"]["y"] - h / 2, w, h)
+    def _gather(self, frame: str) -> None:
+        """A level's places from the drawing's corner; frames come before what they hold."""
+        dx, dy = self.origins[frame]
+        inside = self.nesting.insides[frame]
+        for key, rect in inside.rects.items():
+            self.rects[key] = rect.moved(dx, dy)
+            self.origins[key] = (rect.x + dx, rect.y + dy)
+        for part, way in zip(self.nesting.levels[frame].parts, inside.ways, strict=True):
+            self.parts.setdefault((frame, part.wire), []).append(moved(way, dx, dy))
+        for port, way in inside.borders.items():
+            self.borders[frame, int(port[1:])] = moved(way, dx, dy)
 
+    # ------------------------------------------------------------------------------- wires and labels
 
-_WORKER = """
-import graphlay, json, sys
-request = json.load(sys.stdin)
-json.dump(graphlay.layout(request["graph"], options=request["options"]).to_dict(), sys.stdout)
-"""
+    def _wire(self, number: int, wire: Wire) -> list[Point]:
+        if wire.source == wire.target:
+            return self._loop(wire)
+        is_back = self.nesting.is_turned(wire)
+        begin, end = (wire.target, wire.source) if is_back else (wire.source, wire.target)
+        out, into = self.nesting.path(begin), self.nesting.path(end)
+        common = next(frame for frame in out if frame in into)
+        points: list[Point] = []
+        for frame in out[: out.index(common)]:
+            points += self._ways(frame, number) + self.borders[frame, number]
+        points += self._ways(common, number)
+        for frame in into[: into.index(common)][::-1]:
+            points += self.borders[frame, number][::-1] + self._ways(frame, number)
+        points = points[::-1] if is_back else points
+        return self._touching(points, wire)
 
-_OPTIONS = {
-    "spacing": {
-        "layer_gap": 26.0,
-        "node_gap": 18.0,
-        "dummy_gap": 14.0,
-        "compound_header": HEADER,
-        "compound_padding": 10.0,
-    }
-}
+    def _ways(self, frame: str, number: int) -> list[Point]:
+        return [point for way in self.parts.get((frame, number), ()) for point in way]
 
+    def _touching(self, points: list[Point], wire: Wire) -> list[Point]:
+        """From border to border: the room for a self-loop is not the box."""
+        found = list(points)
+        for key, at, towards in ((wire.source, 0, 1), (wire.target, -1, -2)):
+            rect, (x, y) = self._box(key), found[at]
+            if rect.x <= x <= rect.right and not rect.y <= y <= rect.bottom:
+                found[at] = (x, rect.y if y < rect.y else rect.bottom)
+            elif rect.y <= y <= rect.bottom and not rect.x <= x <= rect.right:
+                found[at] = (rect.x if x < rect.x else rect.right, y)
+        return found
 
-def _graphlay(graph: Mapping[str, object]) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-c", _WORKER],
-        input=json.dumps({"graph": graph, "options": _OPTIONS}),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=True,
-    )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+    def _box(self, key: str) -> Rect:
+        """The box itself, without the room for a self-loop."""
+        item, size, own = self.rects[key], self.nesting.sizes[key], self.nesting.own[key]
+        x, y = item.center[0] + size.dx, item.center[1] + size.dy
+        return Rect(x - own.width / 2, y - own.height / 2, own.width, own.height)
+
+    def _loop(self, wire: Wire) -> list[Point]:
+        box, far = self._box(wire.source), sizes.LOOP - 4
+        x, y = box.center
+        if self.nesting.flow_in(self.picture.box(wire.source).frame) == "right":
+            return [(x + 12, box.y), (x + 12, box.y - far), (x - 12, box.y - far), (x - 12, box.y)]
+        right = box.right
+        return [(right, y - 8), (right + far, y - 8), (right + far, y + 8), (right, y + 8)]
+
+    def _label(self, number: int, wire: Wire) -> Label | None:
+        above, below = self.nesting.texts(number)
+        if not above and not below:
+            return None
+        if wire.source != wire.target:
+            size, rect = self.nesting.sizes[f"@{number}"], self.rects[f"@{number}"]
+            return Label(
+                above,
+                below,
+                Rect(
+                    rect.x + (sizes.PORT if size.dx else 0),
+                    rect.y,
+                    rect.width - (sizes.PORT if size.dx else 0),
+                    rect.height,
+                ),
+                bool(size.dx),
+            )
+        flow = self.nesting.flow_in(self.picture.box(wire.source).frame)
+        size, box = sizes.label_size(above, below, flow), self._box(wire.source)
+        if flow == "right":
+            return Label(
+                above,
+                below,
+                Rect(box.center[0] - size.width / 2, box.y - sizes.LOOP - size.height, *size[:2]),
+            )
+        return Label(
+            above, below, Rect(box.right + sizes.LOOP, box.center[1] - size.height / 2, *size[:2]), True
+        )

@@ -7,7 +7,9 @@ from html import escape
 from importlib.resources import files
 
 from graphc.view.drawing import metrics
-from graphc.view.drawing.layout import HEADER, Label, Placed, Point, Rect, lines
+from graphc.view.drawing.geometry import Label, Placed, Point, Rect
+from graphc.view.drawing.nesting import HEADER
+from graphc.view.drawing.sizes import lines
 from graphc.view.drawing.picture import Box, Frame, Wire
 
 CORNER = 7.0

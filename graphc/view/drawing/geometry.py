@@ -1,0 +1,79 @@
+"""A picture with places: what layouts give and what formats are written from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from graphc.view.drawing.picture import Picture
+
+Point = tuple[float, float]
+"""x and y in px; y grows downwards."""
+Flow = Literal["right", "up"]
+"""Which way values are computed."""
+
+
+@dataclass(frozen=True)
+class Rect:
+    """`x` and `y` are the left upper corner, in px."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def center(self) -> Point:
+        return self.x + self.width / 2, self.y + self.height / 2
+
+    @property
+    def right(self) -> float:
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> float:
+        return self.y + self.height
+
+    def moved(self, dx: float, dy: float) -> Rect:
+        return Rect(self.x + dx, self.y + dy, self.width, self.height)
+
+
+@dataclass(frozen=True)
+class Label:
+    """The numbers of a wire, the value above and the cotangent below: in the middle of `rect` where the wire
+    goes through it, at its left where the wire passes it on the left (`beside`)."""
+
+    above: str
+    below: str
+    rect: Rect
+    beside: bool = False
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A picture with places: boxes and open frames by key, wires (and their labels) in the picture's
+    order. `engine` found them; `notes` say if another one was wanted."""
+
+    picture: Picture
+    boxes: Mapping[str, Rect]
+    frames: Mapping[str, Rect]
+    wires: Sequence[Sequence[Point]]
+    labels: Sequence[Label | None]
+    width: float
+    height: float
+    engine: str
+    notes: tuple[str, ...] = ()
+
+
+def moved(points: Iterable[Point], dx: float, dy: float) -> list[Point]:
+    return [(x + dx, y + dy) for x, y in points]
+
+
+def around(rects: Iterable[Rect], points: Iterable[Point]) -> Rect:
+    """The smallest rectangle around all of them."""
+    corners = [corner for r in rects for corner in ((r.x, r.y), (r.right, r.bottom))] + [*points]
+    if not corners:
+        return Rect(0, 0, 0, 0)
+    xs, ys = zip(*corners, strict=True)
+    return Rect(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))

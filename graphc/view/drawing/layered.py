@@ -1,0 +1,55 @@
+"""What a layout engine is asked: boxes of known sizes and links between them, to be put into layers.
+
+Engines know one direction: layers follow each other *along* the flow, and within a layer boxes stand side by
+side *across* it. Which of them is x and which is y is decided by `layout.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Point = tuple[float, float]
+"""In px: first along the flow, then across it."""
+
+LAYER_GAP = 16.0
+"""Between layers, in px: room for an arrow's head and for bends."""
+ITEM_GAP = 14.0
+"""Between boxes of a layer, in px."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something with a size, in px. `end` keeps it in the first or in the last layer."""
+
+    along: float
+    across: float
+    end: Literal["", "first", "last"] = ""
+
+
+@dataclass(frozen=True)
+class Link:
+    """From one item to another, by their numbers. `leaves` and `enters` are where it touches them: the
+    distance across the flow from their centers, in px; None leaves that to the engine."""
+
+    source: int
+    target: int
+    leaves: float | None = None
+    enters: float | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Items in the order of computation, and links between them; all of one level."""
+
+    items: tuple[Item, ...]
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The items' centers, and each link's way from border to border."""
+
+    centers: Sequence[Point]
+    ways: Sequence[Sequence[Point]]
