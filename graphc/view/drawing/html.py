@@ -1,0 +1,78 @@
+"""A drawing as one HTML file that needs no network: the SVG, what the page knows, and a script of our own.
+
+Names and texts come from a spec that may be a stranger's. They reach the page as escaped text of the SVG or
+as JSON, the script shows them as text only, and the page's policy lets no script run but the one whose hash
+it names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from graphc.view.drawing.contents import Contents
+from graphc.view.drawing.geometry import Placed
+from graphc.view.drawing.svg import svg
+
+SCRIPTS = (
+    "numbers.js",
+    "squeezing.js",
+    "view.js",
+    "camera.js",
+    "panel.js",
+    "search.js",
+    "stepper.js",
+    "keyboard.js",
+    "page.js",
+)
+"""In the order in which they stand in the page: each uses only what is above it."""
+
+
+def html(drawing: Placed | Mapping[str, Placed]) -> str:
+    """The page of a drawing, or of several of one spec by the names of their tabs, such as `rolled` and
+    `unrolled`.
+
+    All places are those of the picture with everything open; the frames that the picture calls closed are
+    closed by the page.
+    """
+    views = {"": drawing} if isinstance(drawing, Placed) else drawing
+    contents = Contents()
+    data = [contents.view(name, placed) for name, placed in views.items()]
+    script = "\n".join(_packaged(name) for name in SCRIPTS)
+    script = f'"use strict";\n(() => {{\n{script}\n}})();\n'
+    figures = (
+        f'<div class="view" data-view="{number}">{svg(placed, standalone=False)}</div>'
+        for number, placed in enumerate(views.values())
+    )
+    title = next(iter(views.values())).picture.title
+    return Template(_packaged("page.html")).substitute(
+        policy=_policy(script),
+        title=escape(title),
+        style=_packaged("page.css", folder="page")
+        + files(__package__).joinpath("drawing.css").read_text("utf-8"),
+        figures="\n".join(figures),
+        data=_embedded(data),
+        script=script,
+    )
+
+
+def _packaged(name: str, folder: str = "page") -> str:
+    return files(__package__).joinpath(folder, name).read_text("utf-8")
+
+
+def _policy(script: str) -> str:
+    """What a browser may do for the page: run this script, apply styles, load nothing."""
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    allowed = f"script-src 'sha256-{digest}'; style-src 'unsafe-inline'"
+    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+
+
+def _embedded(data: object) -> str:
+    """JSON that may stand in a `script` element: nothing in it can end the element or begin a comment."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
