@@ -27,3 +27,10 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(f"graphc.driver.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'graphc' has no attribute {name!r}")
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """What `%load_ext graphc` calls in a notebook: cells that begin with `%%nn name` are specs."""
+    from graphc.driver.notebook import register
+
+    register(shell)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graphc.driver.pipeline import LOSS
 from graphc.driver.tracing import ordered_names
 from graphc.driver.training import fit_settings
 from graphc.ir.graph import Graph
@@ -20,6 +21,8 @@ from graphc.types import BATCH_NAME
 if TYPE_CHECKING:
     from graphc.backend.cpu.unit import Unit
     from graphc.driver.program import Program
+    from graphc.view.drawing.picture import Picture
+    from graphc.view.drawing.schedules import Room
 
 
 def schedule_stage(program: Program) -> str:
@@ -28,6 +31,39 @@ def schedule_stage(program: Program) -> str:
     step = _scheduled_step(program)
     texts = [[program_text(scheduled, given, program.real.itemsize)] for scheduled in step]
     return _parts([f"# {_subject(program)}, as it is scheduled for the CPU"], texts)
+
+
+def schedule_picture(program: Program) -> Picture:
+    """The same as a picture, with the places of buffers in memory if the spec itself has examples."""
+    from graphc.view.drawing import schedules
+
+    given = _own_lengths(program)
+    step = [
+        (scheduled, _rooms(scheduled, given, program.real.itemsize)) for scheduled in _scheduled_step(program)
+    ]
+    return schedules.schedule_picture(
+        step, title=_subject(program), parameters=list(program.spec.params), loss=LOSS
+    )
+
+
+def _rooms(scheduled: Scheduled, lengths: Mapping[str, int], real: int) -> dict[str, Room]:
+    """Where the buffers of a run lie that one worker makes."""
+    from graphc.backend.cpu.arena import Piece, place
+    from graphc.backend.cpu.sizing import evaluate
+    from graphc.view.drawing.schedules import Room
+
+    sizes = {size.name: size.of(lengths[size.source]) for size in scheduled.sizes if size.source in lengths}
+    if any(size.name not in sizes for size in scheduled.sizes if size.kind != "key"):
+        return {}
+    widths = {"real": real, "int": 8, "bool": 1}
+    pieces = {
+        buffer.name: Piece(evaluate(buffer.size, sizes) * widths[buffer.dtype], first, last)
+        for buffer, first, last in scheduled.lives
+    }
+    starts, _ = place(list(pieces.values()))
+    return {
+        name: Room(start, piece.bytes) for (name, piece), start in zip(pieces.items(), starts, strict=True)
+    }
 
 
 def kernel_stage(program: Program) -> str:

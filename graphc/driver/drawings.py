@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from graphc.diagnostics import fault, nearest
+from graphc.driver import stages
 from graphc.driver.first_example import Example, example
 from graphc.driver.picturing import picture
 from graphc.view.drawing.drawing import Drawing
@@ -40,6 +41,16 @@ def draw(
         raise fault(
             "E522", f"a stage to draw is {_listed(STAGES)}, not `{stage}`", help=nearest(stage, STAGES)
         )
+    if stage in (None, "spec"):
+        made = _of_the_spec(program, inputs, unroll, numbers)
+    else:
+        made = _of_a_stage(program, str(stage), unroll)
+    return Drawing(_framed(made, open, close), numbers=numbers, layout=layout)
+
+
+def _of_the_spec(
+    program: Program, inputs: Mapping[str, Any] | None, unroll: Unroll, numbers: bool
+) -> Picture:
     shown = example(program, inputs) if numbers else Example(None)
     made = picture(program, shown.inputs, lengths=shown.lengths, numbers=numbers)
     if unroll is not False:
@@ -48,9 +59,19 @@ def draw(
             shown = shown.cut(program, wanted.length, wanted.steps)
             made = picture(program, shown.inputs, lengths=shown.lengths, numbers=numbers)
         made = unrolled(made, wanted.length, wanted.steps)
-    made = _framed(made, open, close)
-    made = replace(made, notes=(*made.notes, *([shown.why] if shown.why else [])))
-    return Drawing(made, numbers=numbers)
+    return replace(made, notes=(*made.notes, *([shown.why] if shown.why else [])))
+
+
+def _of_a_stage(program: Program, stage: str, unroll: Unroll) -> Picture:
+    """Raises E525 for an axis to unroll: loops of the compiler are drawn as they are."""
+    if unroll is not False:
+        raise fault("E525", f"the stage `{stage}` has loops, and no axis to unroll")
+    if stage == "optimised":
+        return stages.optimised_picture(program)
+    # Most drawings need no schedule, which is a large part of the compiler.
+    from graphc.driver.code import schedule_picture
+
+    return schedule_picture(program)
 
 
 # -------------------------------------------------------------------------------------- frames

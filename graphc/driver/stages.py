@@ -1,4 +1,4 @@
-"""What `graphc show` and `graphc draw` print of a program."""
+"""A program after a stage of the compiler, as text and as a picture."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from graphc.view.parameters import parameters_text
 
 if TYPE_CHECKING:
     from graphc.driver.program import Program
+    from graphc.view.drawing.picture import Picture
 
 STAGES = ("ast", "params", "ir", "grad", "schedule", "kernel", "unrolled")
 
@@ -70,13 +71,13 @@ def lengths(program: Program) -> dict[str, int]:
     return found
 
 
-def drawing(program: Program) -> str:
-    """The forward graph as DOT text: simplified, with all names of the spec, for inputs of one length."""
-    from graphc.view.dot import dot
+def optimised_picture(program: Program) -> Picture:
+    """The forward graph: simplified, with all names of the spec, for inputs of one length."""
+    from graphc.view.drawing.graphs import graph_picture
 
     pipeline, names = program.pipeline, ordered_names(program)
     loss = pipeline.loss_unit("train") if pipeline.has_loss("train") else None
     wanted = list(dict.fromkeys([*names, *([loss] if loss else [])]))
     graph = pipeline.optimized(pipeline.graph("train", wanted), keep=frozenset(names), dense=True)
     title = pipeline.file.span.source.name
-    return dot(graph, title=title, parameters=list(program.spec.params), loss=loss, file=title)
+    return graph_picture(graph, title=title, parameters=list(program.spec.params), loss=loss)

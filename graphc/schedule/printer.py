@@ -126,7 +126,6 @@ class _Steps:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.sequence = list(program.walk())
 
     def lines(self) -> Iterator[str]:
         phase = 0
@@ -161,25 +160,47 @@ class _Steps:
         else:
             how = "all workers take each step together"
         yield f"loop {step.step.name} from {run}: {how}"
-        yield from _indented(self._around(step))
+        around = handed_on(self.program, step)
+        for what, names in (
+            ("computed in front of it, for all steps at once", around.moved),
+            ("kept by a loop before", around.received),
+            ("kept of each step for what stands behind it", around.kept),
+        ):
+            if names:
+                yield f"    # {what}: {', '.join(names)}"
         for inside in step.body:
             yield from _indented(self._step(inside))
 
-    def _around(self, loop: Repeat) -> Iterator[str]:
-        """What was moved out of the loop, and what loops hand on to each other."""
-        place = next(number for number, step in enumerate(self.sequence) if step is loop)
-        inside = list(_inside(loop))
-        before, behind = self.sequence[:place], self.sequence[place + 1 + len(inside) :]
-        looped = Access.all(s for s in before if isinstance(s, Repeat) and loop not in _inside(s)).writes
-        own = _by_step(inside, loop.step.name)
-        given = (own.reads - own.writes) & Access.all(s for s in before if not isinstance(s, Repeat)).writes
-        for what, buffers in (
-            ("computed in front of it, for all steps at once", given - looped),
-            ("kept by a loop before", own.reads & looped),
-            ("kept of each step for what stands behind it", own.writes & Access.all(behind).reads),
-        ):
-            if buffers:
-                yield f"# {what}: {', '.join(b.name for b in self.program.buffers if b in buffers)}"
+
+@dataclass(frozen=True)
+class HandedOn:
+    """Buffers by name that steps of a loop share with what stands around it.
+
+    `moved` was moved out of the loop and is computed in front of it for all steps at once, `received` was
+    kept by a loop before, `kept` is kept of each step for what stands behind.
+    """
+
+    moved: tuple[str, ...]
+    received: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def handed_on(program: Program, loop: Repeat) -> HandedOn:
+    """What was moved out of a loop, and what loops hand on to each other."""
+    sequence = list(program.walk())
+    place = next(number for number, step in enumerate(sequence) if step is loop)
+    inside = list(_inside(loop))
+    before, behind = sequence[:place], sequence[place + 1 + len(inside) :]
+    looped = Access.all(s for s in before if isinstance(s, Repeat) and loop not in _inside(s)).writes
+    own = _by_step(inside, loop.step.name)
+    given = (own.reads - own.writes) & Access.all(s for s in before if not isinstance(s, Repeat)).writes
+
+    def names(buffers: frozenset[Buffer]) -> tuple[str, ...]:
+        return tuple(buffer.name for buffer in program.buffers if buffer in buffers)
+
+    return HandedOn(
+        names(given - looped), names(own.reads & looped), names(own.writes & Access.all(behind).reads)
+    )
 
 
 def _launch(launch: Launch) -> Iterator[str]:
@@ -190,7 +211,7 @@ def _launch(launch: Launch) -> Iterator[str]:
     writes = [given[b.name].buffer.name for b in kernel.buffers if b.written]
     who = "" if kernel.ranged else ", by one worker"
     yield f"kernel{who}: {' '.join([', '.join(reads), '->', ', '.join(writes)]).strip()}"
-    notes = [*_lines_of_the_spec(kernel), *_side_by_side(kernel)]
+    notes = [*lines_of_the_spec(kernel), *_side_by_side(kernel)]
     renamed = [(name, text(size)) for name, size in zip(kernel.sizes, launch.sizes, strict=True)]
     for name, argument in given.items():
         start = "" if argument.offset == ZERO else f" from element {text(argument.offset)} on"
@@ -200,7 +221,7 @@ def _launch(launch: Launch) -> Iterator[str]:
     yield from kernel_text(kernel).splitlines()[1:]
 
 
-def _lines_of_the_spec(kernel: Kernel) -> list[str]:
+def lines_of_the_spec(kernel: Kernel) -> list[str]:
     """What the statements come from, each line of the spec with what is computed of it, in order."""
     spans = {s.span for s in kernel.walk() if isinstance(s, Let | Store | Gather) and s.span is not None}
     ordered = sorted(spans, key=lambda span: (span.start, -span.end))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from graphc.view.drawing.layout import lines, wire_label
 from graphc.view.drawing.picture import Box, Frame, Picture, Role, Wire
+from graphc.view.drawing.sizes import lines, wire_label
 
 _INDENT = "  "
 _LOOKS: Mapping[Role, str] = {

@@ -5,12 +5,13 @@ from __future__ import annotations
 import html as markup
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from graphc.diagnostics import GraphcError, fault, nearest
-from graphc.view.drawing.layout import Placed, lay_out
+from graphc.view.drawing.geometry import Placed
+from graphc.view.drawing.layout import lay_out
 from graphc.view.drawing.picture import Picture
 from graphc.view.files import write_bytes
 
@@ -24,17 +25,23 @@ _HEIGHT = 640
 class Drawing:
     """What `Program.draw` gives: shown by notebooks, written by `save`.
 
-    `picture` says what is drawn; frames that it has closed stay closed. `numbers` are the values and
-    cotangents at the wires. The layout is found when the first format that needs places asks for it.
+    `picture` says what is drawn; `views` are the pictures that the HTML drawing holds, by the names of their
+    tabs. `numbers` are the values and cotangents at the wires; `layout` finds the places, when the first
+    format that needs them asks.
     """
 
     picture: Picture
+    views: Mapping[str, Picture] = field(default_factory=dict)
     numbers: bool = True
+    layout: str = "auto"
 
     @cached_property
     def placed(self) -> Placed:
-        """The picture with places."""
-        return lay_out(self.picture, labels=None if self.numbers else False)
+        """The picture with places, closed frames as boxes."""
+        return self._placed(self.picture)
+
+    def _placed(self, picture: Picture) -> Placed:
+        return lay_out(picture, labels=None if self.numbers else False, engine=self.layout)
 
     def svg(self) -> str:
         """One SVG file, with its style inside."""
@@ -46,7 +53,9 @@ class Drawing:
         """One offline HTML file: pan, zoom, search, open and close, step through both passes."""
         from graphc.view.drawing.html import html
 
-        return html(self.placed)
+        return html(
+            {name: self._placed(view) for name, view in self.views.items()} or self._placed(self.picture)
+        )
 
     def dot(self) -> str:
         """The picture in the DOT language of Graphviz, which finds places of its own."""

@@ -1,0 +1,230 @@
+"""The picture of a graph of the compiler: a box for each operation, a loop as a frame around its body.
+
+What only stands between two operations is not drawn: constants stand in the box that uses them, and values
+handed on unchanged (into a loop, under another index) are words at a wire. A wire back runs from what a step
+leaves to where the next step finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graphc.diagnostics import Span
+from graphc.ir.graph import AnyNode, Graph, LoopNode, Node, Value
+from graphc.types import BATCH, TensorType
+from graphc.view.drawing.operations import HOLE, SYMBOLS
+from graphc.view.drawing.picture import Axis, Box, Frame, Picture, Role, Wire
+from graphc.view.drawing.rolled import line_of
+
+_WIDEST = 40
+"""Characters of a text of the spec in a box."""
+
+
+def graph_picture(
+    graph: Graph, *, title: str = "", parameters: Collection[str] = (), loss: str | None = None
+) -> Picture:
+    """A graph as it stands. `parameters` names those of its inputs, `loss` one of its outputs."""
+    drawing = _Drawing(parameters)
+    drawing.graph(graph, loss)
+    boxes = [draft.box() for draft in drawing.drafts]
+    return Picture(title or "graph", boxes, drawing.wires, drawing.frames)
+
+
+@dataclass
+class _Draft:
+    """A box while later nodes may still give it a name or a part in a loss."""
+
+    id: str
+    role: Role
+    operation: str
+    type: TensorType
+    frame: str
+    span: Span | None = None
+    names: tuple[str, ...] = ()
+    is_piece: bool = False
+    """Whether it is a part of a tensor, drawn as the spec writes it: `w[0]`."""
+
+    def box(self) -> Box:
+        axes = [index for index in self.type.axes if index != BATCH]
+        shape = "[" + ", ".join(map(str, self.type.shape)) + "]" if self.type.shape else self.type.dtype
+        return Box(
+            self.id,
+            " = ".join(self.names),
+            self.operation,
+            self.role,
+            shape,
+            tuple(Axis(index.name.rstrip("'"), index.length.name) for index in axes),
+            self.frame,
+            line_of(self.span) if self.span else None,
+        )
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a value is found: a box and what a wire from it says, or a constant that is written out."""
+
+    box: _Draft | None
+    said: tuple[str, ...] = ()
+    text: str = ""
+
+
+@dataclass
+class _Drawing:
+    parameters: Collection[str]
+    drafts: list[_Draft] = field(default_factory=list)
+    wires: list[Wire] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
+    places: dict[Value, _Place] = field(default_factory=dict)
+
+    def graph(self, graph: Graph, loss: str | None) -> None:
+        for value in graph.inputs:
+            role: Role = "param" if value.name in self.parameters else "input"
+            self._draw(value, role, "", "").names = (value.name,)
+        self._nodes(graph.nodes, "")
+        for name, value in graph.outputs.items():
+            box = self.places[value].box
+            if box is None:
+                continue
+            if name == loss:
+                box.role = "loss"
+            elif box.role == "operation" and name not in box.names and value.name != name:
+                box.names = (*box.names, name)
+
+    def _nodes(self, nodes: Sequence[AnyNode], frame: str) -> None:
+        names = _names(nodes)
+        for node in nodes:
+            if isinstance(node, LoopNode):
+                self._loop(node, frame)
+            elif not (self._written_out(node) or self._handed_on(node, names)):
+                self._node(node, names, frame)
+
+    # ------------------------------------------------------------------------------------- nodes
+
+    def _written_out(self, node: Node) -> bool:
+        """A constant, and what only gives one its shape: no box of its own, text in those that use it."""
+        text = ""
+        if node.op.name == "constant" and isinstance(node.attrs["value"], bool | int | float):
+            text = f"{node.attrs['value']:g}"
+        elif node.op.name in ("expand", "broadcast", "cast"):
+            text = self.places[node.operands[0]].text
+        if text:
+            self.places[node.result] = _Place(None, text=text)
+        return bool(text)
+
+    def _handed_on(self, node: Node, names: Mapping[Value, list[str]]) -> bool:
+        """A pin lends its name to the box below it; a renamed index is a word at a wire."""
+        below = self.places[node.operands[0]] if node.operands else _Place(None)
+        if below.box is None:
+            return False
+        if node.op.name == "pin" and node.attrs["name"] in below.box.names:
+            self.places[node.result] = below
+        elif node.op.name == "rename" and node.result not in names:
+            said = f"{node.attrs['old']} as {node.attrs['new']}"
+            self.places[node.result] = _Place(below.box, (*below.said, said))
+        elif node.op.name == "reshape" and below.box.is_piece and node.span == below.box.span:
+            below.box.type = node.result.type
+            self.places[node.result] = below
+        else:
+            return False
+        return True
+
+    def _node(self, node: Node, names: Mapping[Value, list[str]], frame: str) -> None:
+        value = node.result
+        own = [node.attrs["name"]] if node.op.name == "pin" else []
+        own += names.get(value, [])
+        box = self._draw(value, "operation", self._formula(node), frame, node.span)
+        box.names = tuple(own or ([value.name] if value.name else []))
+        box.is_piece = node.op.name == "slice" and node.span is not None and not own
+        for operand in node.operands:
+            self._wire(operand, box)
+
+    def _formula(self, node: Node) -> str:
+        """The operation with its constants: `+`, `1 - ·`, `select(·, ·, 0)`."""
+        name = node.op.name
+        texts = [self.places[operand].text for operand in node.operands]
+        if name == "pin":
+            return texts[0]
+        if name == "slice" and node.span is not None:
+            return one_line(node.span)
+        symbol = SYMBOLS.get(name)
+        if not any(texts):
+            return symbol or name
+        shown = [text or HOLE for text in texts]
+        return f"{shown[0]} {symbol} {shown[1]}" if symbol else f"{name}({', '.join(shown)})"
+
+    def _draw(self, value: Value, role: Role, operation: str, frame: str, span: Span | None = None) -> _Draft:
+        box = _Draft(f"v{len(self.drafts)}", role, operation, value.type, frame, span)
+        self.places[value] = _Place(box)
+        self.drafts.append(box)
+        return box
+
+    # ------------------------------------------------------------------------------------- loops
+
+    def _loop(self, node: LoopNode, frame: str) -> None:
+        loop = node.loop
+        way = "from the last to the first" if loop.reverse else "from the first to the last"
+        inner = f"loop{len(self.frames)}"
+        self.frames.append(Frame(inner, f"loop over {loop.index}, {way}", "loop", frame))
+        constants, sequences, carries = loop.split(loop.body.inputs)
+        outer = loop.split(node.operands)
+        for value, operand in zip(constants, outer[0], strict=True):
+            self.places[value] = self.places[operand]
+        for value, operand in zip(sequences, outer[1], strict=True):
+            there = self.places[operand]
+            said = there.said if there.box is None else (*there.said, f"at {loop.index.name}")
+            self.places[value] = _Place(there.box, said, there.text)
+        for value, operand in zip(carries, outer[2], strict=True):
+            start = self.places[operand].text
+            box = self._draw(value, "state", f"begins with {start}" if start else "", inner)
+            box.names = (value.name or "carried",)
+            self._wire(operand, box, "begins with")
+        for value in loop.body.inputs[loop.constants + loop.sequences + loop.carries :]:
+            self._draw(value, "state", "all steps so far", inner)
+        self._nodes(loop.body.nodes, inner)
+        self._close(node)
+
+    def _close(self, node: LoopNode) -> None:
+        """Wires back of carries and histories, and where the loop's results are found."""
+        loop, outputs = node.loop, node.loop.body_outputs
+        carries = loop.split(loop.body.inputs)[2]
+        for carry, after in zip(carries, outputs[: loop.carries], strict=True):
+            self._back(after, carry, "1 step ahead" if loop.reverse else "lag 1")
+        histories = loop.body.inputs[len(loop.body.inputs) - len(loop.histories) :]
+        for history, stack in zip(histories, loop.histories, strict=True):
+            self._back(outputs[loop.carries + stack], history, "lag 1 and more")
+        last = "first" if loop.reverse else "last"
+        for i, (result, inner) in enumerate(zip(node.results, outputs, strict=True)):
+            said = f"{last if i < loop.carries else 'all'} {loop.index.name}"
+            there = self.places[inner]
+            self.places[result] = _Place(there.box, (*there.said, said), there.text)
+
+    # ------------------------------------------------------------------------------------- wires
+
+    def _wire(self, value: Value, target: _Draft, *more: str) -> None:
+        there = self.places[value]
+        if there.box is not None:
+            self.wires.append(Wire(there.box.id, target.id, said=", ".join([*there.said, *more])))
+
+    def _back(self, value: Value, target: Value, said: str) -> None:
+        source, carry = self.places[value].box, self.places[target].box
+        assert carry is not None
+        if source is not None:
+            self.wires.append(Wire(source.id, carry.id, said=said, is_back=True))
+
+
+def _names(nodes: Sequence[AnyNode]) -> dict[Value, list[str]]:
+    """The names that pins give to results of operations among these nodes, below any number of pins."""
+    found: dict[Value, list[str]] = {}
+    lowest = {node.result: node.result for node in nodes if isinstance(node, Node)}
+    for node in nodes:
+        if isinstance(node, Node) and node.op.name == "pin" and node.operands[0] in lowest:
+            lowest[node.result] = below = lowest[node.operands[0]]
+            found.setdefault(below, []).append(node.attrs["name"])
+    return found
+
+
+def one_line(span: Span) -> str:
+    """A text of the spec for a box."""
+    text = " ".join(span.text.split())
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
