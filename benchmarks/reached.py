@@ -51,6 +51,7 @@ TASKS = (
     _loss("copy_memory", 0.0866),
     _decoded("reverse", 0.99),
     _decoded("addition", 0.99),
+    Task("execute", ("python examples/learning_to_execute.py --only mix",), "mix.characters", 0.55, True),
     _accuracy("vowels", 0.97),
     _accuracy("digits_rows", 0.96),
     _accuracy("digits_pixels", 0.95),
