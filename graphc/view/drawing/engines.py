@@ -58,7 +58,7 @@ class Engine:
         process = self._process or self._started()
         assert process.stdin is not None
         assert process.stdout is not None
-        items = [(item.along, item.across, item.end) for item in problem.items]
+        items = [(item.along, item.across, item.end, item.before, item.behind) for item in problem.items]
         links = [(link.source, link.target, link.leaves, link.enters) for link in problem.links]
         request = {"problem": {"items": items, "links": links}, "layer_gap": LAYER_GAP, "item_gap": ITEM_GAP}
         try:

@@ -15,8 +15,14 @@ THOROUGH = 250
 
 def solve(problem: dict[str, Any], layer_gap: float, item_gap: float) -> dict[str, Any]:
     nodes = [
-        {"size": {"width": along, "height": across}, "shape": "box", "key": str(n), "rank": end or "free"}
-        for n, (along, across, end) in enumerate(problem["items"])
+        {
+            "size": {"width": along, "height": across},
+            "shape": "box",
+            "key": str(n),
+            "rank": end or "free",
+            "margin": {"along_neg": 0.0, "along_pos": 0.0, "cross_neg": before, "cross_pos": behind},
+        }
+        for n, (along, across, end, before, behind) in enumerate(problem["items"])
     ]
     edges = []
     for source, target, leaves, enters in problem["links"]:
@@ -30,6 +36,7 @@ def solve(problem: dict[str, Any], layer_gap: float, item_gap: float) -> dict[st
         "direction": "leftright",
         "effort": "balanced" if len(nodes) <= THOROUGH else "fast",
         "spacing": {"layer_gap": layer_gap, "node_gap": item_gap, "dummy_gap": 10.0},
+        "compaction": {"mode": "priority"},
         "labels": {"reservation": "never"},
     }
     found = graphlay.layout({"nodes": nodes, "edges": edges}, options=options).to_dict()

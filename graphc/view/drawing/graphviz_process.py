@@ -19,9 +19,9 @@ def solve(problem: dict[str, Any], layer_gap: float, item_gap: float) -> dict[st
         rankdir="LR", splines="polyline", nodesep=item_gap / INCH, ranksep=layer_gap / INCH
     )
     ends: dict[str, list[int]] = {"first": [], "last": []}
-    for n, (along, across, end) in enumerate(problem["items"]):
+    for n, (along, across, end, before, behind) in enumerate(problem["items"]):
         graph.add_node(
-            n, shape="box", fixedsize=True, label="", width=along / INCH, height=max(across, 1) / INCH
+            n, shape="box", fixedsize=True, label="", width=along / INCH, height=max(across + 2 * max(before, behind), 1) / INCH
         )
         ends.get(end, []).append(n)
     for n, (source, target, _, _) in enumerate(problem["links"]):
@@ -41,7 +41,7 @@ def solve(problem: dict[str, Any], layer_gap: float, item_gap: float) -> dict[st
 
 def _through_ports(
     way: list[tuple[float, float]],
-    items: list[tuple[float, float, str]],
+    items: list[tuple[float, float, str, float, float]],
     centers: list[tuple[float, float]],
     source: tuple[int, float | None],
     target: tuple[int, float | None],

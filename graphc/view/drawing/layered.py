@@ -21,11 +21,14 @@ ITEM_GAP = 14.0
 
 @dataclass(frozen=True)
 class Item:
-    """Something with a size, in px. `end` keeps it in the first or in the last layer."""
+    """Something with a size, in px, and the room that is kept free across the flow, `before` and `behind` it.
+    `end` keeps it in the first or in the last layer."""
 
     along: float
     across: float
     end: Literal["", "first", "last"] = ""
+    before: float = 0.0
+    behind: float = 0.0
 
 
 @dataclass(frozen=True)

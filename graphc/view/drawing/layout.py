@@ -131,7 +131,7 @@ class _Gathering:
     def _box(self, key: str) -> Rect:
         """The box itself, without the room for a self-loop."""
         item, size, own = self.rects[key], self.nesting.sizes[key], self.nesting.own[key]
-        x, y = item.center[0] + size.dx, item.center[1] + size.dy
+        x, y = item.x + size.width / 2, item.bottom - size.height / 2
         return Rect(x - own.width / 2, y - own.height / 2, own.width, own.height)
 
     def _loop(self, wire: Wire) -> list[Point]:
@@ -146,27 +146,23 @@ class _Gathering:
         above, below = self.nesting.texts(number)
         if not above and not below:
             return None
+        flow = self.nesting.flow_in(self._common(wire))
+        size = sizes.label_size(above, below, flow)
         if wire.source != wire.target:
-            size, rect = self.nesting.sizes[f"@{number}"], self.rects[f"@{number}"]
-            return Label(
-                above,
-                below,
-                Rect(
-                    rect.x + (sizes.PORT if size.dx else 0),
-                    rect.y,
-                    rect.width - (sizes.PORT if size.dx else 0),
-                    rect.height,
-                ),
-                bool(size.dx),
-            )
-        flow = self.nesting.flow_in(self.picture.box(wire.source).frame)
-        size, box = sizes.label_size(above, below, flow), self._box(wire.source)
+            rect = self.rects[f"@{number}"]
+        elif flow == "right":
+            box = self._box(wire.source)
+            rect = Rect(box.center[0] - size.width / 2, box.y - sizes.LOOP - size.height, size.width, size.height)
+        else:
+            box = self._box(wire.source)
+            y = box.center[1] - size.height / 2
+            rect = Rect(box.right + sizes.LOOP - sizes.PORT, y, size.width + size.beside, size.height)
         if flow == "right":
-            return Label(
-                above,
-                below,
-                Rect(box.center[0] - size.width / 2, box.y - sizes.LOOP - size.height, *size[:2]),
-            )
-        return Label(
-            above, below, Rect(box.right + sizes.LOOP, box.center[1] - size.height / 2, *size[:2]), True
-        )
+            return Label(above, below, rect)
+        room = size.width + sizes.PORT
+        return Label(above, below, Rect(rect.x + room, rect.y, rect.width - room, rect.height), beside=True)
+
+    def _common(self, wire: Wire) -> str:
+        """The innermost frame that holds both ends."""
+        into = self.nesting.path(wire.target)
+        return next(frame for frame in self.nesting.path(wire.source) if frame in into)

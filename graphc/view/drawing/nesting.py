@@ -180,7 +180,9 @@ class Nesting:
         if key[0] in "<>":
             return Item(1.0, 1.0, "first" if key[0] == "<" else "last")
         size = self.sizes[key]
-        return Item(size.width, size.height) if flow == "right" else Item(size.height, size.width)
+        if flow == "right":
+            return Item(size.width, size.height, before=size.above)
+        return Item(size.height, size.width, behind=size.beside)
 
     def _touched(self, part: Part, flow: Flow) -> tuple[float | None, float | None]:
         return self._offset(part.source, f">{part.wire}", flow), self._offset(
@@ -193,12 +195,7 @@ class Nesting:
             inside = self.insides[key]
             x, y = inside.borders[port][-1]
             return y - inside.size.height / 2 if flow == "right" else x - inside.size.width / 2
-        if key[0] in "<>":
-            return 0.0
-        size = self.sizes[key]
-        if key[0] == "@" or size.dx or size.dy:
-            return size.dy if flow == "right" else size.dx
-        return None
+        return 0.0 if key[0] in "<>@" else None
 
     def _framed(self, frame: str, level: Level, found: Solution, flow: Flow) -> Inside:
         """The level within its frame: strips for what leaves it at its sides, ports at its border."""
@@ -239,7 +236,7 @@ class Nesting:
             x, _ = self.insides[key].borders[crossing.key][-1]
             return replace(crossing, port=x - rects[key].width / 2)
         side = 1 if crossing.to_right else -1
-        return replace(crossing, port=self.sizes[key].dx + side * (self.own[key].width / 2 - 8))
+        return replace(crossing, port=side * (self.own[key].width / 2 - 8) - self.sizes[key].beside / 2)
 
 
 def _turned(found: Solution, flow: Flow) -> Solution:
@@ -250,7 +247,9 @@ def _turned(found: Solution, flow: Flow) -> Solution:
 
 
 def _rect(center: Point, size: Size) -> Rect:
-    return Rect(center[0] - size.width / 2, center[1] - size.height / 2, size.width, size.height)
+    """An item with the room beside and above it."""
+    x, y = center[0] - size.width / 2, center[1] - size.height / 2 - size.above
+    return Rect(x, y, size.width + size.beside, size.height + size.above)
 
 
 def _border(port: Point, size: Size, flow: Flow, is_exit: bool) -> Point:

@@ -169,7 +169,7 @@ def _apart(wanted: Sequence[float], items: Sequence[Item]) -> list[float]:
     """The places nearest to those wanted (least squares) at which items in this order do not overlap."""
     shifts = [0.0]
     for one, other in zip(items, items[1:], strict=False):
-        shifts.append(shifts[-1] + (one.across + other.across) / 2 + ITEM_GAP)
+        shifts.append(shifts[-1] + one.across / 2 + one.behind + other.before + other.across / 2 + ITEM_GAP)
     pools: list[tuple[float, int]] = []
     for place, shift in zip(wanted, shifts, strict=False):
         total, count = place - shift, 1

@@ -18,12 +18,13 @@ PORT = 5.0
 
 
 class Size(NamedTuple):
-    """Width and height in px; `dx` and `dy` are from the middle to the middle of what wires touch."""
+    """Width and height in px of what wires touch, and the room for numbers above it and beside it, on its
+    right."""
 
     width: float
     height: float
-    dx: float = 0.0
-    dy: float = 0.0
+    above: float = 0.0
+    beside: float = 0.0
 
 
 def lines(box: Box) -> list[str]:
@@ -59,16 +60,14 @@ def box_size(box: Box, total: str) -> Size:
 def label_size(above: str, below: str, flow: Flow) -> Size:
     """Numbers on a wire: it goes through between them, or upwards on their left."""
     wide = max(metrics.width(above, metrics.SMALL), metrics.width(below, metrics.SMALL)) + 4
-    rows = 2 if flow == "right" else bool(above) + bool(below)
-    high = metrics.SMALL * metrics.LINE * rows + 2
-    return Size(wide, high) if flow == "right" else Size(wide + PORT + 1, high, dx=-wide / 2)
+    if flow == "right":
+        return Size(wide, metrics.SMALL * metrics.LINE * 2 + 2)
+    return Size(2.0, metrics.SMALL * metrics.LINE * (bool(above) + bool(below)) + 2, beside=wide + PORT)
 
 
 def with_loop(box: Size, label: Size | None, flow: Flow) -> Size:
     """Room for a self-loop: above a box whose wires go to the right, beside one whose wires go up."""
-    wide, high = (label.width, label.height) if label else (0.0, 0.0)
+    wide, high = (label.width + label.beside, label.height) if label else (0.0, 0.0)
     if flow == "right":
-        more = LOOP + high
-        return Size(max(box.width, wide), box.height + more, dy=more / 2)
-    more = LOOP + wide
-    return Size(box.width + more, max(box.height, high), dx=-more / 2)
+        return Size(max(box.width, wide), box.height, above=LOOP + high)
+    return Size(box.width, max(box.height, high), beside=LOOP + wide)

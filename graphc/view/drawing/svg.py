@@ -72,12 +72,19 @@ def _towards(start: Point, end: Point) -> Point:
 
 def _label(number: int, label: Label) -> str:
     x, y = label.rect.center
-    text = f'<g class="numbers" data-wire="{number}">'
-    if label.above:
-        text += f'<text class="value" x="{x:.1f}" y="{y - 4:.1f}">{escape(label.above)}</text>'
-    if label.below:
-        text += f'<text class="cotangent" x="{x:.1f}" y="{y + 11:.1f}">{escape(label.below)}</text>'
-    return text + "</g>"
+    kind = "numbers"
+    if label.beside:
+        kind, x = "numbers beside", label.rect.x
+    rows = [("value", label.above), ("cotangent", label.below)]
+    if label.beside:
+        rows = [row for row in rows if row[1]]
+    first = y - (len(rows) - 1) * 7.5 + 3.5
+    text = "".join(
+        f'<text class="{name}" x="{x:.1f}" y="{first + n * 15:.1f}">{escape(row)}</text>'
+        for n, (name, row) in enumerate(rows)
+        if row
+    )
+    return f'<g class="{kind}" data-wire="{number}">{text}</g>'
 
 
 def _box(box: Box, r: Rect) -> str:
