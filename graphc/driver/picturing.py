@@ -64,9 +64,10 @@ class SpelledPipeline(Pipeline):
 
 def _spelled(spec: Spec, pipeline: Pipeline) -> Spelled:
     """The operations of everything that leads to a visible name or to the loss, and of nothing that only a
-    check asks for."""
+    check asks for; nor is a loss drawn twice that `minimize` takes over from a name."""
     loss = [pipeline.loss_unit(MODE)] if pipeline.has_loss(MODE) else []
     wanted = needed(spec.system, [*spec.names, *spec.outputs, *loss])
+    wanted -= {unit for unit in loss if _named(spec.system, unit) != unit}
     return spell(spec.system, [name for name in spec.system.units if name in wanted])
 
 

@@ -89,7 +89,7 @@ class _Drawing:
                 self._step(step, frame)
 
     def _frame(self, label: str, kind: str, parent: str) -> str:
-        key = f"{self.part}#{next(self.numbers)}"
+        key = f"{self.part}frame {next(self.numbers)}"
         self.frames.append(Frame(key, label, kind, parent))  # type: ignore[arg-type]
         return key
 
@@ -168,7 +168,7 @@ class _Drawing:
     def _box(
         self, name: str, operation: str, role: Role, frame: str, span: Span | None, buffer: Buffer | None
     ) -> str:
-        key = f"{self.part}@{next(self.numbers)}"
+        key = f"{self.part}box {next(self.numbers)}"
         line = line_of(span) if span else None
         notes = (self._life(buffer),) if buffer is not None and buffer.role == "work" else ()
         shape = "" if buffer is None else text(buffer.size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import dist
 
 from graphc.view.drawing import metrics
 from graphc.view.drawing.geometry import Label, Placed, Point, Rect
@@ -14,6 +15,9 @@ POINT = 0.75
 """Points of TeX in a px."""
 LARGEST = 12000.0
 """TeX knows no length above 16,384 points: what is larger is drawn smaller."""
+
+BEND = 7.0
+"""How long the bend of a wire is at most, in px."""
 
 _COLOURS: Mapping[str, tuple[str, str]] = {
     "input": ("E3F1FD", "2471A8"),
@@ -86,9 +90,9 @@ def _looks(unit: float) -> Iterator[str]:
         yield _colour(f"{name} border", border)
     yield from (_colour(f"{name} ink", ink) for name, ink in _INKS.items())
     yield r"\tikzset{"
-    yield rf"  text/.style={{inner sep=0pt, font={_font(metrics.FONT * unit)}}},"
+    yield rf"  title/.style={{inner sep=0pt, font={_font(metrics.FONT * unit)}}},"
     yield rf"  small/.style={{inner sep=0pt, font={_font(metrics.SMALL * unit)}, text=small ink}},"
-    yield r"  wire/.style={draw=wire ink, rounded corners=4pt, -{Stealth[length=4pt]}},"
+    yield r"  wire/.style={draw=wire ink, -{Stealth[length=4pt]}},"
     yield r"  back/.style={wire, draw=back ink, densely dashed},"
     yield r"}"
 
@@ -107,12 +111,33 @@ def _frame(frame: Frame, r: Rect) -> str:
 
 
 def _text(style: str, at: Point, text: str) -> str:
-    return rf"\node[{style}] at ({at[0]:.1f},{at[1]:.1f}) {{{escaped(text)}}};"
+    return rf"\node[{style}] at {_at(at)} {{{escaped(text)}}};"
 
 
 def _wire(wire: Wire, points: Sequence[Point]) -> str:
-    way = " -- ".join(f"({x:.1f},{y:.1f})" for x, y in points)
-    return rf"\draw[{'back' if wire.is_back else 'wire'}] {way};"
+    return rf"\draw[{'back' if wire.is_back else 'wire'}] {_path(points)};"
+
+
+def _path(points: Sequence[Point]) -> str:
+    """A polyline with rounded bends, each within the halves of the lines that it joins: what TikZ rounds by
+    itself has loops where lines are short."""
+    points = [p for n, p in enumerate(points) if n == 0 or p != points[n - 1]]
+    way = _at(points[0])
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        way += (
+            f" -- {_at(_towards(corner, before))} .. controls {_at(corner)} .. {_at(_towards(corner, after))}"
+        )
+    return f"{way} -- {_at(points[-1])}"
+
+
+def _towards(start: Point, end: Point) -> Point:
+    length = dist(start, end)
+    share = min(BEND, length / 2) / length
+    return start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share
+
+
+def _at(point: Point) -> str:
+    return f"({point[0]:.1f},{point[1]:.1f})"
 
 
 def _label(label: Label) -> Iterator[str]:
@@ -132,7 +157,7 @@ def _box(box: Box, r: Rect) -> Iterator[str]:
     step = metrics.FONT * metrics.LINE
     first = r.y + r.height / 2 - (len(rows) - 1) * step / 2 + metrics.FONT * 0.36
     for number, row in enumerate(rows):
-        style = "small" if number else "text"
+        style = "small" if number else "title"
         yield _text(f"{style}, anchor=base", (r.center[0], first + number * step), row)
 
 
@@ -155,8 +180,8 @@ def _outline(role: Role, r: Rect) -> str:
 
 
 def _corners(r: Rect) -> str:
-    return f"({r.x:.1f},{r.y:.1f}) rectangle ({r.right:.1f},{r.bottom:.1f})"
+    return f"{_at((r.x, r.y))} rectangle {_at((r.right, r.bottom))}"
 
 
 def _closed(points: Sequence[Point]) -> str:
-    return " -- ".join(f"({x:.1f},{y:.1f})" for x, y in points) + " -- cycle"
+    return " -- ".join(map(_at, points)) + " -- cycle"
