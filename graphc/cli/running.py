@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -38,6 +38,8 @@ class _Keeping:
     save: str | None
     new: str | None = None
     """The spec that a new folder is named after; without it and `folder` there is no run."""
+    report: bool = False
+    """Whether a report is written into the folder at the end."""
 
     def opened(self) -> AbstractContextManager[Path | None]:
         """The run's folder; a new one is made here. Raises E601."""
@@ -68,6 +70,7 @@ class _Talk:
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR (or `last`), or in --run-dir.")
 @click.option("--no-run", is_flag=True, help="Keep nothing of the training.")
 @click.option("--save", metavar="OUT.safetensors", help="Keep the trained program; `graphc.load` reads it.")
+@click.option("--report", is_flag=True, help="Write report.html into the run's folder at the end.")
 @click.option("-q", "--quiet", is_flag=True, help="Print faults and the result, nothing else.")
 @click.option(
     "-v", "--verbose", is_flag=True, help="Print a line for each step, and what is compiled and saved."
@@ -81,6 +84,7 @@ def run(
     resume: bool,
     no_run: bool,
     save: str | None,
+    report: bool,
     quiet: bool,
     verbose: bool,
     as_json: bool,
@@ -89,7 +93,9 @@ def run(
     """Train FILE, or compute it step by step on the values given. To go on, FILE may be a run's folder."""
     if resume and file == LAST and not os.path.exists(file):
         file = _newest(quiet=quiet)
-    keeping = _keeping(file, run_dir, resume, no_run, save)
+    if no_run and report:
+        raise usage("E707", "`--report` has no use here: `--no-run` keeps nothing to report on")
+    keeping = replace(_keeping(file, run_dir, resume, no_run, save), report=report)
     if quiet and verbose:
         raise usage("E707", "`--verbose` has no use here: `--quiet` is asked for")
     if keeping.folder == Path(file):
@@ -105,7 +111,7 @@ def run(
             )
         return _train(program, keeping, _Talk(as_json, quiet, verbose))
     given = {"--save": save is not None, "--run-dir": run_dir is not None, "--resume": resume}
-    given["--verbose"] = verbose
+    given |= {"--verbose": verbose, "--report": report}
     for option in (name for name, is_given in given.items() if is_given):
         raise usage("E707", f"`{option}` has no use here: `{file}` has no `fit` block and trains nothing")
     _compute(program, inputs, as_json)
@@ -172,6 +178,10 @@ def _train(program: Program, keeping: _Keeping, talk: _Talk) -> int:
 
     if keeping.save is not None:
         check_writable(keeping.save)
+    if keeping.report:
+        from graphc.view.report.plotting import check_installed
+
+        check_installed()
     with keeping.opened() as folder:
         result = _fitted(program, keeping, folder, talk)
     if talk.as_json:
@@ -179,6 +189,10 @@ def _train(program: Program, keeping: _Keeping, talk: _Talk) -> int:
     else:
         click.echo(fit_text(result, program.compile_seconds))
         click.echo(_chosen_text(program))
+    if keeping.report and folder is not None:
+        from graphc.cli.report import write_report
+
+        write_report(folder)
     if result.ending != "interrupt":
         return 0
     if folder is not None:

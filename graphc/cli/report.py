@@ -1,0 +1,50 @@
+"""`graphc report`: what a training and the trained model have to show, as one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from graphc.cli.entry import usage
+from graphc.cli.use import LAST
+
+
+@click.command()
+@click.argument("run")
+@click.option(
+    "-o", "--output", metavar="OUT.html", help="Where to write; default: report.html in the run's folder."
+)
+@click.option(
+    "--checkpoint",
+    type=click.Choice(("best", "last")),
+    help="Which weights to look at; default: those that the training ended with.",
+)
+def report(run: str, output: str | None, checkpoint: str | None) -> None:
+    """Write the report of RUN, the folder of a training or `last`: one HTML file of figures."""
+    folder = Path(run)
+    if run == LAST and not folder.exists():
+        from graphc.driver.listing import newest
+
+        folder = newest()
+    write_report(folder, output, checkpoint)
+
+
+def write_report(folder: Path, output: str | None = None, checkpoint: str | None = None) -> None:
+    """Raises E709 or E740 before anything is computed: the place cannot be written, a library is missing."""
+    from graphc.driver.reporting.report import FILE, report
+    from graphc.view.files import check_writable, write_text
+    from graphc.view.report.plotting import check_installed
+
+    path = output if output is not None else str(folder / FILE)
+    check_installed()
+    if not folder.is_dir() and output is None:
+        raise usage("E712", f"`{folder}` is no folder of a run", "`graphc runs` lists those below `runs`")
+    if path != "-":
+        check_writable(path)
+    text = report(folder, checkpoint=checkpoint).html()
+    if path == "-":
+        click.echo(text, nl=False)
+        return
+    write_text(path, text)
+    click.echo(f"wrote {path}", err=True)

@@ -1,0 +1,122 @@
+"""What a model does along a sequence: attention, states, gradients by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from graphc.driver.reporting.material import Material, Sample
+from graphc.ir.op import Array
+from graphc.types import BATCH, Index
+from graphc.view.report.page import Section
+from graphc.view.report.sequences import Attention, Flow, States, attention, flow, states
+
+EXAMPLES = 3
+"""So many examples have their attention drawn, the longest of `_CANDIDATES`."""
+_CANDIDATES = 32
+_GRADIENTS = 16
+_TOLERANCE = 1e-2
+_MOST_MAPS = 12
+
+
+def attentions(material: Material) -> Iterator[Section]:
+    """Real numbers over two axes or more, of some examples."""
+    names = paired(material)
+    if not names:
+        return
+    sample = material.sample(_CANDIDATES)
+    values = sample.values(*names)
+    found = []
+    for name in names:
+        # Long examples have more to show.
+        maps = sorted(_maps(material, sample, name, values[name]), key=lambda one: -one.values.size)
+        found += maps[:EXAMPLES]
+    shares = [one for one in found if one.is_share]
+    yield attention((shares or found)[:_MOST_MAPS])
+
+
+def paired(material: Material) -> list[str]:
+    """The visible names that have a number for each pair of steps."""
+    system = material.system
+    return [
+        name
+        for name in material.program.spec.names
+        if name in system.units
+        and len(system.indices(name)) >= 2
+        and not system.type(name).sizes
+        and system.type(name).dtype == "real"
+        and BATCH in system.type(name).axes
+    ]
+
+
+def _maps(material: Material, sample: Sample, name: str, values: Array) -> Iterator[Attention]:
+    *_, down, across = axes = material.system.indices(name)
+    for example, own in enumerate(values):
+        rows, columns = (_ends(material, sample, axis, example) for axis in (down, across))
+        first = own[(0,) * (len(axes) - 2)][: len(rows), : len(columns)]
+        is_share = bool(np.all(first >= 0) and np.allclose(first.sum(axis=1), 1, atol=_TOLERANCE))
+        called = (down.name.rstrip("'"), across.name.rstrip("'"))
+        yield Attention(name, called, first.astype(np.float64), rows, columns, is_share)
+
+
+def _ends(material: Material, sample: Sample, axis: Index, example: int) -> list[str]:
+    """What the steps of an axis are called in an example: symbols of an input as long as it, or numbers."""
+    for name, info in material.program.spec.inputs.items():
+        if material.has_words(name) and info.axes[0].length == axis.length:
+            return sample.symbols(name, example)
+    size = axis.length.size
+    count = size.value if size is not None else int(sample.fed.lengths[axis.length.name][example])
+    return [str(step + 1) for step in range(count)]
+
+
+def recurrent(material: Material) -> dict[str, Index]:
+    """The visible names with a value before the first step, `h[0]`, and the axis that they run along."""
+    system = material.system
+    places = [unit.place for unit in system.units.values() if unit.place is not None]
+    return {
+        place.of: place.positions[0][0]
+        for place in places
+        if place.of in material.program.spec.names and system.type(place.of).dtype == "real"
+    }
+
+
+def state_pictures(material: Material) -> Iterator[Section]:
+    """The states of recurrences over the first example."""
+    system = material.system
+    chosen = [
+        name
+        for name, axis in recurrent(material).items()
+        if system.indices(name) == (axis,)
+        and len(system.type(name).sizes) == 1
+        and BATCH in system.type(name).axes
+    ]
+    if not chosen:
+        return
+    sample = material.sample(1)
+    values = sample.values(*chosen)
+    found = []
+    for name in chosen:
+        symbols = _ends(material, sample, system.indices(name)[0], 0)
+        found.append(States(name, values[name][0][: len(symbols)].astype(np.float64), symbols))
+    yield states(found, "the first of " + sample.said if sample.batch.size > 1 else "an example")
+
+
+def flows(material: Material) -> Iterator[Section]:
+    """How large gradients are at each step, along each axis of a recurrence."""
+    program = material.program
+    if not program.spec.objectives:
+        return
+    by_axis: dict[str, list[str]] = {}
+    for name, axis in recurrent(material).items():
+        by_axis.setdefault(axis.name.rstrip("'"), []).append(name)
+    for along, names in by_axis.items():
+        sample = material.sample(_GRADIENTS)
+        norms = program.norms(sample.batch.arrays, axis=along, lengths=sample.batch.lengths)
+        yield flow(_flow(along, norms, names, [*program.spec.params]), sample.said)
+
+
+def _flow(axis: str, norms: dict[str, Array], states: Sequence[str], params: Sequence[str]) -> Flow:
+    return Flow(
+        axis, {n: norms[n] for n in states if n in norms}, {n: norms[n] for n in params if n in norms}
+    )

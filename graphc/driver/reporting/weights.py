@@ -1,0 +1,82 @@
+"""Weights that can be looked at: over images, in convolutions, and tables that symbols are looked up in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from graphc.driver.reporting.material import Material
+from graphc.driver.reporting.showing import image_shape
+from graphc.ir.graph import Node
+from graphc.ir.op import Op
+from graphc.ir.system import READ
+from graphc.ops.contraction import CONTRACT
+from graphc.ops.convolution import CONV
+from graphc.ops.indexing import GATHER
+from graphc.view.report.page import Section
+from graphc.view.report.weights import Embedding, Filters, embeddings, filters
+
+
+def sections(material: Material) -> Iterator[Section]:
+    """Filters and embeddings, where a spec has any."""
+    found = [*_over_images(material), *_kernels(material)]
+    if found:
+        yield filters(found)
+    if tables := list(_tables(material)):
+        yield embeddings(tables)
+
+
+def _uses(material: Material, op: Op) -> Iterator[list[str]]:
+    """The names that each node of an op reads, "" for an operand that is computed in place."""
+    for unit in material.system.units.values():
+        made = {node.result: node for node in unit.nodes if isinstance(node, Node)}
+        for node in made.values():
+            if node.op is op:
+                reads = [made.get(operand) for operand in node.operands]
+                yield [
+                    material.original(r.attrs["unit"]) if r is not None and r.op is READ else ""
+                    for r in reads
+                ]
+
+
+def _over_images(material: Material) -> Iterator[Filters]:
+    program = material.program
+    weights, inputs = program.weights(), program.spec.inputs
+    for one, other in dict.fromkeys(tuple(names[:2]) for names in _uses(material, CONTRACT)):
+        for param, name in ((one, other), (other, one)):
+            if param not in program.spec.params or name not in inputs or weights[param].ndim != 2:
+                continue
+            shape = image_shape(inputs[name])
+            if shape is None or len(shape) != 2 or len(inputs[name].type.sizes) != 1:
+                continue
+            rows = weights[param] if param == one else weights[param].T
+            yield Filters(
+                param,
+                rows.reshape(-1, *shape).astype(np.float64),
+                f"the weights of {name} as {shape[0]} by {shape[1]} pixels.",
+            )
+
+
+def _kernels(material: Material) -> Iterator[Filters]:
+    weights = material.program.weights()
+    for names in dict.fromkeys(tuple(names) for names in _uses(material, CONV)):
+        kernel = weights.get(names[1]) if names[1] in material.program.spec.params else None
+        if kernel is not None and kernel.ndim == 4 and min(kernel.shape[-2:]) > 1:
+            about = f"{kernel.shape[0]} kernels over {kernel.shape[1]} channels, a picture for each pair."
+            yield Filters(names[1], kernel.reshape(-1, *kernel.shape[-2:]).astype(np.float64), about)
+
+
+def _tables(material: Material) -> Iterator[Embedding]:
+    program = material.program
+    weights = program.weights()
+    for table, name in dict.fromkeys((names[0], names[1]) for names in _uses(material, GATHER)):
+        info = program.spec.inputs.get(name)
+        rows = weights.get(table) if table in program.spec.params else None
+        if info is None or info.classes is None or rows is None or rows.ndim != 2 or len(rows) < 3:
+            continue
+        # Rows behind the vocabulary stand for nothing and were never moved.
+        known = len(program.preparation.vocabularies.get(name, rows))
+        yield Embedding(
+            f"{table}, looked up by {name}", rows[:known].astype(np.float64), material.labels(name, known)
+        )

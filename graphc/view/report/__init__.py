@@ -1,0 +1,1 @@
+"""The report of a training: figures, tables and texts in one HTML file."""
