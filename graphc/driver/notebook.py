@@ -21,9 +21,7 @@ class Shell(Protocol):
 
     user_ns: dict[str, Any]
 
-    def register_magic_function(
-        self, func: Callable[..., Any], magic_kind: str, magic_name: str
-    ) -> None: ...
+    def register_magic_function(self, func: Callable[..., Any], magic_kind: str, magic_name: str) -> None: ...
 
 
 def register(shell: Shell) -> None:
