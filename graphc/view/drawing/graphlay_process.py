@@ -32,11 +32,13 @@ def solve(problem: dict[str, Any], layer_gap: float, item_gap: float) -> dict[st
         if enters is not None:
             edge["target_port"] = _port("left", enters, problem["items"][target][1])
         edges.append(edge)
+    has_room = any(before or behind for *_, before, behind in problem["items"])
     options = {
         "direction": "leftright",
         "effort": "balanced" if len(nodes) <= THOROUGH else "fast",
         "spacing": {"layer_gap": layer_gap, "node_gap": item_gap, "dummy_gap": 10.0},
-        "compaction": {"mode": "priority"},
+        # Compaction is better for few large items, but puts wires into the room that is kept free beside some.
+        "compaction": {"mode": "none" if has_room else "priority"},
         "labels": {"reservation": "never"},
     }
     found = graphlay.layout({"nodes": nodes, "edges": edges}, options=options).to_dict()

@@ -152,7 +152,9 @@ class _Gathering:
             rect = self.rects[f"@{number}"]
         elif flow == "right":
             box = self._box(wire.source)
-            rect = Rect(box.center[0] - size.width / 2, box.y - sizes.LOOP - size.height, size.width, size.height)
+            rect = Rect(
+                box.center[0] - size.width / 2, box.y - sizes.LOOP - size.height, size.width, size.height
+            )
         else:
             box = self._box(wire.source)
             y = box.center[1] - size.height / 2

@@ -80,11 +80,10 @@ class Nesting:
     # ---------------------------------------------------------------------------- what is on a level
 
     def _fill_boxes(self) -> None:
-        totals = sizes.summed(self.picture)
         loops = {wire.source: n for n, wire in enumerate(self.picture.wires) if wire.source == wire.target}
         for box in self.picture.boxes:
             self._level(box.frame).items.append(box.id)
-            self.own[box.id] = self.sizes[box.id] = sizes.box_size(box, totals.get(box.id, ""))
+            self.own[box.id] = self.sizes[box.id] = sizes.box_size(self.rows[box.id])
             if box.id in loops:
                 flow = self.flow_in(box.frame)
                 label = self._label(loops[box.id], flow)
@@ -105,6 +104,7 @@ class Nesting:
 
     def __post_init__(self) -> None:
         self._parents_of_steps = {frame.parent for frame in self.picture.frames if frame.kind == "step"}
+        self.rows = sizes.rows(self.picture)
         self._place = {frame.id: n for n, frame in enumerate(self.picture.frames)}
 
     def _label(self, number: int, flow: Flow) -> Size | None:
@@ -226,7 +226,7 @@ class Nesting:
     def _framed_size(self, frame: str, inner: Rect) -> Size:
         if not frame:
             return Size(inner.width + 2 * PADDING, inner.height + 2 * PADDING)
-        label = metrics.width(self.picture.frame(frame).label, metrics.SMALL) + 14
+        label = metrics.width(sizes.frame_label(self.picture.frame(frame)), metrics.SMALL) + 14
         return Size(max(inner.width + 2 * PADDING, label), inner.height + PADDING + HEADER)
 
     def _at_port(self, crossing: Crossing, rects: Mapping[str, Rect]) -> Crossing:

@@ -91,7 +91,8 @@ class Wire:
     `said` says at which position it is read, where that is not the user's own (`t-1`, `T`, `all t`).
     `is_back` marks a wire of a recurrence, from one step to a later one: it is drawn backwards. `readings`
     are by axis of the source; `only` limits the wire to the steps of the target at which a boundary value is
-    read.
+    read. `value` is what the wire carries where that is not the value of its source, as out of a closed frame;
+    `merged` says how many wires it stands for.
     """
 
     source: str
@@ -101,6 +102,8 @@ class Wire:
     cotangent: Array | None = None
     readings: Mapping[str, Reading] = field(default_factory=dict)
     only: Mapping[str, int] = field(default_factory=dict)
+    value: Array | None = None
+    merged: int = 1
 
 
 @dataclass(frozen=True)

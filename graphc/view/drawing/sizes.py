@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from graphc.view.drawing import metrics
 from graphc.view.drawing.geometry import Flow
 from graphc.view.drawing.numbers import brief
-from graphc.view.drawing.picture import Box, Picture, Wire
+from graphc.view.drawing.picture import Box, Frame, Picture, Wire
 
 LOOP = 14.0
 """How far a self-loop stands out of its box, in px."""
 PORT = 5.0
 """From a wire to the numbers beside it, in px."""
+WIDE = 30
+"""Letters in a line of a box."""
 
 
 class Size(NamedTuple):
@@ -27,34 +29,85 @@ class Size(NamedTuple):
     beside: float = 0.0
 
 
+class Row(NamedTuple):
+    """A line of text in a box: what it says, and whether that is a name or something smaller."""
+
+    kind: Literal["name", "small", "value", "cotangent"]
+    text: str
+
+    @property
+    def size(self) -> float:
+        """Of its letters, in px."""
+        return metrics.FONT if self.kind == "name" else metrics.SMALL
+
+
 def lines(box: Box) -> list[str]:
-    """The text in a box."""
+    """What a box is: its name and operation, the shape below them."""
     axes = "".join(f" {axis.name}" for axis in box.axes)
     small = box.shape + (f" ×{axes}" if axes else "")
-    return [box.title or "=", *([small] if small not in ("", "real") else [])]
+    return [*_wrapped(box), *([small] if small not in ("", "real") else [])]
 
 
-def summed(picture: Picture) -> Mapping[str, str]:
-    """By box that is used several times: how many summands its cotangent has, and their sum."""
+def _wrapped(box: Box) -> list[str]:
+    """The title in lines that are not much wider than other boxes."""
+    title = box.title or "="
+    if len(title) <= WIDE:
+        return [title]
+    found = [f"{box.name} ="] if box.name and box.operation else [""]
+    for word in (box.operation or title).split():
+        if len(found[-1]) + len(word) > WIDE and found[-1]:
+            found.append("")
+        found[-1] = f"{found[-1]} {word}".strip()
+    return found
+
+
+def rows(picture: Picture) -> Mapping[str, list[Row]]:
+    """The texts in all boxes: what each is, and its numbers where no wire has room for them.
+
+    Those are the sum of a cotangent's summands, which stand at the wires of a value that is used several
+    times, and the value and the cotangent of what nothing uses.
+    """
+    used = {wire.source for wire in picture.wires}
     parts = Counter(wire.source for wire in picture.wires if wire.cotangent is not None)
-    return {
-        box.id: f"sum of {parts[box.id]}: {brief(box.cotangent)}"
-        for box in picture.boxes
-        if parts[box.id] > 1 and box.cotangent is not None
-    }
+    found: dict[str, list[Row]] = {}
+    for box in picture.boxes:
+        *names, last = lines(box)
+        is_small = last not in _wrapped(box)
+        if is_small and box.line and not _in_equation(picture, box):
+            last = f"{last}  :{box.line.number}"
+        texts = [Row("name", name) for name in names] + [Row("small" if is_small else "name", last)]
+        total = brief(box.cotangent)
+        if box.id not in used:
+            texts += [Row("value", brief(box.value)), Row("cotangent", total)]
+        elif parts[box.id] > 1 and total:
+            texts.append(Row("cotangent", f"sum of {parts[box.id]}: {total}"))
+        found[box.id] = [row for row in texts if row.text]
+    return found
 
 
 def wire_label(picture: Picture, wire: Wire) -> tuple[str, str]:
     """What stands above and below a wire."""
-    value = brief(picture.box(wire.source).value)
+    if wire.merged > 1:
+        return wire.said, ""
+    value = brief(picture.box(wire.source).value if wire.value is None else wire.value)
     above = f"{wire.said}: {value}" if wire.said and value else wire.said or value
     return above, brief(wire.cotangent)
 
 
-def box_size(box: Box, total: str) -> Size:
-    wide, high = metrics.block(lines(box))
-    small = metrics.SMALL * metrics.LINE if total else 0.0
-    return Size(max(wide, metrics.width(total, metrics.SMALL)) + 16, high + small + 8)
+def _in_equation(picture: Picture, box: Box) -> bool:
+    """Whether the frame around a box says in which line it stands."""
+    return any(frame.kind == "equation" for frame in picture.around(box.frame))
+
+
+def frame_label(frame: Frame) -> str:
+    """What stands at the top of a frame, with the line of the spec."""
+    return f"{frame.label}  :{frame.line.number}" if frame.line else frame.label
+
+
+def box_size(texts: list[Row]) -> Size:
+    """Room for the texts in a box."""
+    wide = max(metrics.width(row.text, row.size) for row in texts)
+    return Size(wide + 16, sum(row.size * metrics.LINE for row in texts) + 8)
 
 
 def label_size(above: str, below: str, flow: Flow) -> Size:

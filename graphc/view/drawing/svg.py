@@ -1,66 +1,130 @@
-"""A laid-out picture as SVG: boxes over wires over frames, every text an element of its own."""
+"""A laid-out picture as SVG: boxes over wires over frames, every text an element of its own.
+
+Only what plain viewers know too is used: shapes, texts, one marker, and rules of CSS with single classes. The
+elements are made by a library, so no name or text of a user can become markup.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from importlib.resources import files
+from xml.etree import ElementTree as ET
 
-from graphc.view.drawing import metrics
+from graphc.view.drawing import metrics, sizes
 from graphc.view.drawing.geometry import Label, Placed, Point, Rect
+from graphc.view.drawing.legend import Legend, legend
 from graphc.view.drawing.nesting import HEADER
-from graphc.view.drawing.sizes import lines
+from graphc.view.drawing.outlines import outline
 from graphc.view.drawing.picture import Box, Frame, Wire
+from graphc.view.drawing.widths import Widths
 
 CORNER = 7.0
 """Radius of the bends of a wire, in px."""
 
 
-def svg(placed: Placed, *, standalone: bool = True) -> str:
-    """The drawing as a whole; `standalone` puts the style inside, for viewers without a page around it."""
-    style = f"<style>{files(__package__).joinpath('drawing.css').read_text()}</style>" if standalone else ""
-    body = [
-        *(_frame(placed.picture.frame(key), rect) for key, rect in placed.frames.items()),
-        *(_wire(n, w, p) for n, (w, p) in enumerate(zip(placed.picture.wires, placed.wires, strict=True))),
-        *(_label(n, label) for n, label in enumerate(placed.labels) if label is not None),
-        *(_box(box, placed.boxes[box.id]) for box in placed.picture.boxes),
-    ]
-    w, h = f"{placed.width:.0f}", f"{placed.height:.0f}"
-    size = f'width="{w}" height="{h}" viewBox="0 0 {w} {h}"'
-    title = f"<title>{escape(placed.picture.title)}</title>"
-    arrow = (
-        '<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7"'
-        ' orient="auto">'
-        '<path class="arrow" d="M0 0.5 8 4 0 7.5z"/></marker></defs>'
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="graphc" role="img" {size}>{title}{style}{arrow}'
-        + "\n".join(body)
-        + "</svg>\n"
-    )
+def svg(placed: Placed, *, standalone: bool = True, gradients: bool = False) -> str:
+    """The drawing as a whole.
+
+    `standalone` adds what a page around it would have: style, background, legend and notes. With `gradients`
+    a wire is as wide as the norm of the cotangent that comes back through it is large.
+    """
+    picture = placed.picture
+    widths = Widths.of(picture) if gradients else None
+    below = legend(placed, widths) if standalone else Legend([], 0.0, 0.0)
+    width, height = max(placed.width, below.width), placed.height + below.height
+    root = _root(placed, width, height, below if standalone else None)
+    for key, rect in placed.frames.items():
+        root.append(_frame(picture.frame(key), rect))
+    for number, (wire, points) in enumerate(zip(picture.wires, placed.wires, strict=True)):
+        root.append(_wire(number, wire, points, widths))
+    for number, label in enumerate(placed.labels):
+        if label is not None:
+            root.append(_label(number, label))
+    rows = sizes.rows(picture)
+    root.extend(_box(box, placed.boxes[box.id], rows[box.id]) for box in picture.boxes)
+    root.extend(below.elements)
+    ET.indent(root, "")
+    return ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _frame(frame: Frame, r: Rect) -> str:
-    return (
-        f'<g class="frame {frame.kind}" data-id="{escape(frame.id)}">'
-        f'<rect x="{r.x:.1f}" y="{r.y:.1f}" width="{r.width:.1f}" height="{r.height:.1f}" rx="6"/>'
-        f'<text x="{r.x + 7:.1f}" y="{r.y + HEADER - 6:.1f}">{escape(frame.label)}</text></g>'
-    )
+def _root(placed: Placed, width: float, height: float, below: Legend | None) -> ET.Element:
+    w, h = f"{width:.0f}", f"{height:.0f}"
+    root = ET.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "class": "graphc", "role": "img"})
+    root.attrib |= {"width": w, "height": h, "viewBox": f"0 0 {w} {h}", "aria-labelledby": "title desc"}
+    ET.SubElement(root, "title", {"id": "title"}).text = placed.picture.title
+    ET.SubElement(root, "desc", {"id": "desc"}).text = _described(placed)
+    if below is not None:
+        ET.SubElement(root, "style").text = _style()
+        ET.SubElement(root, "rect", {"class": "paper", "width": w, "height": h})
+    marker = {"viewBox": "0 0 8 8", "refX": "8", "refY": "4", "orient": "auto"}
+    marker |= {"id": "arrow", "markerWidth": "7", "markerHeight": "7", "markerUnits": "userSpaceOnUse"}
+    arrow = ET.SubElement(ET.SubElement(root, "defs"), "marker", marker)
+    ET.SubElement(arrow, "path", {"class": "arrow", "d": "M0 0.5 8 4 0 7.5z"})
+    return root
 
 
-def _wire(number: int, wire: Wire, points: Sequence[Point]) -> str:
+def _style() -> str:
+    folder = files(__package__)
+    light, dark = (folder.joinpath(name).read_text() for name in ("drawing.css", "dark.css"))
+    return f"{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
+
+
+def _described(placed: Placed) -> str:
+    """For who hears the drawing: what there is, in the order of computation."""
+    picture = placed.picture
+    names = [box.title for box in picture.boxes if box.name]
+    more = f" and {len(names) - 40} more" if len(names) > 40 else ""
+    count = f"A computation graph of {len(picture.boxes)} boxes and {len(picture.wires)} wires"
+    return f"{count}: {', '.join(names[:40])}{more}."
+
+
+# -------------------------------------------------------------------------------------- elements
+
+
+def _text(parent: ET.Element, kind: str, x: float, y: float, text: str) -> None:
+    ET.SubElement(parent, "text", {"class": kind, "x": f"{x:.1f}", "y": f"{y:.1f}"}).text = text
+
+
+def _frame(frame: Frame, r: Rect) -> ET.Element:
+    group = ET.Element("g", {"class": f"frame {frame.kind}", "data-id": frame.id})
+    group.append(outline("rect", r, rx=6.0))
+    _text(group, "frame-label", r.x + 7, r.y + HEADER - 6, sizes.frame_label(frame))
+    return group
+
+
+def _wire(number: int, wire: Wire, points: Sequence[Point], widths: Widths | None) -> ET.Element:
     kind = "wire back" if wire.is_back else "wire"
-    return f'<path class="{kind}" data-wire="{number}" d="{_path(points)}" marker-end="url(#arrow)"/>'
+    attributes = {"class": kind, "data-wire": str(number), "d": _path(points), "marker-end": "url(#arrow)"}
+    if widths is not None:
+        attributes |= {"class": f"{kind} wide", "stroke-width": f"{widths.width(wire.cotangent):.2f}"}
+    return ET.Element("path", attributes)
 
 
 def _path(points: Sequence[Point]) -> str:
     """A polyline with rounded bends."""
-    points = [p for n, p in enumerate(points) if n == 0 or p != points[n - 1]]
+    points = _corners(points)
     text = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
     for before, at, after in zip(points, points[1:], points[2:], strict=False):
         a, b = _towards(at, before), _towards(at, after)
         text += f"L{a[0]:.1f} {a[1]:.1f}Q{at[0]:.1f} {at[1]:.1f} {b[0]:.1f} {b[1]:.1f}"
     return text + f"L{points[-1][0]:.1f} {points[-1][1]:.1f}"
+
+
+def _corners(points: Sequence[Point]) -> list[Point]:
+    """Without points that are no bends: a rounded one would bend the line around itself."""
+    found: list[Point] = []
+    for point in points:
+        if found and abs(point[0] - found[-1][0]) + abs(point[1] - found[-1][1]) < 0.05:
+            continue
+        if len(found) > 1 and _is_straight(found[-2], found[-1], point):
+            found.pop()
+        found.append(point)
+    return found if len(found) > 1 else [*points[:1], points[-1]]
+
+
+def _is_straight(a: Point, b: Point, c: Point) -> bool:
+    turn = (b[0] - a[0]) * (c[1] - b[1]) - (b[1] - a[1]) * (c[0] - b[0])
+    return abs(turn) < 0.05 and (b[0] - a[0]) * (c[0] - b[0]) + (b[1] - a[1]) * (c[1] - b[1]) > 0
 
 
 def _towards(start: Point, end: Point) -> Point:
@@ -70,48 +134,30 @@ def _towards(start: Point, end: Point) -> Point:
     return start[0] + dx * share, start[1] + dy * share
 
 
-def _label(number: int, label: Label) -> str:
-    x, y = label.rect.center
-    kind = "numbers"
-    if label.beside:
-        kind, x = "numbers beside", label.rect.x
+def _label(number: int, label: Label) -> ET.Element:
+    """Two lines around a wire that goes to the right, one or two beside a wire that goes up."""
+    kind, x = ("numbers beside", label.rect.x) if label.beside else ("numbers", label.rect.center[0])
+    group = ET.Element("g", {"class": kind, "data-wire": str(number)})
     rows = [("value", label.above), ("cotangent", label.below)]
-    if label.beside:
-        rows = [row for row in rows if row[1]]
-    first = y - (len(rows) - 1) * 7.5 + 3.5
-    text = "".join(
-        f'<text class="{name}" x="{x:.1f}" y="{first + n * 15:.1f}">{escape(row)}</text>'
-        for n, (name, row) in enumerate(rows)
-        if row
-    )
-    return f'<g class="{kind}" data-wire="{number}">{text}</g>'
+    rows = [row for row in rows if row[1]] if label.beside else rows
+    step = metrics.SMALL * metrics.LINE
+    first = label.rect.center[1] - (len(rows) - 1) * step / 2 + metrics.SMALL * 0.36
+    for place, (name, text) in enumerate(rows):
+        if text:
+            _text(group, name, x, first + place * step, text)
+    return group
 
 
-def _box(box: Box, r: Rect) -> str:
-    x = r.x + r.width / 2
-    rows = lines(box)
-    first = r.y + r.height / 2 - (len(rows) - 1) * metrics.FONT * metrics.LINE / 2 + metrics.FONT * 0.36
-    step = metrics.FONT * metrics.LINE
-    texts = "".join(
-        f'<text class="{kind}" x="{x:.1f}" y="{first + n * step:.1f}">{escape(row)}</text>'
-        for n, (kind, row) in enumerate(zip(("name", "small"), rows, strict=False))
-    )
-    line = (
-        f"<title>{escape(f'{box.line.file}:{box.line.number}: {box.line.text}')}</title>" if box.line else ""
-    )
-    return f'<g class="box {box.role}" data-id="{escape(box.id)}">{line}{_outline(box, r)}{texts}</g>'
-
-
-def _outline(box: Box, r: Rect) -> str:
-    """Roles differ in shape as well as in colour."""
-    x, y, w, h = r.x, r.y, r.width, r.height
-    if box.role == "input":
-        return f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="{h / 2:.1f}"/>'
-    if box.role == "loss":
-        c = min(8.0, h / 3)
-        across, down = w - 2 * c, h - 2 * c
-        corners = f"h{across:.1f}l{c} {c}v{down:.1f}l{-c} {c}h{-across:.1f}l{-c} {-c}v{-down:.1f}z"
-        return f'<path d="M{x + c:.1f} {y:.1f}{corners}"/>'
-    if box.role in ("param", "state"):
-        return f'<path d="M{x:.1f} {y:.1f}h{w - 7:.1f}l7 7v{h - 7:.1f}h{-w:.1f}z"/>'
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="4"/>'
+def _box(box: Box, r: Rect, rows: Sequence[sizes.Row]) -> ET.Element:
+    group = ET.Element("g", {"class": f"box {box.role}", "data-id": box.id})
+    if box.line:
+        where = f"{box.line.file}:{box.line.number}: {box.line.text}"
+        ET.SubElement(group, "title").text = where
+    group.append(outline(box.role, r))
+    y = r.center[1] - sum(row.size * metrics.LINE for row in rows) / 2
+    for row in rows:
+        y += row.size * metrics.LINE
+        _text(
+            group, row.kind, r.center[0], y - row.size * (metrics.LINE - 0.72) / 2 - row.size * 0.1, row.text
+        )
+    return group
