@@ -67,7 +67,7 @@ def _spelled(spec: Spec, pipeline: Pipeline) -> Spelled:
     check asks for; nor is a loss drawn twice that `minimize` takes over from a name."""
     loss = [pipeline.loss_unit(MODE)] if pipeline.has_loss(MODE) else []
     wanted = needed(spec.system, [*spec.names, *spec.outputs, *loss])
-    wanted -= {unit for unit in loss if _named(spec.system, unit) != unit}
+    wanted -= {unit for unit in loss if named_unit(spec.system, unit) != unit}
     return spell(spec.system, [name for name in spec.system.units if name in wanted])
 
 
@@ -115,7 +115,7 @@ def _lengths(fed: Feed) -> dict[str, int]:
 
 def _naming(program: Compiled, pipeline: SpelledPipeline) -> Naming:
     spec = program.spec
-    loss = _named(pipeline.spelled.system, pipeline.loss_unit(MODE)) if pipeline.has_loss(MODE) else None
+    loss = named_unit(pipeline.spelled.system, pipeline.loss_unit(MODE)) if pipeline.has_loss(MODE) else None
     layers = {
         item.name: statement.span
         for statement in spec.file.statements
@@ -125,9 +125,9 @@ def _naming(program: Compiled, pipeline: SpelledPipeline) -> Naming:
     return Naming(spec.file.span.source.name, loss, set(spec.outputs), layers)
 
 
-def _named(system: System, unit: str) -> str:
+def named_unit(system: System, unit: str) -> str:
     """The name that a unit is a mere copy of, such as `loss` of `minimize loss`, or the unit's own."""
     nodes = [node for node in system.units[unit].nodes if node.op.name != "pin"]  # type: ignore[union-attr]
     if len(nodes) == 1 and nodes[0] in system.units[unit].reads() and not nodes[0].operands:
-        return _named(system, nodes[0].attrs["unit"]) if nodes[0].attrs["unit"] in system.units else unit
+        return named_unit(system, nodes[0].attrs["unit"]) if nodes[0].attrs["unit"] in system.units else unit
     return unit

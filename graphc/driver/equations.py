@@ -1,0 +1,44 @@
+"""The equations of a program and of its gradients, as LaTeX."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphc.analysis.usage import needed
+from graphc.driver.picturing import MODE, named_unit
+from graphc.view.latex.document import tex
+from graphc.view.latex.gradients import Gradients, gradients
+
+if TYPE_CHECKING:
+    from graphc.driver.compiled import Compiled
+
+
+def equations(program: Compiled, *, inputs: bool = False, standalone: bool = False) -> str:
+    """The forward equations of everything that leads to the loss, and the derived equations of its gradients.
+
+    Gradients are those of the parameters, with `inputs` of the real inputs too, which is so anyway where there
+    is nothing to train. A fragment of `align*` environments, or with `standalone` a document.
+    """
+    return tex(
+        program.pipeline.spec(MODE).system,
+        derived_equations(program, inputs=inputs),
+        standalone=standalone,
+        title=program.spec.file.span.source.name,
+    )
+
+
+def derived_equations(program: Compiled, *, inputs: bool = False) -> Gradients:
+    """The same as formulas; without a loss, those of the forward pass alone."""
+    pipeline = program.pipeline
+    spec = pipeline.spec(MODE)
+    system = spec.system
+    if not pipeline.has_loss(MODE):
+        need = needed(system, [*spec.names, *spec.outputs])
+        return gradients(system, None, [name for name in system.units if name in need], ())
+    seed = named_unit(system, pipeline.loss_unit(MODE))
+    need = needed(system, [seed])
+    leaves = [leaf for leaf in system.leaves.values() if leaf.type.dtype == "real" and leaf.name in need]
+    wanted = [leaf.name for leaf in leaves if leaf.kind == "param"]
+    if inputs or not wanted:
+        wanted += [leaf.name for leaf in leaves if leaf.kind == "input"]
+    return gradients(system, seed, [name for name in system.units if name in need], wanted)

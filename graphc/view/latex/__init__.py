@@ -1,0 +1,1 @@
+"""The equations of a spec and of its gradients, written as mathematics."""
