@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 import graphc
-from graphc.cli import cache, commands, draw, generate, report, running, tools, use
+from graphc.cli import cache, commands, draw, generate, profile, report, running, tools, use
 from graphc.cli.entry import Entry
 
 
@@ -26,5 +26,5 @@ for command in (running.run, commands.check, commands.show, draw.draw):
     main.add_command(command)
 for command in (use.evaluate, use.predict, generate.generate, use.runs, report.report):
     main.add_command(command)
-for command in (tools.fmt, tools.explain, tools.doctor, cache.cache):
+for command in (tools.fmt, tools.explain, tools.doctor, profile.profile, cache.cache):
     main.add_command(command)

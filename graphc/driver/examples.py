@@ -45,12 +45,22 @@ def literal_lengths(infos: Mapping[str, InputInfo]) -> dict[str, Array]:
     return found
 
 
-def drawn(infos: Mapping[str, InputInfo], seed: int, batch: int = 2) -> dict[str, Any]:
-    """Random inputs of the right types, for checks that hold whatever the data is."""
+def drawn(
+    infos: Mapping[str, InputInfo], seed: int, batch: int = 2, lengths: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """Random inputs of the right types, for checks that hold whatever the data is.
+
+    A length that is known at run time only is as `lengths` says, or else a few steps.
+    """
     generator = np.random.default_rng(seed)
     result: dict[str, Any] = {}
+    given = lengths or {}
     for name, info in infos.items():
-        ends = [_STEPS if a.length.size is None else a.length.size.value for a in info.axes]
+        run = [given.get(a.length.name, _STEPS) for a in info.axes]
+        ends = [
+            steps if a.length.size is None else a.length.size.value
+            for a, steps in zip(info.axes, run, strict=True)
+        ]
         shape = (batch, *ends, *info.type.sizes)
         if info.type.dtype == "bool":
             result[name] = generator.random(shape) < 0.5

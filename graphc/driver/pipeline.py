@@ -211,6 +211,10 @@ class Pipeline:
         self._purposes[executable] = self.clock.purpose
         return executable
 
+    def purpose(self, executable: Executable) -> str:
+        """What it was made for: `the training step`."""
+        return self._purposes[executable]
+
     def compile(self, executable: Executable, real: np.dtype[Any]) -> None:
         """Turn it into code for reals of this dtype, if that was not done before."""
         with self.clock.compiling(self._purposes[executable], "code"):

@@ -160,6 +160,7 @@ def product(node: Node, places: Sequence[Place], memory: Memory) -> Product | No
         k=total.extent,
         over=tuple(over),
         note=" ".join(node.span.text.split()) if node.span else "",
+        span=node.span,
     )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import Literal
 
+from graphc.diagnostics import Span
 from graphc.kernel.expr import ZERO, DType, Expr, Name
 from graphc.kernel.nest import Kernel
 from graphc.types import TensorType
@@ -128,6 +129,8 @@ class Product:
     workspace: Buffer | None = None
     note: str = ""
     """The source that it stands for, for printing."""
+    span: Span | None = None
+    """Where that stands."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.backend.cpu import products, sync
+from graphc.backend.cpu import clock, products, sync
 from graphc.backend.cpu.compile import expect, libraries
 from graphc.backend.cpu.executable import Executable
 from graphc.ir.graph import Graph
@@ -15,7 +15,7 @@ from graphc.schedule.program import Keeping
 
 __all__ = ["Executable", "expect_products", "prepare"]
 
-libraries.extend([*products.LIBRARIES.values(), sync.LIBRARY])
+libraries.extend([*products.LIBRARIES.values(), sync.LIBRARY, clock.LIBRARY])
 
 
 def prepare(graph: Graph, *, dense: bool = False, memory: Keeping = "normal") -> Executable:

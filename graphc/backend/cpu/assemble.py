@@ -3,6 +3,9 @@
 `step(me, workers, sync, table, sizes)`: the number of this worker and how many there are, the memory of the
 barrier, the addresses of the program's buffers and its sizes. The function ends with a barrier, so worker 0
 comes back when all are done.
+
+Code with clocks says behind each step, and behind each barrier, that it has been reached (see `clock`). The
+address of each worker's words stands in `table`, behind those of the buffers.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from graphc.backend.cpu import emit, products
+from graphc.backend.cpu import clock, emit, products
 from graphc.backend.cpu.expressions import Expressions
 from graphc.backend.cpu.naming import Words
 from graphc.backend.cpu.sync import SYMBOLS
@@ -35,13 +38,17 @@ _COMMON = ("me", "workers", "sync", "table", "sizes")
 _TYPES = ("int64", "int64", "int64", "int64*", "int64*")
 
 _HELPERS = ("at", "share", "quotient", "remainder", "select", "maximum", "minimum", "reals", "ints", "bools")
-_LIBRARIES = ("barrier", "pack", "product", "product_rows")
-_RESERVED = (*_COMMON, *_HELPERS, *_LIBRARIES, "lo", "hi", "range", "int64", "real")
+_LIBRARIES = ("barrier", "mark", "pack", "product", "product_rows")
+_RESERVED = (*_COMMON, *_HELPERS, *_LIBRARIES, "lo", "hi", "range", "int64", "real", "times")
 
 
-def assemble(program: Program, real: str) -> Unit:
-    """The step function of a program whose reals are `float32` or `float64`."""
-    return _Assembler(program, real).function("step", program.steps, _Scope(), last=True)
+def assemble(program: Program, real: str, *, clocks: bool = False) -> Unit:
+    """The step function of a program whose reals are `float32` or `float64`.
+
+    With `clocks` it is code with clocks: kernel, packing and product number i of `program.walk()`, from 0,
+    has the slot `clock.FIRST` + i.
+    """
+    return _Assembler(program, real, clocks).function("step", program.steps, _Scope(), whole=True)
 
 
 @dataclass(frozen=True)
@@ -60,13 +67,16 @@ class _Scope:
 class _Assembler:
     program: Program
     real: str
+    clocks: bool = False
+    timed: int = 0
+    """How many steps are written so far that have a slot of their own."""
     parts: int = 0
     kernels: dict[str, Unit] = field(default_factory=dict)
     """By the key of the unit, so that equal kernels are one."""
 
-    def function(self, name: str, steps: Sequence[Step], scope: _Scope, last: bool = False) -> Unit:
-        """A function of these steps, and of those that it is cut into."""
-        return _Function(self, name, scope).made(steps, last)
+    def function(self, name: str, steps: Sequence[Step], scope: _Scope, whole: bool = False) -> Unit:
+        """A function of these steps, and of those that it is cut into. `whole`: they are all there are."""
+        return _Function(self, name, scope).made(steps, whole)
 
     def part(self, steps: Sequence[Step], scope: _Scope) -> Unit:
         self.parts += 1
@@ -87,7 +97,7 @@ class _Function:
         self.buffers: dict[Buffer, str] = {}
         self.unread = {size.name for size in assembler.program.sizes}
 
-    def made(self, steps: Sequence[Step], last: bool) -> Unit:
+    def made(self, steps: Sequence[Step], whole: bool) -> Unit:
         parameters = [*_COMMON]
         for size in self.assembler.program.sizes:
             self.naming, _ = self.naming.bind("size", size.name)
@@ -96,8 +106,17 @@ class _Function:
             parameters.append(text)
         if self.scope.sliced:
             parameters += ["lo", "hi"]
+        if self.assembler.clocks:
+            place, room = (
+                len(self.assembler.program.buffers),
+                clock.words(clock.slots(self.assembler.program)),
+            )
+            self.uses["mark"] = clock.SYMBOL
+            self.head.append(f"    times = table[{place}] + me * {8 * room}")
+        if whole:
+            self._mark(clock.BEGIN, 1)
         self._steps(steps, self.scope, 1)
-        if last:
+        if whole:
             self._barrier(1)
         text = "\n".join([f"def {self.name}({', '.join(parameters)}):", *self.head, *self.lines, ""])
         types = _TYPES + ("int64",) * self.scope.parameters
@@ -126,18 +145,27 @@ class _Function:
     def _step(self, step: Step, scope: _Scope, depth: int) -> None:
         if isinstance(step, Barrier):
             self._barrier(depth)
-        elif isinstance(step, Launch):
+            return
+        if isinstance(step, Repeat):
+            self._repeat(step, scope, depth)
+            return
+        if isinstance(step, Launch):
             self._launch(step, scope, depth)
         elif isinstance(step, Pack):
             self._pack(step, depth)
-        elif isinstance(step, Product):
-            self._product(step, scope, depth)
         else:
-            self._repeat(step, scope, depth)
+            self._product(step, scope, depth)
+        self._mark(clock.FIRST + self.assembler.timed, depth)
+        self.assembler.timed += 1
 
     def _barrier(self, depth: int) -> None:
         self.uses["barrier"] = SYMBOLS["barrier"]
         self._line(depth, "barrier(sync, workers)")
+        self._mark(clock.WAIT, depth)
+
+    def _mark(self, slot: int, depth: int) -> None:
+        if self.assembler.clocks:
+            self._line(depth, f"mark(times, {slot})")
 
     def _launch(self, step: Launch, scope: _Scope, depth: int) -> None:
         arguments = [self._pointer(a.buffer, a.offset, depth) for a in step.arguments]

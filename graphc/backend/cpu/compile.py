@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache as once
@@ -201,6 +202,40 @@ def _lowered(unit: Unit) -> str:
 
     text: str = translate.lowered(unit)
     return text
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a part takes to compile, in seconds: until it is LLVM's text, and by LLVM.
+
+    `key` is that of a unit; a library, which is written and compiled at once, has none.
+    """
+
+    name: str
+    key: str
+    translation: float
+    llvm: float
+
+
+def compile_costs(units: Iterable[Unit]) -> Iterator[Cost]:
+    """Compile units and all that they use once more, one after another: nothing is read, kept or loaded."""
+    from graphc.backend.cpu import assembler
+
+    every = list({each.key: each for unit in units for each in _reached(unit)}.values())
+    symbols = {use for each in every for use in each.uses.values() if isinstance(use, str)}
+    for library in (library for library in libraries if symbols.intersection(library.symbols)):
+        library.before()
+        began = time.perf_counter()
+        future = library.begin()
+        written = time.perf_counter()
+        future.result()
+        yield Cost(library.name, "", written - began, time.perf_counter() - written)
+    for unit in every:
+        began = time.perf_counter()
+        text = _lowered(unit)
+        written = time.perf_counter()
+        assembler.assemble(text, effort=_effort(unit))
+        yield Cost(unit.name, unit.key, written - began, time.perf_counter() - written)
 
 
 def listing(unit: Unit) -> str:

@@ -46,10 +46,13 @@ class Executable:
     follow one another.
     """
 
+    clocks = False
+    """Whether its code has clocks: see `timed`."""
+
     def __init__(self, graph: Graph, program: Program) -> None:
         self.graph = graph
         self.program = program
-        self._compiled: dict[np.dtype[Any], _Compiled] = {}
+        self._compiled: dict[np.dtype[Any], Compiled] = {}
         self._units: dict[np.dtype[Any], Unit] = {}
         """Of those that are not compiled yet."""
         self._lock = threading.Lock()
@@ -73,15 +76,15 @@ class Executable:
         with self._lock:
             self._ready(np.dtype(real))
 
-    def _ready(self, real: np.dtype[Any]) -> _Compiled:
+    def _ready(self, real: np.dtype[Any]) -> Compiled:
         if real not in self._compiled:
-            self._compiled[real] = _Compiled(self.program, real, build(self._unit(real)))
+            self._compiled[real] = Compiled(self.program, real, build(self._unit(real)))
             self._units.pop(real, None)
         return self._compiled[real]
 
     def _unit(self, real: np.dtype[Any]) -> Unit:
         if real not in self._units:
-            self._units[real] = assemble(self.program, real.name)
+            self._units[real] = assemble(self.program, real.name, clocks=self.clocks)
         return self._units[real]
 
 
@@ -108,14 +111,15 @@ class _Layout:
     workers: int
 
 
-class _Compiled:
+class Compiled:
     """A program for one type of reals: the code, and the tables that it reads."""
 
     def __init__(self, program: Program, real: np.dtype[Any], function: Callable[..., None]) -> None:
         self.program = program
         self.dtypes = {"real": real, "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}
         self.function = function
-        self.table = np.zeros(max(1, len(program.buffers)), np.int64)
+        # Behind the buffers stands where code with clocks keeps its times, which other code has none of.
+        self.table = np.zeros(len(program.buffers) + 1, np.int64)
         self.sizes = np.zeros(max(1, len(program.sizes)), np.int64)
         self.addresses = self.table.ctypes.data, self.sizes.ctypes.data
         self.arena = Arena()

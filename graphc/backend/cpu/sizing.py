@@ -78,7 +78,9 @@ def _kernel(kernel: Kernel, sizes: Sizes) -> int:
 def _statement(statement: Statement, sizes: Sizes) -> int:
     if isinstance(statement, For):
         inner = {**sizes, statement.var.name: 0}
-        return _extent(statement.extent, sizes) * sum(_statement(inside, inner) for inside in statement.body)
+        return extent_of(statement.extent, sizes) * sum(
+            _statement(inside, inner) for inside in statement.body
+        )
     if isinstance(statement, If):
         return sum(_statement(inside, sizes) for inside in statement.body)
     parts = [value for value in vars(statement).values() if isinstance(value, Expr)]
@@ -89,12 +91,12 @@ def _reductions(expr: Expr, sizes: Sizes) -> int:
     if isinstance(expr, Reduce):
         total = 1
         for _, extent in expr.over:
-            total *= _extent(extent, sizes)
+            total *= extent_of(extent, sizes)
         return total * (1 + _reductions(expr.body, sizes))
     return sum(_reductions(part, sizes) for part in expr.parts)
 
 
-def _extent(expr: Expr, sizes: Sizes) -> int:
+def extent_of(expr: Expr, sizes: Sizes) -> int:
     """An extent; one that is read from memory or computed on the way counts as a few."""
     known = all(not isinstance(part, Load | Reduce) for part in expr.walk())
     names = {part.name for part in expr.walk() if isinstance(part, Name)}

@@ -174,7 +174,7 @@ class _Function(Writing):
 
     def _library(self, name: str) -> tuple[str, ...]:
         """The kinds of a library function's parameters."""
-        if name == "barrier":
+        if name in ("barrier", "mark"):
             return "int64", "int64"
         return tuple("int64" if letter == "i" else self._pointer("reals") for letter in PARAMETERS[name])
 

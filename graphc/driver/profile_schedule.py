@@ -1,0 +1,126 @@
+"""The rows of a profile of the `cpu` backend: the steps of schedules with what clocks say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from graphc.backend.cpu import clock
+from graphc.backend.cpu.amounts import Amount, amount
+from graphc.backend.cpu.limits import Limits
+from graphc.backend.cpu.operations import operation_counts
+from graphc.backend.cpu.sizing import evaluate
+from graphc.backend.cpu.timed import Reading, Timed
+from graphc.driver.profile_origins import Compute, origins
+from graphc.driver.profile_rows import Measured, Origins, places
+from graphc.schedule.phases import Access
+from graphc.schedule.program import Launch, Pack, Product, Repeat
+from graphc.schedule.program import Step as Scheduled
+from graphc.view.profile import Bound, Kind, Row
+
+_LITTLE = 0.25
+"""What uses less of every limit than this is bound by none of them."""
+
+
+class Schedule:
+    """The rows of one program. `readings` are those of each sample."""
+
+    def __init__(
+        self,
+        part: str,
+        executable: Timed,
+        readings: Sequence[Reading],
+        real: np.dtype[Any],
+        limits: Limits,
+        spec: str,
+    ) -> None:
+        self.part, self.program, self.limits, self.spec = part, executable.program, limits, spec
+        self.sizes = executable.sizes(real)
+        self.widths = {"real": real.itemsize, "int": 8, "bool": 1}
+        self.costs = operation_counts(real.name)
+        self.workers = max(reading.workers for reading in readings)
+        self.calls = readings[0].calls
+        seconds = np.mean([reading.seconds[: self.workers] for reading in readings], axis=0)
+        seconds = np.maximum(seconds - self.calls * clock.cost(), 0.0)
+        self.mean, self.most = seconds.mean(axis=0), seconds.max(axis=0)
+
+    def rows(self) -> list[Measured]:
+        """The steps in their order, then the waiting."""
+        steps = list(self._amounts(self.program.steps, self.sizes))
+        found = iter([self._row(*each) for each in zip(count(), steps, origins(steps), strict=False)])
+        rows = list(self._nested(self.program.steps, found, 0))
+        if self.workers > 1 and self.calls[clock.WAIT]:
+            rows.append(Measured(self._timed(Row(self.part, "waiting", ""), clock.WAIT)))
+        return rows
+
+    def _amounts(
+        self, steps: Sequence[Scheduled], sizes: Mapping[str, int]
+    ) -> Iterator[tuple[Compute, Amount]]:
+        for step in steps:
+            if isinstance(step, Repeat):
+                # Extents in the body may grow with the step: its middle stands for all.
+                middle = evaluate(step.extent, sizes) // 2
+                yield from self._amounts(step.body, {**sizes, step.step.name: middle})
+            elif isinstance(step, Launch | Pack | Product):
+                yield step, amount(step, sizes, self.widths, self.costs)
+
+    def _nested(
+        self, steps: Sequence[Scheduled], found: Iterator[Measured], depth: int
+    ) -> Iterator[Measured]:
+        """The rows below those of the loops around them."""
+        for step in steps:
+            if isinstance(step, Repeat):
+                inside = list(self._nested(step.body, found, depth + 1))
+                own = [one.row for one in inside if one.row.counts]
+                seconds, most = sum(row.seconds for row in own), sum(row.busiest for row in own)
+                text = f"{step.step.name}{', backwards' if step.reverse else ''}"
+                yield Measured(Row(self.part, "loop", text, (), depth, 1, seconds, most))
+                yield from inside
+            elif isinstance(step, Launch | Pack | Product):
+                one = next(found)
+                yield replace(one, row=replace(one.row, depth=depth))
+
+    def _row(self, number: int, step: tuple[Compute, Amount], shares: Origins) -> Measured:
+        kind, name = _named(step[0])
+        lines, found = places(shares, self.spec), step[1]
+        row = Row(self.part, kind, name, lines, bytes=found.bytes, operations=found.operations)
+        row = self._timed(row, clock.FIRST + number)
+        bound, reached = self._bound(row, found)
+        return Measured(replace(row, bound=bound, reached=reached), shares)
+
+    def _timed(self, row: Row, slot: int) -> Row:
+        return replace(
+            row,
+            calls=float(self.calls[slot]),
+            seconds=float(self.mean[slot]),
+            busiest=float(self.most[slot]),
+        )
+
+    def _bound(self, row: Row, found: Amount) -> tuple[Bound, float | None]:
+        """Which limit is nearest, and how much of it is used."""
+        if row.busiest <= 0 or not row.calls:
+            return "", None
+        rate = self.limits.products if row.kind == "product" else self.limits.elementwise
+        moving, computing = found.bytes / self.limits.bandwidth(found.bytes), found.operations / rate
+        reached = max(moving, computing) * row.calls / row.busiest
+        if reached < _LITTLE:
+            return "latency", reached
+        return ("memory" if moving >= computing else "arithmetic"), reached
+
+
+def _named(step: Compute) -> tuple[Kind, str]:
+    if isinstance(step, Pack):
+        return "pack", f"{step.source.buffer.name} -> {step.packed.name}"
+    if isinstance(step, Product):
+        sign = "+=" if step.accumulate else "="
+        return "product", f"{step.c.buffer.name} {sign} {step.a.buffer.name} @ {step.b.buffer.name}"
+    return "kernel", written(step)
+
+
+def written(step: Scheduled) -> str:
+    """The buffers that a step writes, by name."""
+    return ", ".join(sorted(buffer.name for buffer in Access.of(step).writes))
