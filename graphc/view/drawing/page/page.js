@@ -151,5 +151,6 @@ function makeTheme() {
   set("Auto");
 }
 
+document.documentElement.classList.add("scripted");
 makeTheme();
 new Page(JSON.parse(byId("data").textContent));

@@ -3,14 +3,16 @@
    wide as it was. So nothing that was apart comes to overlap, straight wires stay straight, all places depend
    only on which groups are closed, and a reader finds things where they were. */
 
-/** Room that stays, in px, where only closed groups were: wires that pass there remain apart. */
+/** Room that stays, in px, where only closed groups were, and where there was nothing: wires that pass there
+    remain apart. */
 const GAP = 14;
+const EMPTY = 40;
 
 /**
  * The map of one coordinate.
  *
- * `spans` are {from, to, need, fixed}: what is visible, from where to where, how much room it needs in future.
- * Where something fixed lies, or no closed group, distances stay; elsewhere they shrink to at most GAP.
+ * `spans` are {from, to, need, fixed, closed}: what is visible, from where to where, how much room it needs.
+ * Where something fixed lies, distances stay; elsewhere they shrink, unless no group is closed.
  */
 function squeeze(spans) {
   const marks = [...new Set(spans.flatMap((span) => [span.from, span.to]))].sort((a, b) => a - b);
@@ -19,10 +21,12 @@ function squeeze(spans) {
   for (const span of spans) ending.get(span.to).push(span);
   const fixed = covered(spans.filter((span) => span.fixed), index);
   const closed = covered(spans.filter((span) => span.closed), index);
+  const isChanged = spans.some((span) => span.closed);
   const places = marks.slice(0, 1);
   for (let i = 1; i < marks.length; i++) {
     const distance = marks[i] - marks[i - 1];
-    let place = places[i - 1] + (closed[i - 1] && !fixed[i - 1] ? Math.min(distance, GAP) : distance);
+    const most = fixed[i - 1] || !isChanged ? Infinity : closed[i - 1] ? GAP : EMPTY;
+    let place = places[i - 1] + Math.min(distance, most);
     for (const span of ending.get(marks[i])) place = Math.max(place, places[index.get(span.from)] + span.need);
     places.push(place);
   }

@@ -1,7 +1,8 @@
 /* One picture: which of its groups are closed, where everything is then, and what is near what. */
 
-/** Room for the label of a group, in px, and for the loop of a recurrence above a closed one. */
+/** Heights, in px: of the label of a group, of a closed group, of the loop of a recurrence above it. */
 const HEADER = 18;
+const CLOSED = 30;
 const LOOP = 16;
 
 class View {
@@ -50,7 +51,10 @@ class View {
     frame.text = text;
     frame.at = [text.getAttribute("x"), text.getAttribute("y")];
     frame.title = frame.kind === "equation" && frame.line ? frame.line.text : frame.label;
-    frame.need = Math.max(60, (text.getComputedTextLength() * 1.3 * frame.title.length) / frame.label.length + 24);
+    const open = Math.min(frame.rect[2], text.getComputedTextLength() + 14);
+    text.textContent = frame.title;
+    const closed = Math.max(60, text.getComputedTextLength() * 1.2 + 24);
+    frame.needs = { open: [open, HEADER], closed: [closed, CLOSED] };
     frame.loops = this.data.wires.filter((wire) => wire.back && this.isInside(wire, frame.id));
     node.setAttribute("tabindex", 0);
     node.setAttribute("role", "button");
@@ -121,9 +125,10 @@ class View {
     for (const wire of this.data.wires) if (wire.label && this.isDrawn(wire)) add(wire.label, { fixed: true });
     for (const frame of this.data.frames) {
       if (!this.isVisible(frame.id)) continue;
-      const height = 30 + (frame.loops.length ? LOOP : 0);
-      if (this.closed.has(frame.id)) add(frame.rect, { closed: true }, [frame.need, height]);
-      else add(frame.rect, {}, [frame.text.getComputedTextLength() + 14, HEADER]);
+      const { open, closed } = frame.needs;
+      const loop = frame.loops.length ? LOOP : 0;
+      if (this.closed.has(frame.id)) add(frame.rect, { closed: true }, [closed[0], closed[1] + loop]);
+      else add(frame.rect, {}, open);
     }
     this.x = squeeze(across);
     this.y = squeeze(down);
