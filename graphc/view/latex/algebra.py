@@ -76,11 +76,40 @@ def _mul(term: Term, x: Term, y: Term) -> Term | None:
         return negated(_like(term, "mul", x.operands[0], y))
     if y.op == "neg":
         return negated(_like(term, "mul", x, y.operands[0]))
+    if cancelled := _cancelled(term, x, y):
+        return cancelled
     if y.op == "div" and y.operands[0].number() == 1:
         return _like(term, "div", x, y.operands[1])
     if x.op == "div" and x.operands[0].number() == 1:
         return _like(term, "div", y, x.operands[1])
     return None
+
+
+def _cancelled(term: Term, x: Term, y: Term) -> Term | None:
+    """Twice a half."""
+    (above, below, left), (more, further, right) = _apart(x), _apart(y)
+    above, below = above * more, below * further
+    if 1 in (above, below) or not ((above / below).is_integer() or (below / above).is_integer()):
+        return None
+    rest = _like(term, "mul", left, right)
+    if above >= below:
+        return _like(term, "mul", constant(above / below), rest)
+    return _like(term, "div", rest, constant(below / above))
+
+
+def _apart(term: Term) -> tuple[float, float, Term]:
+    """A number, a number that is divided by, and what is left of a product or a quotient."""
+    if term.op == "mul":
+        (a, b, x), (c, d, y) = map(_apart, term.operands)
+        return a * c, b * d, _like(term, "mul", x, y)
+    if term.op == "div" and (divisor := term.operands[1].number()):
+        above, below, rest = _apart(term.operands[0])
+        return above, below * divisor, rest
+    if term.op == "expand":
+        above, below, rest = _apart(term.operands[0])
+        return above, below, replace(term, operands=(rest,))
+    number = term.number()
+    return (number, 1.0, constant(1, term)) if number else (1.0, 1.0, term)
 
 
 def _div(term: Term, x: Term, y: Term) -> Term | None:

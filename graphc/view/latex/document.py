@@ -105,11 +105,14 @@ class _Page:
         sizes = r" \times ".join(style.size(dim.expression) for dim in leaf.type.shape)
         kind = {"real": r"\mathbb{R}", "int": r"\mathbb{N}_0", "bool": r"\{0, 1\}"}[leaf.type.dtype]
         left = self._name(name, tuple(map(Affine.of, leaf.indices)), example=BATCH in leaf.type.axes)
-        return Line(left, kind + (f"^{{{sizes}}}" if sizes else ""), sign=r"\in ")
+        return Line(left, kind + (f"^{{{sizes}}}" if sizes else ""), sign=r"\in")
 
     def forward(self) -> list[Line]:
         """The equations, those of boundaries with their positions."""
-        return [self._equation(each.unit.name, each.value) for each in self.found.derived]
+        found = list(self.found.derived)
+        if len({each.unit.span.source.name for each in found}) == 1:
+            found.sort(key=lambda each: each.unit.span.start)
+        return [self._equation(each.unit.name, each.value) for each in found]
 
     def _equation(self, name: str, value: Term) -> Line:
         unit = self.system.units[name]
@@ -117,13 +120,13 @@ class _Page:
         owner = unit.place.of if unit.place else name
         subscripts = tuple(fixed.get(i, Affine.of(i)) for i in self.system.indices(owner))
         left = self._name(owner, subscripts, example=BATCH in unit.value.type.axes)
-        return Line(left, self.writer.text(value), self._for(unit.indices))
+        return Line(left, self.writer.formula(value), self._for(unit.indices))
 
     def on_the_way(self) -> list[Line]:
         """What the gradients speak of and no equation of the spec names."""
         return [
             Line(self._name(each.name, tuple(map(Affine.of, each.indices)), example=each.value.has_batch),
-                 self.writer.text(each.value))
+                 self.writer.formula(each.value))
             for each in self.found.named
         ]  # fmt: skip
 
@@ -154,7 +157,7 @@ class _Page:
             left = self._name(
                 step.name, tuple(map(Affine.of, step.indices)), bar=True, example=step.cotangent.has_batch
             )
-            yield Line(left, self.writer.text(step.cotangent))
+            yield Line(left, self.writer.formula(step.cotangent))
             return
         is_leaf = step.name in self.system.leaves
         type_ = self.system.type(step.name)
@@ -166,9 +169,9 @@ class _Page:
 
     def _summand(self, summand: Summand, is_leaf: bool) -> str:
         text = (
-            self.writer.tight(summand.term, PRODUCT)
+            self.writer.formula(summand.term, PRODUCT)
             if summand.term.op != "neg"
-            else self.writer.text(summand.term)
+            else self.writer.formula(summand.term)
         )
         for one, other in summand.matches:
             text = rf"\left[{self.writer.position(one)} = {self.writer.position(other)}\right] {text}"

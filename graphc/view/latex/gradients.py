@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphc.ir.system import System, Unit
-from graphc.types import Affine, Index
+from graphc.types import BATCH, Affine, Index
 from graphc.view.latex.adjoint import Derived, Named, Use, derived
 from graphc.view.latex.algebra import made
 from graphc.view.latex.terms import Term, substitute, symbols
@@ -186,6 +186,9 @@ class _Gathering:
         ranges = tuple(Range(p, _put(j.lo, solved), _put(j.hi, solved)) for j, p in solved.items())
         term = substitute(term, solved)
         own = frozenset(self.system.indices(use.name))
+        if term.has_batch and BATCH not in self.system.type(use.name).axes:
+            attrs = {"dims": (), "indices": (BATCH,)}
+            term = made("reduce_sum", (term,), attrs, term.dtype, term.shape, False)
         return _summed(term, own, tuple(fixed), ranges, tuple(matches))
 
     def _narrowed(self, unit: Unit) -> dict[Index, Index]:

@@ -24,7 +24,7 @@ def derivative(system: System, operation: str) -> str:
     lines = []
     for use in reversed(found.uses):
         target = writer.name(use.name, [writer.position(place) for place in use.subscripts], bar=True)
-        lines.append(f"{target} += {writer.text(use.cotangent)}")
+        lines.append(f"{target} += {writer.formula(use.cotangent)}")
     return "\n".join(lines)
 
 

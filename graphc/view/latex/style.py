@@ -10,7 +10,11 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
-GREEK = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"]
+_SMALL = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi"
+)
+_LARGE = "chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+GREEK = frozenset(f"{_SMALL} {_LARGE}".split())
 ACCENTS = ("hat", "tilde")
 _KNOWN = {"tanh", "exp", "log", "sin", "cos", "max", "min"}
 
@@ -63,7 +67,7 @@ def parts(name: str) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
     for mark in ACCENTS:
         if head.endswith(mark) and len(head) > len(mark):
             base, accent = head[: -len(mark)], mark
-    if base not in GREEK and (found := re.fullmatch(r"([A-Za-z]|[a-z]+?)(\d+)|([A-Z])([a-z])", base)):
+    if base not in GREEK and (found := re.fullmatch(r"([A-Za-z]|[a-z]+?)(\d+)|([A-Zb])([a-z])", base)):
         base, digit = found[1] or found[3], found[2] or found[4]
         below = [digit, *below]
     return base, accent, tuple(below), above
@@ -132,7 +136,16 @@ class Latex:
         return rf"{x}^{{\top}}" if "^{" not in _last_scripts(x) else rf"\left({x}\right)^{{\top}}"
 
     def below(self, x: str, subscript: str) -> str:
-        return f"{x}_{{{subscript}}}"
+        scripts = _last_scripts(x)
+        start = scripts.find("_{")
+        if start < 0:
+            return f"{x}_{{{subscript}}}"
+        # A second subscript joins the first one.
+        depth, at = 1, len(x) - len(scripts) + start + 2
+        while depth:
+            depth += {"{": 1, "}": -1}.get(x[at], 0)
+            at += 1
+        return f"{x[: at - 1]}, {subscript}{x[at - 1 :]}"
 
     def root(self, x: str) -> str:
         return rf"\sqrt{{{x}}}"

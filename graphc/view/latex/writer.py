@@ -46,6 +46,13 @@ class Writer:
     """What bound indices are called here."""
     called: Mapping[str, str] = field(default_factory=dict)
     """Other names for some."""
+    outside: set[str] = field(default_factory=set)
+
+    def formula(self, term: Term, rank: int = SUM) -> str:
+        """A whole right side, or a summand of one: nothing that it sums over is called as something outside."""
+        self.shown = {}
+        self.outside = {self.index(index) for index in term.free}
+        return self.tight(term, rank)
 
     def text(self, term: Term) -> str:
         return self.piece(term).text
@@ -104,7 +111,9 @@ class Writer:
 
     def name(self, name: str, subscripts: Sequence[str], *, bar: bool = False, example: bool = False) -> str:
         """A name at positions that are written already, or its cotangent."""
-        return self.style.name(self.called.get(name, name), subscripts, bar=bar, example=example)
+        owner, mark, letter = name.partition("~")
+        called = self.called.get(name, self.called.get(owner, owner) + mark + letter)
+        return self.style.name(called, subscripts, bar=bar, example=example)
 
     def _constant(self, term: Term) -> Piece:
         value = term.attr("value")
@@ -227,7 +236,8 @@ class Writer:
     def _bound(self, sign: str, index: Index, term: Term) -> str:
         if index == BATCH:
             return self.style.total(sign, "b", "1", "B")
-        taken = {self.index(other) for other in term.operands[0].free if other != index}
+        taken = self.outside | {*self.shown.values()}
+        taken |= {self.index(other) for other in term.operands[0].free if other != index}
         name = self._variable(index.name.rstrip("'"))
         while name in taken:
             name += "'"
@@ -288,7 +298,7 @@ class Writer:
 
     def _gather(self, term: Term) -> Piece:
         table, number = term.operands
-        return Piece(self.style.below(self.tight(table, ATOM), f"[{self.text(number)}]"))
+        return Piece(self.style.below(self.tight(table, ATOM), self.text(number)))
 
     def _scatter_add(self, term: Term) -> Piece:
         x, number = term.operands
@@ -305,12 +315,12 @@ class Writer:
                 if inner.op == "slice":
                     places.append(str(inner.attr("start")))
                 inner = inner.operands[0]
-            return Piece(self.style.below(self.tight(inner, ATOM), "[" + ", ".join(places[::-1]) + "]"))
+            return Piece(self.style.below(self.tight(inner, ATOM), ", ".join(places[::-1])))
         return self.piece(x) if not term.rank else Piece(self.style.function("reshape", [self.text(x)]))
 
     def _slice(self, term: Term) -> Piece:
         before = ":, " * term.attr("dim")
-        place = f"[{before}{term.attr('start')}:{term.attr('stop')}]"
+        place = f"{before}{term.attr('start')}:{term.attr('stop')}"
         return Piece(self.style.below(self.tight(term.operands[0], ATOM), place))
 
     def _pad(self, term: Term) -> Piece:
