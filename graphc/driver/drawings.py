@@ -10,7 +10,7 @@ from graphc.diagnostics import fault, nearest
 from graphc.driver import stages
 from graphc.driver.first_example import Example, example
 from graphc.driver.picturing import picture
-from graphc.view.drawing.drawing import Drawing
+from graphc.view.drawing.drawing import EXPLORED, Drawing
 from graphc.view.drawing.picture import Axis, Frame, Picture
 from graphc.view.drawing.unrolled import unrolled
 
@@ -22,6 +22,9 @@ Unroll = bool | int | str | Mapping[str, int]
 or one by name into so many steps."""
 
 STAGES = ("spec", "optimised", "schedule")
+ROLLED, UNROLLED = "rolled", "unrolled"
+ALL = "all"
+"""Every frame, to open or to close."""
 
 
 def draw(
@@ -42,24 +45,41 @@ def draw(
             "E522", f"a stage to draw is {_listed(STAGES)}, not `{stage}`", help=nearest(stage, STAGES)
         )
     if stage in (None, "spec"):
-        made = _of_the_spec(program, inputs, unroll, numbers)
+        name, made, beside = _of_the_spec(program, inputs, unroll, numbers)
     else:
-        made = _of_a_stage(program, str(stage), unroll)
-    return Drawing(_framed(made, open, close), numbers=numbers, layout=layout)
+        name, made, beside = str(stage), _of_a_stage(program, str(stage), unroll), {}
+    opened, closed = _framed(made, open, close)
+    return Drawing(made, opened, closed, name, beside, numbers, gradients, layout)
 
 
 def _of_the_spec(
     program: Program, inputs: Mapping[str, Any] | None, unroll: Unroll, numbers: bool
-) -> Picture:
+) -> tuple[str, Picture, Mapping[str, Picture]]:
+    """The picture that is asked for, rolled or unrolled, by its name, and the other one if there is one."""
     shown = example(program, inputs) if numbers else Example(None)
-    made = picture(program, shown.inputs, lengths=shown.lengths, numbers=numbers)
-    if unroll is not False:
-        wanted = _wanted(made, unroll)
-        if wanted.known is not None and wanted.steps < wanted.known:
-            shown = shown.cut(program, wanted.length, wanted.steps)
-            made = picture(program, shown.inputs, lengths=shown.lengths, numbers=numbers)
-        made = unrolled(made, wanted.length, wanted.steps)
-    return replace(made, notes=(*made.notes, *([shown.why] if shown.why else [])))
+    whole = picture(program, shown.inputs, lengths=shown.lengths, numbers=numbers)
+    if unroll is False:
+        made = _noted(whole, shown)
+        return ROLLED, made, _unrolled_beside(made)
+    wanted = _wanted(whole, unroll)
+    if wanted.known is not None and wanted.steps < wanted.known:
+        shown = shown.cut(program, wanted.length, wanted.steps)
+        whole = picture(program, shown.inputs, lengths=shown.lengths, numbers=numbers)
+    made = _noted(whole, shown)
+    return UNROLLED, unrolled(made, wanted.length, wanted.steps), {ROLLED: made}
+
+
+def _noted(made: Picture, shown: Example) -> Picture:
+    return replace(made, notes=(*made.notes, shown.why)) if shown.why else made
+
+
+def _unrolled_beside(made: Picture) -> dict[str, Picture]:
+    """The recurrence unrolled too, where there is one, its length is known, and a page can hold it."""
+    ends = _recurrent(made)
+    sizes = {axis.length: axis.size for box in made.boxes for axis in box.axes}
+    if len(ends) != 1 or (steps := sizes[ends[0]]) is None or steps * len(made.boxes) > EXPLORED:
+        return {}
+    return {UNROLLED: unrolled(made, ends[0], steps)}
 
 
 def _of_a_stage(program: Program, stage: str, unroll: Unroll) -> Picture:
@@ -76,22 +96,23 @@ def _of_a_stage(program: Program, stage: str, unroll: Unroll) -> Picture:
 
 # -------------------------------------------------------------------------------------- frames
 
-ALL = "all"
 
-
-def _framed(made: Picture, open: Collection[str], close: Collection[str]) -> Picture:
-    """The picture with these frames open or closed; a name wins over `all`. Raises E724."""
-    named = {name: {f.id for f in made.frames if _is(f, name)} for name in (*open, *close)}
+def _framed(
+    made: Picture, open: Collection[str], close: Collection[str]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The frames to keep open, with those around them, and to close. A name wins over `all`. Raises E724."""
+    named = {name: frozenset(f.id for f in made.frames if _is(f, name)) for name in (*open, *close)}
     for name, found in named.items():
         if not found:
             known = sorted({_name(frame) for frame in made.frames})
             help = nearest(name, known) or (f"there are {_listed(known)}" if known else "there is none")
             raise fault("E724", f"no frame is named `{name}`", help=help)
-    asked = {ALL: True} if ALL in open else {ALL: False} if ALL in close else {}
-    asked |= {name: name in open for name in named if name != ALL}
-    state = {frame: is_open for name, is_open in asked.items() for frame in named[name]}
-    frames = [replace(frame, is_open=state.get(frame.id, frame.is_open)) for frame in made.frames]
-    return replace(made, frames=frames)
+    single = {key for name in open if name != ALL for key in named[name]}
+    opened = {frame.id for key in single for frame in made.around(key)}
+    closed = {key for name in close if name != ALL for key in named[name]}
+    closed |= {frame.id for frame in made.frames if ALL in close} - opened
+    opened |= {frame.id for frame in made.frames if ALL in open} - closed
+    return frozenset(opened), frozenset(closed)
 
 
 def _is(frame: Frame, name: str) -> bool:
@@ -159,19 +180,24 @@ def _by_name(made: Picture, axes: Mapping[str, Axis], name: str) -> str:
 
 
 def _the_one(made: Picture, axes: Mapping[str, Axis]) -> str:
-    """The axis of a recurrence, or the only one."""
+    """The axis of a recurrence, or the only one. Raises E722."""
+    found = _recurrent(made) or sorted(axes)
+    if len(found) != 1:
+        names = [axes[length].name for length in found]
+        message = "nothing runs along an axis" if not found else f"{_listed(names)} could be unrolled"
+        raise fault("E722", f"{message}: which one?" if found else message)
+    return found[0]
+
+
+def _recurrent(made: Picture) -> list[str]:
+    """The ends of the axes along which values are handed on."""
     back = {
         axis.length
         for wire in made.wires
         for axis in made.box(wire.source).axes
         if wire.is_back and (reading := wire.readings.get(axis.name)) and reading.axis and reading.shift
     }
-    found = sorted(back or axes)
-    if len(found) != 1:
-        names = [axes[length].name for length in found]
-        message = "nothing runs along an axis" if not found else f"{_listed(names)} could be unrolled"
-        raise fault("E722", f"{message}: which one?" if found else message)
-    return found[0]
+    return sorted(back)
 
 
 def _listed(names: Collection[str]) -> str:

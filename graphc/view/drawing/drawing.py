@@ -5,17 +5,21 @@ from __future__ import annotations
 import html as markup
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from graphc.diagnostics import GraphcError, fault, nearest
+from graphc.view.drawing.folding import fitting, folded
 from graphc.view.drawing.geometry import Placed
 from graphc.view.drawing.layout import lay_out
 from graphc.view.drawing.picture import Picture
 from graphc.view.files import write_bytes
 
 FORMATS = ("svg", "html", "png", "dot", "tex")
+
+EXPLORED = 600
+"""So many boxes a page holds to be opened and closed."""
 
 _HEIGHT = 640
 """Of the HTML drawing in a notebook's cell, in px."""
@@ -25,20 +29,36 @@ _HEIGHT = 640
 class Drawing:
     """What `Program.draw` gives: shown by notebooks, written by `save`.
 
-    `picture` says what is drawn; `views` are the pictures that the HTML drawing holds, by the names of their
-    tabs. `numbers` are the values and cotangents at the wires; `layout` finds the places, when the first
-    format that needs them asks.
+    `picture` has everything that can be seen. Of its frames those in `opened` stay open and those in `closed`
+    are closed; of the others so many are closed that what is shown can be read. `beside` are other pictures
+    of the same program, which the HTML drawing has in tabs, next to `name`. `numbers` are the values and
+    cotangents at the wires, `gradients` widths of wires by the norms of cotangents. `layout` finds the
+    places, when the first format that needs them asks.
     """
 
     picture: Picture
-    views: Mapping[str, Picture] = field(default_factory=dict)
+    opened: frozenset[str] = frozenset()
+    closed: frozenset[str] = frozenset()
+    name: str = "drawing"
+    beside: Mapping[str, Picture] = field(default_factory=dict)
     numbers: bool = True
+    gradients: bool = False
     layout: str = "auto"
 
     @cached_property
+    def explorable(self) -> Picture:
+        """Everything, with the frames marked that are closed, and notes of what had to be."""
+        fits = self.picture if self.opened >= {f.id for f in self.picture.frames} else fitting(self.picture)
+        frames = [
+            replace(frame, is_open=frame.id not in self.closed and (frame.id in self.opened or frame.is_open))
+            for frame in fits.frames
+        ]
+        return replace(fits, frames=frames)
+
+    @cached_property
     def placed(self) -> Placed:
-        """The picture with places, closed frames as boxes."""
-        return self._placed(self.picture)
+        """What is shown, with places: closed frames are boxes."""
+        return self._placed(folded(self.explorable))
 
     def _placed(self, picture: Picture) -> Placed:
         return lay_out(picture, labels=None if self.numbers else False, engine=self.layout)
@@ -47,27 +67,27 @@ class Drawing:
         """One SVG file, with its style inside."""
         from graphc.view.drawing.svg import svg
 
-        return svg(self.placed)
+        return svg(self.placed, gradients=self.gradients)
 
     def html(self) -> str:
         """One offline HTML file: pan, zoom, search, open and close, step through both passes."""
         from graphc.view.drawing.html import html
 
-        return html(
-            {name: self._placed(view) for name, view in self.views.items()} or self._placed(self.picture)
-        )
+        pictures = {self.name: self.explorable}
+        pictures |= {name: fitting(other) for name, other in self.beside.items()}
+        return html({name: self._placed(_held(picture)) for name, picture in pictures.items()})
 
     def dot(self) -> str:
         """The picture in the DOT language of Graphviz, which finds places of its own."""
         from graphc.view.drawing.dot import dot
 
-        return dot(self.picture, numbers=self.numbers)
+        return dot(folded(self.explorable), numbers=self.numbers)
 
     def tex(self) -> str:
         """A LaTeX document of its own, in TikZ, with the places of the SVG."""
         from graphc.view.drawing.tikz import tikz
 
-        return tikz(self.placed)
+        return tikz(self.placed, gradients=self.gradients)
 
     def png(self, scale: float = 2.0) -> bytes:
         """The SVG as pixels, `scale` for each px. Raises E721 without the extra `draw`."""
@@ -100,6 +120,11 @@ class Drawing:
         """In a frame of its own: neither its style nor its script may meet those of the notebook."""
         page = markup.escape(self.html())
         return f'<iframe srcdoc="{page}" width="100%" height="{_HEIGHT}" style="border: 0"></iframe>'
+
+
+def _held(picture: Picture) -> Picture:
+    """What a page can open and close, or of a picture that is too large for it what is shown at first."""
+    return picture if len(picture.boxes) <= EXPLORED else folded(picture)
 
 
 def format_of(path: str | Path) -> str:

@@ -102,15 +102,15 @@ def _wire(number: int, wire: Wire, points: Sequence[Point], widths: Widths | Non
 
 def _path(points: Sequence[Point]) -> str:
     """A polyline with rounded bends."""
-    points = _corners(points)
+    points = corners(points)
     text = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
     for before, at, after in zip(points, points[1:], points[2:], strict=False):
-        a, b = _towards(at, before), _towards(at, after)
+        a, b = towards(at, before), towards(at, after)
         text += f"L{a[0]:.1f} {a[1]:.1f}Q{at[0]:.1f} {at[1]:.1f} {b[0]:.1f} {b[1]:.1f}"
     return text + f"L{points[-1][0]:.1f} {points[-1][1]:.1f}"
 
 
-def _corners(points: Sequence[Point]) -> list[Point]:
+def corners(points: Sequence[Point]) -> list[Point]:
     """Without points that are no bends: a rounded one would bend the line around itself."""
     found: list[Point] = []
     for point in points:
@@ -127,7 +127,7 @@ def _is_straight(a: Point, b: Point, c: Point) -> bool:
     return abs(turn) < 0.05 and (b[0] - a[0]) * (c[0] - b[0]) + (b[1] - a[1]) * (c[1] - b[1]) > 0
 
 
-def _towards(start: Point, end: Point) -> Point:
+def towards(start: Point, end: Point) -> Point:
     dx, dy = end[0] - start[0], end[1] - start[1]
     length = (dx * dx + dy * dy) ** 0.5
     share = min(CORNER, length / 2) / length if length else 0.0

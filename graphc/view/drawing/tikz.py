@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import dist
 
 from graphc.view.drawing import metrics
 from graphc.view.drawing.geometry import Label, Placed, Point, Rect
 from graphc.view.drawing.layout import HEADER
 from graphc.view.drawing.picture import Box, Frame, Role, Wire
-from graphc.view.drawing.sizes import lines
+from graphc.view.drawing.sizes import Row, frame_label, rows
+from graphc.view.drawing.svg import corners, towards
+from graphc.view.drawing.widths import Widths
 
 POINT = 0.75
 """Points of TeX in a px."""
 LARGEST = 12000.0
 """TeX knows no length above 16,384 points: what is larger is drawn smaller."""
 
-BEND = 7.0
-"""How long the bend of a wire is at most, in px."""
+NOTE = metrics.SMALL * metrics.LINE
+"""From one line of small letters to the next, in px."""
 
 _COLOURS: Mapping[str, tuple[str, str]] = {
     "input": ("E3F1FD", "2471A8"),
@@ -49,9 +50,12 @@ _SPECIAL: Mapping[str, str] = {
 }
 
 
-def tikz(placed: Placed) -> str:
-    """The text of a `.tex` file: one page that is as large as the drawing."""
-    return "\n".join(_document(placed)) + "\n"
+def tikz(placed: Placed, *, gradients: bool = False) -> str:
+    """The text of a `.tex` file: one page that is as large as the drawing, with its notes below.
+
+    With `gradients` a wire is as wide as the norm of the cotangent that comes back through it is large.
+    """
+    return "\n".join(_document(placed, Widths.of(placed.picture) if gradients else None)) + "\n"
 
 
 def escaped(text: str) -> str:
@@ -59,9 +63,11 @@ def escaped(text: str) -> str:
     return "".join(_SPECIAL.get(c, c if c.isascii() and c.isprintable() else "?") for c in text)
 
 
-def _document(placed: Placed) -> Iterator[str]:
+def _document(placed: Placed, widths: Widths | None) -> Iterator[str]:
     unit = min(POINT, LARGEST / max(placed.width, placed.height))
-    width, height = f"{placed.width * unit:.1f}pt", f"{placed.height * unit + 1:.1f}pt"
+    notes = (*placed.picture.notes, *placed.notes)
+    below = placed.height + len(notes) * NOTE
+    width, height = f"{placed.width * unit:.1f}pt", f"{below * unit + 1:.1f}pt"
     yield f"% {escaped(placed.picture.title)}"
     yield r"\documentclass{article}"
     yield rf"\usepackage[paperwidth={width}, paperheight={height}, margin=0pt]{{geometry}}"
@@ -72,14 +78,21 @@ def _document(placed: Placed) -> Iterator[str]:
     yield from _looks(unit)
     yield r"\begin{document}"
     yield rf"\begin{{tikzpicture}}[x={unit:.4f}pt, y=-{unit:.4f}pt]"
-    yield rf"\useasboundingbox (0,0) rectangle ({placed.width:.1f},{placed.height:.1f});"
+    yield rf"\useasboundingbox (0,0) rectangle {_at((placed.width, below))};"
     yield from (_frame(placed.picture.frame(key), rect) for key, rect in placed.frames.items())
-    yield from (_wire(w, points) for w, points in zip(placed.picture.wires, placed.wires, strict=True))
+    yield from (
+        _wire(w, points, widths) for w, points in zip(placed.picture.wires, placed.wires, strict=True)
+    )
     for label in placed.labels:
         if label is not None:
             yield from _label(label)
+    texts = rows(placed.picture)
     for box in placed.picture.boxes:
-        yield from _box(box, placed.boxes[box.id])
+        yield from _box(box, placed.boxes[box.id], texts[box.id])
+    for number, note in enumerate(notes):
+        yield _text(
+            "small text, anchor=base west", (7.0, placed.height + number * NOTE + metrics.SMALL), note
+        )
     yield r"\end{tikzpicture}"
     yield r"\end{document}"
 
@@ -90,8 +103,9 @@ def _looks(unit: float) -> Iterator[str]:
         yield _colour(f"{name} border", border)
     yield from (_colour(f"{name} ink", ink) for name, ink in _INKS.items())
     yield r"\tikzset{"
-    yield rf"  title/.style={{inner sep=0pt, font={_font(metrics.FONT * unit)}}},"
-    yield rf"  small/.style={{inner sep=0pt, font={_font(metrics.SMALL * unit)}, text=small ink}},"
+    yield rf"  name text/.style={{inner sep=0pt, font={_font(metrics.FONT * unit)}}},"
+    for name in ("small", "value", "cotangent"):
+        yield rf"  {name} text/.style={{inner sep=0pt, font={_font(metrics.SMALL * unit)}, text={name} ink}},"
     yield r"  wire/.style={draw=wire ink, -{Stealth[length=4pt]}},"
     yield r"  back/.style={wire, draw=back ink, densely dashed},"
     yield r"}"
@@ -107,33 +121,29 @@ def _font(size: float) -> str:
 
 def _frame(frame: Frame, r: Rect) -> str:
     border = rf"\draw[fill=frame inside, draw=frame border, rounded corners=4pt] {_corners(r)};"
-    return f"{border} {_text('small, anchor=base west', (r.x + 7, r.y + HEADER - 6), frame.label)}"
+    return (
+        f"{border} {_text('small text, anchor=base west', (r.x + 7, r.y + HEADER - 6), frame_label(frame))}"
+    )
 
 
 def _text(style: str, at: Point, text: str) -> str:
     return rf"\node[{style}] at {_at(at)} {{{escaped(text)}}};"
 
 
-def _wire(wire: Wire, points: Sequence[Point]) -> str:
-    return rf"\draw[{'back' if wire.is_back else 'wire'}] {_path(points)};"
+def _wire(wire: Wire, points: Sequence[Point], widths: Widths | None) -> str:
+    style = "back" if wire.is_back else "wire"
+    if widths is not None:
+        style += f", line width={widths.width(wire.cotangent) * POINT:.2f}pt"
+    return rf"\draw[{style}] {_path(corners(points))};"
 
 
 def _path(points: Sequence[Point]) -> str:
-    """A polyline with rounded bends, each within the halves of the lines that it joins: what TikZ rounds by
-    itself has loops where lines are short."""
-    points = [p for n, p in enumerate(points) if n == 0 or p != points[n - 1]]
+    """A polyline with rounded bends, as in the SVG: what TikZ rounds by itself has loops where lines are
+    short."""
     way = _at(points[0])
-    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
-        way += (
-            f" -- {_at(_towards(corner, before))} .. controls {_at(corner)} .. {_at(_towards(corner, after))}"
-        )
+    for before, bend, after in zip(points, points[1:], points[2:], strict=False):
+        way += f" -- {_at(towards(bend, before))} .. controls {_at(bend)} .. {_at(towards(bend, after))}"
     return f"{way} -- {_at(points[-1])}"
-
-
-def _towards(start: Point, end: Point) -> Point:
-    length = dist(start, end)
-    share = min(BEND, length / 2) / length
-    return start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share
 
 
 def _at(point: Point) -> str:
@@ -141,24 +151,22 @@ def _at(point: Point) -> str:
 
 
 def _label(label: Label) -> Iterator[str]:
-    x, y = label.rect.center
-    anchor = "anchor=base"
-    if label.beside:
-        x, anchor = label.rect.x, "anchor=base west"
-    if label.above:
-        yield _text(f"small, {anchor}, text=value ink", (x, y - 4), label.above)
-    if label.below:
-        yield _text(f"small, {anchor}, text=cotangent ink", (x, y + 11), label.below)
+    """Two lines around a wire that goes to the right, one or two beside a wire that goes up."""
+    x, anchor = (label.rect.x, "base west") if label.beside else (label.rect.center[0], "base")
+    lines = [("value", label.above), ("cotangent", label.below)]
+    lines = [line for line in lines if line[1]] if label.beside else lines
+    first = label.rect.center[1] - (len(lines) - 1) * NOTE / 2 + metrics.SMALL * 0.36
+    for number, (kind, text) in enumerate(lines):
+        if text:
+            yield _text(f"{kind} text, anchor={anchor}", (x, first + number * NOTE), text)
 
 
-def _box(box: Box, r: Rect) -> Iterator[str]:
+def _box(box: Box, r: Rect, texts: Sequence[Row]) -> Iterator[str]:
     yield rf"\draw[fill={box.role} inside, draw={box.role} border{_outline(box.role, r)};"
-    rows = lines(box)
-    step = metrics.FONT * metrics.LINE
-    first = r.y + r.height / 2 - (len(rows) - 1) * step / 2 + metrics.FONT * 0.36
-    for number, row in enumerate(rows):
-        style = "small" if number else "title"
-        yield _text(f"{style}, anchor=base", (r.center[0], first + number * step), row)
+    y = r.center[1] - sum(row.size * metrics.LINE for row in texts) / 2
+    for row in texts:
+        y += row.size * metrics.LINE
+        yield _text(f"{row.kind} text, anchor=base", (r.center[0], y - row.size * 0.3), row.text)
 
 
 def _outline(role: Role, r: Rect) -> str:

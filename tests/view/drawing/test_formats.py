@@ -87,7 +87,9 @@ def test_a_picture_as_pixels() -> None:
     content = drawing.png(scale=2)
     assert content.startswith(b"\x89PNG")
     width = int.from_bytes(content[16:20], "big")
-    assert width == pytest.approx(2 * drawing.placed.width, abs=2)
+    drawn = re.search(r' width="([0-9.]+)"', drawing.svg())
+    assert drawn is not None
+    assert width == pytest.approx(2 * float(drawn[1]), abs=2)
 
 
 def test_too_many_pixels() -> None:
