@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from graphc.cli.entry import usage
 from graphc.cli.use import LAST
 
 
@@ -31,15 +30,15 @@ def report(run: str, output: str | None, checkpoint: str | None) -> None:
 
 
 def write_report(folder: Path, output: str | None = None, checkpoint: str | None = None) -> None:
-    """Raises E709 or E740 before anything is computed: the place cannot be written, a library is missing."""
+    """Raises E608, E709 or E740 before anything is computed: no run, no place to write, no library."""
     from graphc.driver.reporting.report import FILE, report
+    from graphc.train.runs.folder import RunFolder
     from graphc.view.files import check_writable, write_text
     from graphc.view.report.plotting import check_installed
 
     path = output if output is not None else str(folder / FILE)
     check_installed()
-    if not folder.is_dir() and output is None:
-        raise usage("E712", f"`{folder}` is no folder of a run", "`graphc runs` lists those below `runs`")
+    _ = RunFolder(folder).config  # there is a run
     if path != "-":
         check_writable(path)
     text = report(folder, checkpoint=checkpoint).html()

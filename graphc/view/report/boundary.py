@@ -95,8 +95,8 @@ def _surface(found: Plane) -> Figure:
     def draw(canvas: Canvas) -> None:
         axes = plotting.one(canvas)
         axes.grid(False)
-        low = float(min(found.values.min(), found.truth.min(initial=np.inf)))
-        high = float(max(found.values.max(), found.truth.max(initial=-np.inf), low + 1e-9))
+        low = float(min(found.values.min(), found.truth.min()))
+        high = float(max(found.values.max(), found.truth.max(), low + 1e-9))
         image = axes.pcolormesh(
             found.across,
             found.up,
