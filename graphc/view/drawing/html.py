@@ -33,36 +33,41 @@ SCRIPTS = (
 """In the order in which they stand in the page: each uses only what is above it."""
 
 
-def html(drawing: Placed | Mapping[str, Placed]) -> str:
+def html(drawing: Placed | Mapping[str, Placed], *, gradients: bool = False) -> str:
     """The page of a drawing, or of several of one spec by the names of their tabs, such as `rolled` and
     `unrolled`.
 
     All places are those of the picture with everything open; the frames that the picture calls closed are
-    closed by the page.
+    closed by the page. With `gradients` a wire is as wide as its cotangent's norm is large.
     """
     views = {"": drawing} if isinstance(drawing, Placed) else drawing
     contents = Contents()
     data = [contents.view(name, placed) for name, placed in views.items()]
-    script = "\n".join(_packaged(name) for name in SCRIPTS)
+    script = "\n".join(_packaged("page", name) for name in SCRIPTS)
     script = f'"use strict";\n(() => {{\n{script}\n}})();\n'
     figures = (
-        f'<div class="view" data-view="{number}">{svg(placed, standalone=False)}</div>'
+        f'<div class="view" data-view="{number}">{svg(placed, standalone=False, gradients=gradients)}</div>'
         for number, placed in enumerate(views.values())
     )
     title = next(iter(views.values())).picture.title
-    return Template(_packaged("page.html")).substitute(
+    return Template(_packaged("page", "page.html")).substitute(
         policy=_policy(script),
         title=escape(title),
-        style=_packaged("page.css", folder="page")
-        + files(__package__).joinpath("drawing.css").read_text("utf-8"),
+        style=_style(),
         figures="\n".join(figures),
         data=_embedded(data),
         script=script,
     )
 
 
-def _packaged(name: str, folder: str = "page") -> str:
-    return files(__package__).joinpath(folder, name).read_text("utf-8")
+def _packaged(*path: str) -> str:
+    return files(__package__).joinpath(*path).read_text("utf-8")
+
+
+def _style() -> str:
+    """The drawing's own style first: the page's rules win where both have one."""
+    dark = f"@media (prefers-color-scheme: dark) {{\n{_packaged('dark.css')}}}\n"
+    return _packaged("drawing.css") + dark + _packaged("page", "page.css")
 
 
 def _policy(script: str) -> str:

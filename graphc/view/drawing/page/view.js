@@ -10,7 +10,7 @@ class View {
     this.data = data;
     this.holder = holder;
     this.svg = holder.querySelector("svg");
-    this.svg.removeAttribute("role");
+    for (const name of ["role", "aria-labelledby"]) this.svg.removeAttribute(name);
     this.boxes = new Map(data.boxes.map((box) => [box.id, box]));
     this.frames = new Map(data.frames.map((frame) => [frame.id, frame]));
     this.closed = new Set(data.frames.filter((frame) => !frame.open).map((frame) => frame.id));
