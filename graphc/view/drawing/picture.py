@@ -60,6 +60,7 @@ class Box:
     `name` is the spec's (`h[t]`), "" for an operation in the midst of an equation; `operation` says what is
     computed (`sigmoid`, `1 / ·`), "" for a leaf. `shape` is the element's. `value` and `cotangent` have the
     axes first (after a batch, if `has_batch`), then the element's dims; None for what was not computed.
+    `derivative` says what the operation gives back to each operand, a line each.
     `copies` says of which other box this is one more picture: a weight next to each of its users.
     """
 
@@ -73,6 +74,7 @@ class Box:
     line: Line | None = None
     value: Array | None = None
     cotangent: Array | None = None
+    derivative: str = ""
     has_batch: bool = False
     copies: str = ""
     notes: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from graphc.ir.system import Subscript, Unit
 from graphc.types import BATCH, Affine, Index, Length, TensorType
 from graphc.view.drawing.operations import SEPARATOR, Operation, Spelled
 from graphc.view.drawing.picture import Array, Axis, Box, Frame, Line, Picture, Reading, Role, Wire
+from graphc.view.latex.rules import derivative
 
 FEW = 1
 """An equation of so many operations needs no frame."""
@@ -107,6 +108,7 @@ class _Rolling:
             line=line_of(span),
             value=self.numbers.values.get(key),
             cotangent=self.numbers.cotangents.get(key),
+            derivative=derivative(self.spelled.system, key) if key in self.spelled.operations else "",
             has_batch=self.numbers.has_batch and BATCH in type_.axes,
         )
 
