@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def equations(program: Compiled, *, inputs: bool = False, standalone: bool = False) -> str:
-    """The forward equations of everything that leads to the loss, and the derived equations of its gradients.
+    """The equations of everything that leads to the loss, and the derived ones of its gradients.
 
     Gradients are those of the parameters, with `inputs` of the real inputs too, which is so anyway where there
     is nothing to train. A fragment of `align*` environments, or with `standalone` a document.

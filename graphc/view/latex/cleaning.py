@@ -21,7 +21,8 @@ def cleaned(system: System, unit: Unit) -> tuple[Builder, Value]:
     makers = {node.result: node for node in unit.nodes if isinstance(node, Node)}
     moved: dict[Value, Value] = {}
     builder = Builder()
-    for node in _needed(makers, unit.value):
+    end = _general(system, unit, makers)
+    for node in _needed(makers, end):
         kept = _passed(node, makers, moved)
         if kept is not None:
             moved[node.result] = kept
@@ -30,7 +31,25 @@ def cleaned(system: System, unit: Unit) -> tuple[Builder, Value]:
         with builder.at(node.span):
             operands = [moved[operand] for operand in node.operands]
             moved[node.result] = builder(node.op, *operands, called=node.result.name, **attrs)
-    return builder, moved[unit.value]
+    return builder, moved[end]
+
+
+def _general(system: System, unit: Unit, makers: Mapping[Value, Node]) -> Value:
+    """What the general equation says: a unit first asks whether it stands at a boundary of its own name."""
+    value = unit.value
+    while True:
+        node = makers[value]
+        if node.op is PIN:
+            value = node.operands[0]
+        elif node.op is SELECT and _is_own_boundary(system, unit, makers[node.operands[1]]):
+            value = node.operands[2]
+        else:
+            return value
+
+
+def _is_own_boundary(system: System, unit: Unit, node: Node) -> bool:
+    other = system.units.get(node.attrs["unit"]) if node.op is READ else None
+    return other is not None and other.place is not None and other.place.of == unit.name
 
 
 def _needed(makers: Mapping[Value, Node], value: Value) -> list[Node]:

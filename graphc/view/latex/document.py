@@ -90,7 +90,13 @@ class _Page:
         """Whether an equation goes through the examples, so that each of them needs a number."""
         seed = self.found.seed or ""
         called = {seed: "L"} if "@" in seed else {}
-        self.writer = Writer(Latex(), examples=self.is_batched, called=called)
+        self.writer = Writer(Latex(self._whole()), examples=self.is_batched, called=called)
+
+    def _whole(self) -> frozenset[str]:
+        """Names such as h1 that would look like a position of h."""
+        names = [*self.system.leaves, *self.system.units]
+        tables = {name for name in names if self.system.indices(name)}
+        return frozenset(name for name in names if name.rstrip("0123456789") in tables - {name})
 
     # -------------------------------------------------------------------------------- the forward pass
 

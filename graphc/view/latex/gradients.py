@@ -60,8 +60,10 @@ class Summand:
 
 @dataclass(frozen=True)
 class Sum:
-    """The cotangent of `name` at `subscripts`: the sum of its uses' shares. At the positions `except_at` it has
-    an equation of its own."""
+    """The cotangent of `name` at `subscripts`: the sum of its uses' shares.
+
+    At the positions `except_at` it has an equation of its own.
+    """
 
     name: str
     subscripts: tuple[Affine, ...]
@@ -71,8 +73,10 @@ class Sum:
 
 @dataclass(frozen=True)
 class Gradients:
-    """`seed` is the name whose cotangent is 1, None for a forward pass alone. `sums` and `named` stand in the order of the backward pass:
-    from what is computed last to the parameters."""
+    """Formulas of the forward pass, and `steps` of the backward pass, from what is computed last to parameters.
+
+    `seed` is the name whose cotangent is 1, None for a forward pass alone.
+    """
 
     seed: str | None
     derived: Sequence[Derived]
@@ -170,9 +174,10 @@ class _Gathering:
 
     def _summand(self, unit: Unit, use: Use) -> Summand:
         """A use, seen from the name that is used."""
-        narrowed = self._narrowed(unit)
-        term = substitute(use.cotangent, {old: Affine.of(new) for old, new in narrowed.items()})
-        subscripts = [_put(s, {o: Affine.of(n) for o, n in narrowed.items()}) for s in use.subscripts]
+        own = frozenset(self.system.indices(use.name))
+        apart = _apart(use.cotangent.free | symbols(use.subscripts), self._narrowed(unit), own)
+        term = substitute(use.cotangent, apart)
+        subscripts = [_put(place, apart) for place in use.subscripts]
         solved: dict[Index, Affine] = {}
         fixed, matches = [], []
         for index, place in zip(self.system.indices(use.name), subscripts, strict=True):
@@ -185,11 +190,15 @@ class _Gathering:
                 matches.append((Affine.of(index), place))
         ranges = tuple(Range(p, _put(j.lo, solved), _put(j.hi, solved)) for j, p in solved.items())
         term = substitute(term, solved)
-        own = frozenset(self.system.indices(use.name))
+        left = {i: replace(i, lo=_put(i.lo, solved), hi=_put(i.hi, solved)) for i in term.free - own}
+        term = substitute(term, {old: Affine.of(new) for old, new in left.items() if old != new})
+        found = _summed(term, own, tuple(fixed), ranges, tuple(matches))
         if term.has_batch and BATCH not in self.system.type(use.name).axes:
+            # Outside of the sums over steps, whose number is the example's own.
             attrs = {"dims": (), "indices": (BATCH,)}
-            term = made("reduce_sum", (term,), attrs, term.dtype, term.shape, False)
-        return _summed(term, own, tuple(fixed), ranges, tuple(matches))
+            total = made("reduce_sum", (found.term,), attrs, term.dtype, term.shape, False)
+            found = replace(found, term=total)
+        return found
 
     def _narrowed(self, unit: Unit) -> dict[Index, Index]:
         """The unit's indices without the positions at their ends that have equations of their own."""
@@ -204,6 +213,28 @@ class _Gathering:
             elif place == now.hi:
                 found[index] = replace(now, hi=now.hi + -1)
         return found
+
+
+def _apart(
+    indices: Iterable[Index], narrowed: Mapping[Index, Index], own: frozenset[Index]
+) -> dict[Index, Affine]:
+    """Other names for a reader's indices than for those of the name that is read: both may be called t."""
+    found: dict[Index, Affine] = {}
+
+    def renamed(index: Index) -> Index:
+        if index not in found:
+            now = narrowed.get(index, index)
+            inner = {symbol: Affine.of(renamed(symbol)) for symbol in symbols([now.lo, now.hi])}
+            name = f"{now.name}'" if any(now.name == other.name for other in own) else now.name
+            now = replace(now, name=name, lo=_put(now.lo, inner), hi=_put(now.hi, inner))
+            found[index] = Affine.of(now)
+        ((symbol, _),) = found[index].terms
+        assert isinstance(symbol, Index)
+        return symbol
+
+    for index in indices:
+        renamed(index)
+    return found
 
 
 def _summed(

@@ -6,8 +6,9 @@ knows how each piece is spelled. LaTeX commands are those that KaTeX has too.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 _SMALL = (
@@ -15,6 +16,7 @@ _SMALL = (
 )
 _LARGE = "chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 GREEK = frozenset(f"{_SMALL} {_LARGE}".split())
+_LARGEST = 1e12
 ACCENTS = ("hat", "tilde")
 _KNOWN = {"tanh", "exp", "log", "sin", "cos", "max", "min"}
 
@@ -48,6 +50,8 @@ class Style(Protocol):
     def unit(self, place: str) -> str: ...
     def relation(self, op: str) -> str: ...
     def size(self, expression: str) -> str: ...
+    def adjoint(self, name: str, operand: str) -> str: ...
+    def matrix(self, rows: Sequence[Sequence[str]]) -> str: ...
 
 
 def parts(name: str) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
@@ -76,6 +80,10 @@ def parts(name: str) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
 class Latex:
     """LaTeX, with names as variables: Greek letters, hats, words upright."""
 
+    def __init__(self, whole: Collection[str] = ()) -> None:
+        """`whole` are names that are not taken apart: h1 where an h has positions, and so an h at 1."""
+        self.whole = whole
+
     times = r" \odot "
     star = r" \star "
     dot = r" \cdot "
@@ -86,6 +94,8 @@ class Latex:
     def name(self, name: str, subscripts: Sequence[str], *, bar: bool = False, example: bool = False) -> str:
         """`W1` as W with a 1 below, with positions behind it; the layer and the example above."""
         base, accent, below, above = parts(name)
+        if name in self.whole:
+            base, accent, below = name.rpartition(".")[2], "", ()
         text = self._letter(base)
         if accent:
             text = rf"\{accent}{{{text}}}" if len(base) == 1 or base in GREEK else rf"\wide{accent}{{{text}}}"
@@ -180,6 +190,13 @@ class Latex:
         signs = {"==": "=", "!=": r"\neq", "<=": r"\leq", ">=": r"\geq", "and": r"\wedge", "or": r"\vee"}
         return f" {signs.get(op, op)} "
 
+    def adjoint(self, name: str, operand: str) -> str:
+        return rf"\operatorname{{{name}}}_{{{operand}}}^{{\top}}"
+
+    def matrix(self, rows: Sequence[Sequence[str]]) -> str:
+        inner = r" \\ ".join(" & ".join(row) for row in rows)
+        return rf"\begin{{bmatrix}} {inner} \end{{bmatrix}}"
+
     def size(self, expression: str) -> str:
         return re.sub(
             r"[A-Za-z_]\w*", lambda found: self.name(found[0], ()), expression.replace("*", r" \, ")
@@ -247,13 +264,24 @@ class Plain:
         signs = {"<=": "≤", ">=": "≥", "!=": "≠", "==": "="}
         return f" {signs.get(op, op)} "
 
+    def adjoint(self, name: str, operand: str) -> str:
+        return f"{name}ᵀ[{operand}]"
+
+    def matrix(self, rows: Sequence[Sequence[str]]) -> str:
+        return "[" + ", ".join(f"[{', '.join(row)}]" for row in rows) + "]"
+
     def size(self, expression: str) -> str:
         return expression
 
 
 def plain_number(value: float) -> str:
-    """The shortest text that is the number: 2, 0.5, 1e-05."""
-    return str(int(value)) if value == int(value or 0) and abs(value) < 1e15 else repr(value)
+    """The number in up to twelve digits: 2, 0.5, 1e-05."""
+    value = float(f"{value:.12g}")
+    return (
+        str(int(value))
+        if math.isfinite(value) and value.is_integer() and abs(value) < _LARGEST
+        else repr(value)
+    )
 
 
 def _together(text: str) -> str:

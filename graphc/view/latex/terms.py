@@ -1,8 +1,8 @@
 """Formulas: what the nodes of a unit say, without what only a machine needs.
 
-A term compares by what it says. Masks of ragged lengths, casts and spreading over indices are gone: a sum
-over `t` says itself which steps it takes. What is left is an operation of the IR, so that a term means what the
-oracle of its operation says; two more operations exist, `ref` (a name at positions) and `count` (how many
+A term compares by what it says. Masks of ragged lengths, casts and spreading over indices are gone; a sum
+over `t` says itself which steps it takes. What is left is an operation of the IR, so that a term means what
+the oracle of its operation says; two more operations exist, `ref` (a name at positions) and `count` (how many
 positions an index has).
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphc.types import BATCH, Affine, Index, Length
 from graphc.view.latex.products import product
@@ -25,6 +25,15 @@ _RELATIONS = {
 }
 _TOTALS = {"reduce_sum": "sum", "reduce_prod": "prod", "reduce_max": "max", "reduce_min": "min"}
 _SPELLED = {"maximum": "max", "minimum": "min", "log_softmax": "log softmax", "bernoulli": "Bernoulli"}
+_ADJOINTS = {
+    "conv_input_gradient": ("conv", "x"),
+    "conv_filter_gradient": ("conv", "F"),
+    "max_pool_gradient": ("maxpool", "x"),
+    "average_pool_gradient": ("avgpool", "x"),
+}
+"""Adjoints that have no sign of their own: of which operation, as a linear map of which operand."""
+MANY = 6
+"""A constant matrix of more rows is not written out."""
 LETTERS = "ijklmnpqr"
 
 
@@ -49,7 +58,7 @@ class Writer:
     outside: set[str] = field(default_factory=set)
 
     def formula(self, term: Term, rank: int = SUM) -> str:
-        """A whole right side, or a summand of one: nothing that it sums over is called as something outside."""
+        """A whole right side, or a summand of one; what it sums over has names of its own."""
         self.shown = {}
         self.outside = {self.index(index) for index in term.free}
         return self.tight(term, rank)
@@ -91,6 +100,8 @@ class Writer:
 
     def piece(self, term: Term) -> Piece:
         """The term as it is written."""
+        if term.op not in _TOTALS and term.bound:
+            return self._summed(term)
         rule = getattr(self, f"_{term.op}", None)
         if rule is not None:
             found: Piece = rule(term)
@@ -99,6 +110,8 @@ class Writer:
             return self._relation(term)
         if term.op in _TOTALS:
             return self._total(term)
+        if term.op in _ADJOINTS:
+            return self._adjoint(term)
         name = _SPELLED.get(term.op, term.op.replace("_", " "))
         return Piece(self.style.function(name, [self.text(operand) for operand in term.operands]))
 
@@ -118,7 +131,10 @@ class Writer:
     def _constant(self, term: Term) -> Piece:
         value = term.attr("value")
         if isinstance(value, tuple):
-            return Piece(self.style.function("constant", [str(value)]))
+            rows = value if isinstance(value[0], tuple) else tuple((number,) for number in value)
+            if term.rank <= 2 and len(rows) <= MANY:
+                return Piece(self.style.matrix([[self.style.number(n) for n in row] for row in rows]))
+            return Piece(self.style.function("constant", []))
         if isinstance(value, bool):
             return Piece(str(int(value)))
         return Piece(self.style.number(value), ATOM if value >= 0 else SUM)
@@ -161,6 +177,11 @@ class Writer:
             return Piece(f"{one} {self.tight(x, PRODUCT)}", PRODUCT)
         return Piece(self.style.fraction(self.text(x), self.text(y)), POWER)
 
+    def _xlogy(self, term: Term) -> Piece:
+        x, y = term.operands
+        sign = self.style.times if term.rank else self.style.space
+        return Piece(self.tight(x, POWER) + sign + self.style.function("log", [self.text(y)]), PRODUCT)
+
     def _pow(self, term: Term) -> Piece:
         x, y = term.operands
         return self.power(x, self.text(y))
@@ -180,6 +201,16 @@ class Writer:
         factors = list(_factors(term))
         if len(factors) == 2 and factors[0] == factors[1]:
             return self.power(factors[0], "2")
+        numbers = [f for f in factors if not f.rank and f.number() is not None]
+        if len(numbers) == 1 and (number := numbers[0].number()) and number < 0:
+            positive = [
+                replace(numbers[0], attrs=(("value", -number),)),
+                *(f for f in factors if f.number() is None),
+            ]
+            return Piece("-" + self._product(positive).text, SUM)
+        return self._product(factors)
+
+    def _product(self, factors: Sequence[Term]) -> Piece:
         numbers = [f for f in factors if not f.rank and f.number() is not None]
         scalars = [f for f in factors if not f.rank and f.number() is None]
         tensors = [f for f in factors if f.rank]
@@ -221,6 +252,13 @@ class Writer:
         return Piece(self.style.cases(self.text(x), when, self.text(y)), POWER)
 
     # ------------------------------------------------------------------------------------ totals
+
+    def _summed(self, term: Term) -> Piece:
+        """An operation that goes through indices by itself, with a sum in front of it."""
+        attrs = tuple((name, () if name == "indices" else value) for name, value in term.attrs)
+        point = replace(term, attrs=attrs)
+        total = {"dims": (), "indices": term.bound}
+        return self.piece(Term("reduce_sum", (point,), tuple(total.items()), term.dtype, term.shape, False))
 
     def _total(self, term: Term) -> Piece:
         sign, (x,) = _TOTALS[term.op], term.operands
@@ -329,6 +367,11 @@ class Writer:
             unit = self.style.unit(str(term.attr("before")))
             return Piece(self.juxtaposed([self.tight(x.operands[0], PRODUCT), unit]), PRODUCT)
         return Piece(self.style.function("pad", [self.text(x)]))
+
+    def _adjoint(self, term: Term) -> Piece:
+        name, operand = _ADJOINTS[term.op]
+        sign = self.style.adjoint(name, operand)
+        return Piece(sign + self.style.parentheses(", ".join(map(self.text, term.operands))))
 
     def _conv(self, term: Term) -> Piece:
         x, kernel = (self.tight(operand, POWER) for operand in term.operands[:2])

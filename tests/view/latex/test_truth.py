@@ -1,0 +1,55 @@
+"""The equations that are printed are right: formulas evaluated point by point, against the gradients."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.view.latex.evaluating import Run, compiled
+
+SPECS = (
+    "attention batchnorm bidirectional causal_attention circuit conv cs231n_neuron elman embedding "
+    "gates gru l2_step lstm mazur micrograd orthogonal penalties rnn_sum sigmoid two_linear_layers window zero_start"
+).split()
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_gradients_of_a_spec(name: str) -> None:
+    run = Run(compiled(f"specs/{name}.nn"))
+    assert sum(run.check(step) for step in run.found.steps) > 0
+    assert run.check_forward() > 0
+
+
+RAGGED = """
+axis t = 1..T, u = 1..T
+input x[t] : [2] = batch([[1, 0], [0, 1], [1, 1]], [[2, -1], [0, 0.5]], [[1, 3], [0.5, 0.25], [1, 2], [0, 1]])
+param W : [2, 2] = [[0.5, -0.25], [0.25, 0.5]], h1 : [2] = [0.1, -0.2], v : [2] = [1, 2]
+h[1] = tanh(h1)
+h[t] = tanh(W @ h[t-1] + x[T+1-t])
+a[t,u] = softmax[u = 1..t](h[t] @ h[u])
+y[t] = sum[u = 1..t](a[t,u] * x[u])
+"""
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "minimize mean[t](sum((y[t] * v)^2)) + v @ h[T]",
+        "minimize sum[t](v @ y[t]) / T",
+        "z = W.T @ v\nminimize mean[batch](v @ h[T]) * (z @ h[1])",
+    ],
+)
+def test_lengths_boundaries_and_shared_weights(end: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "ragged.nn"
+    path.write_text(RAGGED + end + "\n")
+    run = Run(compiled(str(path)))
+    assert {"W", "h1", "v"} <= {step.name for step in run.found.steps}
+    assert sum(run.check(step) for step in run.found.steps) > 6
+    assert run.check_forward() > 6
+
+
+def test_a_wrong_formula_is_found() -> None:
+    run = Run(compiled("specs/elman.nn"))
+    run.bars["yhat"] = run.bars["yhat"] * (1 + 1e-8)
+    with pytest.raises(AssertionError, match="yhat"):
+        for step in run.found.steps:
+            run.check(step)
