@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphc.diagnostics import GraphcError
 from graphc.driver.listing import summary
-from graphc.driver.reporting import activations, planes, predictions, sequences, texts, weights
+from graphc.driver.reporting import activations, planes, predictions, sequences, texts, timing, weights
 from graphc.driver.reporting.history import history
 from graphc.driver.reporting.material import Material
 from graphc.train.runs.folder import RunFolder
@@ -70,6 +70,7 @@ _PARTS: tuple[tuple[str, Make], ...] = (
     ("Activations", _of(activations.sections)),
     ("States over a sequence", _of(sequences.state_pictures)),
     ("Gradient flow", _of(sequences.flows)),
+    ("Time by kernel", timing.sections),
 )
 
 

@@ -82,7 +82,7 @@ def recurrent(material: Material) -> dict[str, Index]:
 
 
 def state_pictures(material: Material) -> Iterator[Section]:
-    """The states of recurrences over the first example."""
+    """The states of recurrences over one example."""
     system = material.system
     chosen = [
         name
@@ -93,13 +93,15 @@ def state_pictures(material: Material) -> Iterator[Section]:
     ]
     if not chosen:
         return
-    sample = material.sample(1)
+    sample = material.sample(_CANDIDATES)
     values = sample.values(*chosen)
     found = []
     for name in chosen:
-        symbols = _ends(material, sample, system.indices(name)[0], 0)
-        found.append(States(name, values[name][0][: len(symbols)].astype(np.float64), symbols))
-    yield states(found, "the first of " + sample.said if sample.batch.size > 1 else "an example")
+        ends = [_ends(material, sample, system.indices(name)[0], k) for k in range(sample.batch.size)]
+        longest = max(range(len(ends)), key=lambda k: len(ends[k]))
+        steps = values[name][longest][: len(ends[longest])]
+        found.append(States(name, steps.astype(np.float64), ends[longest]))
+    yield states(found, f"the longest of {sample.said}")
 
 
 def flows(material: Material) -> Iterator[Section]:

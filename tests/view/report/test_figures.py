@@ -9,8 +9,10 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+from graphc.view.profile import Equation, Profile, Row, Unit
 from graphc.view.report.boundary import Plane, boundary
 from graphc.view.report.curves import History, section
+from graphc.view.report.kernels import section as section_of_times
 from graphc.view.report.page import Figure, Report, Section, Table
 from graphc.view.report.predicted import Classified, Estimated, classes, numbers
 from graphc.view.report.sequences import Attention, Flow, States, attention, flow, states
@@ -135,3 +137,31 @@ def test_planes_of_classes_and_of_a_number(kinds: int) -> None:
     labels = [f"class {number}" for number in range(kinds)]
     found = boundary(Plane("p", ("x[0]", "x[1]"), across, up, values, points, truth, labels, "all"))
     assert len(figures(found)) == 1
+
+
+def test_times_are_in_order() -> None:
+    rows = [
+        Row(
+            "a step",
+            "kernel",
+            "<slow>",
+            ("3",),
+            seconds=2e-6,
+            bytes=4096,
+            operations=10,
+            bound="memory",
+            reached=0.5,
+        ),
+        Row("a step", "kernel", "slower", seconds=5e-6),
+        Row("a step", "outside", "", seconds=1e-6),
+        Row("a step", "loop", "their sum", seconds=9e-6),
+    ]
+    units = [Unit("k", 0.1, 0.2)]
+    found = section_of_times(
+        Profile("s", "cpu", "float32", 1, rows, [Equation("3", "h = x", 2e-6)], units=units)
+    )
+    (bars,) = figures(found)
+    assert "`slower` has 62.5%" in bars.caption
+    tables = [item for item in found.items if isinstance(item, Table)]
+    assert [row[0] for row in tables[1].rows] == ["slower", "<slow>", "between the calls, in Python"]
+    assert tables[2].rows == [["k", "100.0", "200.0"]]

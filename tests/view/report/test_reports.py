@@ -12,7 +12,9 @@ pytest.importorskip("matplotlib")
 
 import graphc
 from graphc.driver.reporting import report as assembling
+from graphc.driver.reporting import timing
 from graphc.driver.reporting.report import report
+from graphc.view.profile import Equation, Profile
 from graphc.view.report.page import Note
 from tests.cli.conftest import invoke
 from tests.view.report.html import check
@@ -132,6 +134,25 @@ def test_a_model_of_texts(trained: Callable[..., Path]) -> None:
         *ALWAYS,
     ]
     assert not page.texts.get("p", []) or "Not there" not in "".join(page.texts["p"])
+
+
+def test_a_run_on_the_cpu_has_its_times(
+    trained: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which backend is asked, without compiling anything: the profile has tests of its own."""
+    asked: list[str] = []
+
+    def measured(program: graphc.Program, **options: object) -> Profile:
+        asked.append(program.settings.backend)
+        return Profile("a", "cpu", "float32", 1, [], [Equation("1", "h = x", 1e-6)])
+
+    monkeypatch.setattr(timing, "profile", measured)
+    folder = trained(IMAGES)
+    config = folder / "config.json"
+    config.write_text(config.read_text(encoding="utf-8").replace('"reference"', '"cpu"'), encoding="utf-8")
+    page = check(report(folder).html())
+    assert "Time by kernel" in page.headings
+    assert asked == ["cpu"]
 
 
 def test_attention_over_two_texts(trained: Callable[..., Path]) -> None:
