@@ -211,8 +211,10 @@ def _units(units: Sequence[Unit]) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """`1.23 us`, `45.6 ms`, `7.89 s`."""
-    for limit, scale, unit in ((1e-3, 1e6, "us"), (1.0, 1e3, "ms")):
+    """`34.5 ns`, `1.23 us`, `45.6 ms`, `7.89 s`; of what is shorter than all that can be measured, 0."""
+    if abs(seconds) < 5e-10:
+        return "0"
+    for limit, scale, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "us"), (1.0, 1e3, "ms")):
         if abs(seconds) < limit * 0.9995:
             return f"{_three(seconds * scale)} {unit}"
     return f"{_three(seconds)} s"

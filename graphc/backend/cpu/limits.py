@@ -17,7 +17,7 @@ from graphc.backend.cpu.compile import build
 from graphc.backend.cpu.products import room
 from graphc.backend.cpu.sizing import evaluate
 from graphc.ir.op import Array
-from graphc.kernel.expr import ONE, ZERO, Apply, Expr, Load, Name, real
+from graphc.kernel.expr import ONE, ZERO, Apply, Expr, Load, Name, call, real
 from graphc.kernel.nest import For, Kernel, Let, Parameter, Statement, Store
 from graphc.schedule.products import workspace_size
 from graphc.schedule.program import Argument, Buffer, Launch, Matrix, Product, Program, Repeat, Size
@@ -121,7 +121,7 @@ def _elementwise(chain: int) -> Program:
     place, count, value = Name("i"), Name("n"), Name("value", "real")
     expr: Expr = value if chain else Apply("*", (value, real(0.5)))
     for _ in range(chain):
-        expr = Apply("+", (Apply("*", (expr, value)), real(0.25)))
+        expr = call("fma", expr, value, real(0.25))
     body: tuple[Statement, ...] = (Let(value, Load("x", place)), Store("y", place, expr))
     parameters = Parameter("x", "real"), Parameter("y", "real", written=True)
     kernel = Kernel("limit", parameters, ("n",), (For(place, count, body, ranged=True),))
