@@ -59,9 +59,11 @@ class Contents:
             "axes": [
                 axis.name if axis.size is None else f"{axis.name} = 1..{axis.size}" for axis in box.axes
             ],
+            "indices": [axis.name for axis in box.axes],
             "frame": box.frame,
             "line": _line(box.line),
             "equation": _equation(picture, box),
+            "derivative": box.derivative.splitlines(),
             "value": self._array(box.value),
             "cotangent": self._array(box.cotangent),
             "batch": box.has_batch,

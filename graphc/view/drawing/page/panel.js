@@ -44,7 +44,7 @@ class Panel {
       ["Along", box.axes.join(", ")],
       ["Of", box.batch ? "a batch: the first index is the example" : ""],
       ["Equation", box.equation],
-      ["Derivative", box.derivative],
+      ["Gives back", box.derivative.map((line) => element("span", { class: "formula" }, line))],
       ["Line", box.line ? `${box.line.file}:${box.line.number}` : ""],
       ["Reads", this.links(view.into.get(box.id), "source")],
       ["Read by", this.links(view.from.get(box.id), "target")],
@@ -73,7 +73,7 @@ class Panel {
     const head = element("h3", {}, `${title} `, element("small", {}, array.shape.join(" × ")));
     if (array.shape.length === 0) return [head, element("p", { class: "number" }, array.brief)];
     const shownWhole = array.numbers
-      ? grid(array, `${title} of ${called(box)}`)
+      ? grid(array, `${title} of ${called(box)}`, box)
       : element("p", {}, "Too large to be shown: its statistics.");
     return [head, shownWhole, statistics(array.statistics)];
   }
@@ -104,34 +104,48 @@ function statistics(found) {
   return list;
 }
 
-/** An array as a table: the last dim goes across, all others down, with the indices as heads of the rows. */
-function grid(array, title) {
-  const columns = array.shape[array.shape.length - 1] || 1;
-  const rows = Math.min(ROWS, Math.ceil(array.numbers.length / columns));
-  const finite = array.numbers.filter((x) => typeof x === "number").map(Math.abs);
-  const largest = Math.max(0, ...finite);
+/** An array as a table: the last dim goes across, all others down; the indices are heads of rows and columns. */
+function grid(array, title, box) {
+  const { shape, numbers } = array;
+  const columns = shape[shape.length - 1] || 1;
+  const all = Math.ceil(numbers.length / columns);
+  const rows = Math.min(ROWS, all);
+  const largest = Math.max(0, ...numbers.filter((x) => typeof x === "number").map(Math.abs));
   const isWide = columns > COLUMNS;
   const table = element("table", { class: isWide ? "heat wide" : "heat", "aria-label": title });
+  if (!isWide && columns > 1) table.append(heads(columns, shape.length - 1, box));
   for (let row = 0; row < rows; row++) {
-    const cells = element("tr", {}, element("th", {}, place(row, array.shape)));
+    const cells = element("tr", {}, element("th", {}, place(row, shape, box)));
     for (let column = 0; column < columns; column++) {
-      cells.append(cell(array.numbers[row * columns + column], largest, isWide));
+      cells.append(cell(numbers[row * columns + column], largest, isWide));
     }
     table.append(cells);
   }
-  const missing = Math.ceil(array.numbers.length / columns) - rows;
-  const more = missing > 0 ? [element("p", {}, `and ${missing} more rows`)] : [];
+  const more = all > rows ? [element("p", {}, `and ${all - rows} more rows`)] : [];
   return element("div", { class: "scroll", tabindex: 0 }, table, ...more);
 }
 
+function heads(columns, dim, box) {
+  const row = element("tr", {}, element("th"));
+  for (let column = 0; column < columns; column++) row.append(element("th", {}, said(column, dim, box)));
+  return row;
+}
+
 /** The indices of a row: of all dims but the last. */
-function place(row, shape) {
+function place(row, shape, box) {
   const found = [];
   for (let dim = shape.length - 2; dim >= 0; dim--) {
-    found.unshift(row % shape[dim]);
+    found.unshift(said(row % shape[dim], dim, box));
     row = Math.floor(row / shape[dim]);
   }
   return found.join(", ");
+}
+
+/** An index as the spec counts: examples first, axes from 1, elements from 0. */
+function said(index, dim, box) {
+  if (box.batch && dim === 0) return `example ${index + 1}`;
+  const axis = box.indices[dim - (box.batch ? 1 : 0)];
+  return axis ? `${axis} = ${index + 1}` : String(index);
 }
 
 /** One element: the stronger the colour, the larger; blue above zero, red below. */

@@ -120,13 +120,18 @@ class Stepper {
   }
 
   backward(box) {
+    const gives = box.derivative.length ? `; it gives back ${box.derivative.join(", ")}` : "";
+    return this.got(box) + gives;
+  }
+
+  got(box) {
     const wires = this.view.from.get(box.id).filter((wire) => wire.cotangent);
     const got = briefly(box.cotangent);
     if (!wires.length) return this.withoutUses(box, got);
     if (wires.length === 1) return `${called(box)} gets ${got}${this.factors(wires[0])} from ${this.user(wires[0])}`;
     const summands = wires.map((wire) => `${wire.cotangent.brief} (from ${this.user(wire)})`);
-    const all = this.view.from.get(box.id).length;
-    const rest = all > wires.length ? ` + what comes through ${all - wires.length} more` : "";
+    const missing = this.view.from.get(box.id).length - wires.length;
+    const rest = missing ? ` + what comes through ${missing} more` : "";
     return `${called(box)} gets ${got} = ${summands.join(" + ")}${rest}`;
   }
 
@@ -137,7 +142,7 @@ class Stepper {
 
   user(wire) {
     const target = this.view.boxes.get(wire.target);
-    return target.name ? `${target.name} = ${target.operation}` : called(target);
+    return target.name && target.operation ? `${target.name} = ${target.line?.text ?? target.operation}` : called(target);
   }
 
   /** For numbers, the local derivative times what the user got. */
@@ -145,7 +150,6 @@ class Stepper {
     const user = this.view.boxes.get(wire.target);
     const [got, above] = [scalar(wire.cotangent), scalar(user.cotangent)];
     if (got === null || !above) return "";
-    const rule = user.derivative ? `${user.derivative}: ` : "";
-    return ` = ${rule}${shown(got / above)} · ${shown(above)} (local derivative times what ${called(user)} got)`;
+    return ` = ${shown(got / above)} · ${shown(above)} (local derivative times what ${called(user)} got)`;
   }
 }
