@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.analysis.usage import needed
+from graphc.backend import Run
 from graphc.driver.arrays import Feed
 from graphc.driver.execution import Execution
 from graphc.driver.pipeline import Pipeline
+from graphc.driver.shares import Question
 from graphc.frontend import ast
 from graphc.frontend.elaborate import Mode
 from graphc.frontend.spec import Spec
@@ -105,7 +107,22 @@ def _numbers(
         summands,
         lengths,
         not single,
+        _shares(program, fed, run),
     )
+
+
+def _shares(program: Compiled, fed: Feed, run: Run) -> dict[str, dict[str, Array]]:
+    """What each step of an axis adds to the gradients of the parameters that all steps read."""
+    found: dict[str, dict[str, Array]] = {}
+    params = list(program.spec.params)
+    for index in program.spec.scope.axes.values():
+        system = program.pipeline.system(MODE)
+        shared = [name for name in params if index not in system.indices(name)]
+        for name, shares in Question(program, index, MODE, fed, run).shares(shared).items():
+            by_length = found.setdefault(name, {})
+            # Axes that end together are taken apart together.
+            by_length[index.length.name] = by_length.get(index.length.name, 0) + shares.steps
+    return found
 
 
 def _lengths(fed: Feed) -> dict[str, int]:

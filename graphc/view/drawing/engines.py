@@ -1,4 +1,4 @@
-"""Which layout engine solves a problem: a library in a process of its own with a time limit, or the plain one."""
+"""Which layout engine solves a problem: a library in a process with a time limit, or the plain one."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from graphc.view.drawing.layered import ITEM_GAP, LAYER_GAP, Problem, Solution
 from graphc.view.drawing.plain import plain
 
 MODULES = {"graphlay": "graphlay", "graphviz": "pygraphviz"}
-"""The engines that are libraries, in the order in which `auto` asks for them, and what is imported for each."""
+"""The engines that are libraries, in the order in which `auto` asks for them, and what each imports."""
 ENGINES = ("auto", *MODULES, "plain")
 
 SECONDS = 10.0
 """What a library may take for one drawing before the plain layout takes its place."""
-LARGE = 400
+LARGE = 150
 """`auto` lays out levels of more items plainly: a library would take seconds."""
 
 

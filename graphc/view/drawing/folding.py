@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -64,11 +65,13 @@ class _Folding:
         return replace(self.whole, boxes=boxes, wires=self._wires(boxes), frames=frames)
 
     def _closed(self, frame: Frame, members: list[Box]) -> Box:
-        results = self._results(frame, members)
+        results = self._results(members)
         result = results[0] if len(results) == 1 else None
         name = operation = ""
         if frame.kind == "equation":
-            name, operation = frame.label, _formula(frame)
+            # What an equation computes at each step may be in frames of its own, without its result.
+            is_whole = any(box.name for box in members)
+            name, operation = (frame.label, _formula(frame)) if is_whole else (f"part of {frame.label}", "")
         return Box(
             id=frame.id,
             name=name or frame.label,
@@ -84,14 +87,18 @@ class _Folding:
             notes=(f"{len(members)} boxes",),
         )
 
-    def _results(self, frame: Frame, members: list[Box]) -> list[Box]:
+    def _results(self, members: list[Box]) -> list[Box]:
         """What is read outside of a frame; the last one if nothing is."""
-        read = {
+        return [box for box in members if box.id in self._read] or members[-1:]
+
+    @cached_property
+    def _read(self) -> set[str]:
+        """The boxes that are read outside of the closed frame around them."""
+        return {
             wire.source
             for wire in self.whole.wires
-            if self.inside.get(wire.source) == frame.id != self.inside.get(wire.target)
+            if self.inside.get(wire.source) != self.inside.get(wire.target)
         }
-        return [box for box in members if box.id in read] or members[-1:]
 
     def _wires(self, boxes: Iterable[Box]) -> list[Wire]:
         """Wires between other boxes, merged: those of the same value, then those that are too many."""

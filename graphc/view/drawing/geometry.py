@@ -72,8 +72,9 @@ def moved(points: Iterable[Point], dx: float, dy: float) -> list[Point]:
 
 def around(rects: Iterable[Rect], points: Iterable[Point]) -> Rect:
     """The smallest rectangle around all of them."""
-    corners = [corner for r in rects for corner in ((r.x, r.y), (r.right, r.bottom))] + [*points]
-    if not corners:
+    boxes, corners = [*rects], [*points]
+    xs = [*(r.x for r in boxes), *(r.x + r.width for r in boxes), *(x for x, _ in corners)]
+    ys = [*(r.y for r in boxes), *(r.y + r.height for r in boxes), *(y for _, y in corners)]
+    if not xs:
         return Rect(0, 0, 0, 0)
-    xs, ys = zip(*corners, strict=True)
     return Rect(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))

@@ -12,6 +12,13 @@ import graphlay
 THOROUGH = 250
 """Above so many items the order is searched for less long."""
 
+WAYS: list[dict[str, Any]] = [
+    {},
+    {"compaction": {"mode": "priority"}},
+    {"coords": {"placement": "brandes_koepf"}},
+]
+"""How places are found: all are tried for small problems, and the smallest drawing is taken."""
+
 
 def solve(problem: dict[str, Any], layer_gap: float, item_gap: float) -> dict[str, Any]:
     nodes = [
@@ -32,20 +39,26 @@ def solve(problem: dict[str, Any], layer_gap: float, item_gap: float) -> dict[st
         if enters is not None:
             edge["target_port"] = _port("left", enters, problem["items"][target][1])
         edges.append(edge)
-    has_room = any(before or behind for *_, before, behind in problem["items"])
     options = {
         "direction": "leftright",
         "effort": "balanced" if len(nodes) <= THOROUGH else "fast",
         "spacing": {"layer_gap": layer_gap, "node_gap": item_gap, "dummy_gap": 10.0},
-        # Compaction is better for few large items, but puts wires into the room that is kept free beside some.
-        "compaction": {"mode": "none" if has_room else "priority"},
         "labels": {"reservation": "never"},
     }
-    found = graphlay.layout({"nodes": nodes, "edges": edges}, options=options).to_dict()
+    has_room = any(before or behind for *_, before, behind in problem["items"])
+    # Other ways are better for few large items, but put wires into the room that some have beside them.
+    ways = WAYS[:1] if has_room or len(nodes) > THOROUGH else WAYS
+    drawn = [graphlay.layout({"nodes": nodes, "edges": edges}, options=options | way) for way in ways]
+    found = min(drawn, key=_area).to_dict()
     return {
         "centers": [(node["center"]["x"], node["center"]["y"]) for node in found["nodes"]],
         "ways": [[(p["x"], p["y"]) for p in edge["points"]] for edge in found["edges"]],
     }
+
+
+def _area(drawing: graphlay.Layout) -> float:
+    low, high = drawing.bounds["min"], drawing.bounds["max"]
+    return float((high["x"] - low["x"]) * (high["y"] - low["y"]))
 
 
 def _port(side: str, offset: float, across: float) -> dict[str, Any]:

@@ -21,7 +21,12 @@ def solve(problem: dict[str, Any], layer_gap: float, item_gap: float) -> dict[st
     ends: dict[str, list[int]] = {"first": [], "last": []}
     for n, (along, across, end, before, behind) in enumerate(problem["items"]):
         graph.add_node(
-            n, shape="box", fixedsize=True, label="", width=along / INCH, height=max(across + 2 * max(before, behind), 1) / INCH
+            n,
+            shape="box",
+            fixedsize=True,
+            label="",
+            width=along / INCH,
+            height=max(across + 2 * max(before, behind), 1) / INCH,
         )
         ends.get(end, []).append(n)
     for n, (source, target, _, _) in enumerate(problem["links"]):

@@ -35,9 +35,9 @@ def lay_out(
 ) -> Placed:
     """Places for all boxes, for the frames around them and for the wires.
 
-    `labels` says whether wires carry numbers, None that those of small pictures do; `flow` which way a picture
-    without steps is computed, None that both are tried; `seconds` how long a library may take. Raises E522 for
-    an unknown engine and E721 for one that is not installed.
+    `labels` says whether wires carry numbers, None that those of small pictures do; `flow` which way a
+    picture without steps is computed, None that both are tried; `seconds` how long a library may take.
+    Raises E522 for an unknown engine and E721 for one that is not installed.
     """
     labelled = len(picture.boxes) <= LABELLED if labels is None else labels
     has_steps = any(frame.kind == "step" for frame in picture.frames)
@@ -120,7 +120,7 @@ class _Gathering:
     def _touching(self, points: list[Point], wire: Wire) -> list[Point]:
         """From border to border: the room for a self-loop is not the box."""
         found = list(points)
-        for key, at, towards in ((wire.source, 0, 1), (wire.target, -1, -2)):
+        for key, at in ((wire.source, 0), (wire.target, -1)):
             rect, (x, y) = self._box(key), found[at]
             if rect.x <= x <= rect.right and not rect.y <= y <= rect.bottom:
                 found[at] = (x, rect.y if y < rect.y else rect.bottom)

@@ -97,14 +97,16 @@ class Nesting:
 
     def flow_in(self, frame: str) -> Flow:
         """Steps stand side by side, and what is in a step goes upwards."""
-        for found in self.picture.around(frame):
-            if found.kind == "step" and found.id not in self._parents_of_steps:
-                return "up"
-        return self.flow
+        if frame not in self._flows:
+            steps = [found.id for found in self.picture.around(frame) if found.kind == "step"]
+            self._flows[frame] = "up" if any(step not in self._rows_of_steps for step in steps) else self.flow
+        return self._flows[frame]
 
     def __post_init__(self) -> None:
-        self._parents_of_steps = {frame.parent for frame in self.picture.frames if frame.kind == "step"}
+        self._rows_of_steps = {frame.parent for frame in self.picture.frames if frame.kind == "step"}
         self.rows = sizes.rows(self.picture)
+        self._paths: dict[str, list[str]] = {}
+        self._flows: dict[str, Flow] = {}
         self._place = {frame.id: n for n, frame in enumerate(self.picture.frames)}
 
     def _label(self, number: int, flow: Flow) -> Size | None:
@@ -146,7 +148,10 @@ class Nesting:
 
     def path(self, box: str) -> list[str]:
         """The frames around a box from the inside, and the whole drawing."""
-        return [*(frame.id for frame in self.picture.around(self.picture.box(box).frame)), ""]
+        frame = self.picture.box(box).frame
+        if frame not in self._paths:
+            self._paths[frame] = [*(found.id for found in self.picture.around(frame)), ""]
+        return self._paths[frame]
 
     def _through(self, number: int, item: str, frames: list[str], is_back: bool, *, to_right: bool) -> str:
         """A wire's way from an item through the borders of frames; the last of these."""

@@ -61,7 +61,8 @@ class Box:
     computed (`sigmoid`, `1 / ·`), "" for a leaf. `shape` is the element's. `value` and `cotangent` have the
     axes first (after a batch, if `has_batch`), then the element's dims; None for what was not computed.
     `derivative` says what the operation gives back to each operand, a line each.
-    `copies` says of which other box this is one more picture: a weight next to each of its users.
+    `copies` says of which other box this is one more picture: a weight next to each of its users. `shares`
+    are the summands of its cotangent by step, by the name of an axis' end: the steps first.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Box:
     derivative: str = ""
     has_batch: bool = False
     copies: str = ""
+    shares: Mapping[str, Array] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -93,8 +95,8 @@ class Wire:
     `said` says at which position it is read, where that is not the user's own (`t-1`, `T`, `all t`).
     `is_back` marks a wire of a recurrence, from one step to a later one: it is drawn backwards. `readings`
     are by axis of the source; `only` limits the wire to the steps of the target at which a boundary value is
-    read. `value` is what the wire carries where that is not the value of its source, as out of a closed frame;
-    `merged` says how many wires it stands for.
+    read, the last one as -1. `value` is what the wire carries where that is not the value of its source, as
+    out of a closed frame; `merged` says how many wires it stands for.
     """
 
     source: str

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import networkx as nx
 
-from graphc.view.drawing.layered import ITEM_GAP, LAYER_GAP, Item, Link, Point, Problem, Solution
+from graphc.view.drawing.layered import ITEM_GAP, LAYER_GAP, Item, Point, Problem, Solution
 
 SWEEPS = 6
 """Through all layers, forwards and backwards."""
@@ -24,7 +25,7 @@ _THIN = 6.0
 
 def plain(problem: Problem) -> Solution:
     """Layers, an order in each, and straight lines between them."""
-    return _Layering(problem).solution()
+    return _Layering(problem).solution() if problem.items else Solution([], [])
 
 
 @dataclass
@@ -101,7 +102,7 @@ class _Layering:
         before: list[list[int]] = [[] for _ in self.items]
         behind: list[list[int]] = [[] for _ in self.items]
         for chain in self.chains:
-            for one, other in zip(chain, chain[1:], strict=False):
+            for one, other in pairwise(chain):
                 behind[one].append(other)
                 before[other].append(one)
         return before, behind
@@ -116,16 +117,10 @@ class _Layering:
 
     def _across(self, layers: Sequence[Sequence[int]]) -> list[float]:
         across = [0.0] * len(self.items)
-        pulls: list[list[tuple[int, float]]] = [[] for _ in self.items]
-        for number, chain in enumerate(self.chains):
-            ends = {chain[0]: self._port(number, 0), chain[-1]: self._port(number, -1)}
-            for one, other in zip(chain, chain[1:], strict=False):
-                offset = ends.get(one, 0.0) - ends.get(other, 0.0)
-                pulls[one].append((other, -offset))
-                pulls[other].append((one, offset))
+        before, behind = self._neighbours()
         for sweep in range(SWEEPS):
             for layer in layers if sweep % 2 == 0 else layers[::-1]:
-                wanted = [_mean([across[m] + offset for m, offset in pulls[n]], across[n]) for n in layer]
+                wanted = [_mean([across[m] for m in before[n] + behind[n]], across[n]) for n in layer]
                 for n, place in zip(layer, _apart(wanted, [self.items[n] for n in layer]), strict=True):
                     across[n] = place
         return across
@@ -168,7 +163,7 @@ def _mean(numbers: Sequence[float], default: float) -> float:
 def _apart(wanted: Sequence[float], items: Sequence[Item]) -> list[float]:
     """The places nearest to those wanted (least squares) at which items in this order do not overlap."""
     shifts = [0.0]
-    for one, other in zip(items, items[1:], strict=False):
+    for one, other in pairwise(items):
         shifts.append(shifts[-1] + one.across / 2 + one.behind + other.before + other.across / 2 + ITEM_GAP)
     pools: list[tuple[float, int]] = []
     for place, shift in zip(wanted, shifts, strict=False):

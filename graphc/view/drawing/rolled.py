@@ -4,7 +4,7 @@ wire back."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphc.diagnostics import Span
 from graphc.ir.graph import Node
@@ -24,7 +24,7 @@ class Numbers:
     a batch of `has_batch`.
 
     `summands` has a name's cotangents by the operation that they came through. `lengths` are the numbers of
-    steps.
+    steps, `shares` the summands of a cotangent by step, by name and by the name of an axis' end.
     """
 
     values: Mapping[str, Array] = field(default_factory=dict)
@@ -32,6 +32,7 @@ class Numbers:
     summands: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     lengths: Mapping[str, int] = field(default_factory=dict)
     has_batch: bool = False
+    shares: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class _Rolling:
         used = {wire.source for wire in wires}
         leaves = [self._leaf(name) for name in system.leaves if name in used]
         boxes = [*leaves, *(self._box(operation) for operation in operations.values())]
-        return Picture(self.naming.title, boxes, wires, list(self.frames.values()))
+        return Picture(self.naming.title, boxes, self._completed(wires), list(self.frames.values()))
 
     # ------------------------------------------------------------------------------------- boxes
 
@@ -110,6 +111,7 @@ class _Rolling:
             cotangent=self.numbers.cotangents.get(key),
             derivative=derivative(self.spelled.system, key) if key in self.spelled.operations else "",
             has_batch=self.numbers.has_batch and BATCH in type_.axes,
+            shares=self.numbers.shares.get(key, {}),
         )
 
     # ------------------------------------------------------------------------------------ frames
@@ -176,6 +178,22 @@ class _Rolling:
                 only=self._only(source, node, reads),
             )
 
+    def _completed(self, wires: list[Wire]) -> list[Wire]:
+        """Of a recurrence no summand is known, only the sum: where it is the only one unknown, it is what is
+        left."""
+        missing: dict[str, list[int]] = {}
+        for number, wire in enumerate(wires):
+            if wire.cotangent is None:
+                missing.setdefault(wire.source, []).append(number)
+        for source, numbers in missing.items():
+            total = self.numbers.cotangents.get(source)
+            if total is None or len(numbers) != 1:
+                continue
+            known = [w.cotangent for w in wires if w.source == source and w.cotangent is not None]
+            if known and all(part.shape == total.shape for part in known):
+                wires[numbers[0]] = replace(wires[numbers[0]], cotangent=total - sum(known))
+        return wires
+
     def _uses(self, name: str) -> int:
         return sum(
             node.attrs["unit"] == name
@@ -199,9 +217,10 @@ class _Rolling:
             subscripts = dict(zip(of, other.attrs["subscripts"], strict=True))
             for index, position in boundary.place.positions:
                 reading = _reading(index, subscripts[index])
-                place = _position(position)
+                step = position - reading.shift
+                place = _position(step) if isinstance(step, Affine) else None
                 if reading.axis is not None and place is not None:
-                    found[reading.axis] = place - reading.shift
+                    found[reading.axis] = place
         return found
 
 
@@ -210,9 +229,11 @@ def line_of(span: Span) -> Line:
 
 
 def _called(name: str, indices: tuple[Index, ...]) -> str:
-    """A name with its subscripts, as the left side of its equation has them: `h[t]`, `res.z[k]`."""
+    """A name with its subscripts, as the left side of its equation has them: `h[t]`, `res.z[k]`. What the
+    compiler named itself, such as the loss of `minimize (w * x)^2`, is called what it is: `loss`."""
     own = [index.name.rstrip("'") for index in indices]
-    return f"{name}[{', '.join(own)}]" if own else name
+    written = name.split("@")[0]
+    return f"{written}[{', '.join(own)}]" if own else written
 
 
 def _axis(index: Index, lengths: Mapping[str, int]) -> Axis:

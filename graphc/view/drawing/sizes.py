@@ -15,7 +15,7 @@ LOOP = 14.0
 """How far a self-loop stands out of its box, in px."""
 PORT = 5.0
 """From a wire to the numbers beside it, in px."""
-WIDE = 30
+WIDE = 26
 """Letters in a line of a box."""
 
 
@@ -79,6 +79,8 @@ def rows(picture: Picture) -> Mapping[str, list[Row]]:
         total = brief(box.cotangent)
         if box.id not in used:
             texts += [Row("value", brief(box.value)), Row("cotangent", total)]
+        elif box.copies and not parts[box.id] and total:
+            texts.append(Row("cotangent", f"share: {total}"))
         elif parts[box.id] > 1 and total:
             texts.append(Row("cotangent", f"sum of {parts[box.id]}: {total}"))
         found[box.id] = [row for row in texts if row.text]

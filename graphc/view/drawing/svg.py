@@ -43,7 +43,8 @@ def svg(placed: Placed, *, standalone: bool = True, gradients: bool = False) -> 
     rows = sizes.rows(picture)
     root.extend(_box(box, placed.boxes[box.id], rows[box.id]) for box in picture.boxes)
     root.extend(below.elements)
-    ET.indent(root, "")
+    for element in root:
+        element.tail = "\n"
     return ET.tostring(root, encoding="unicode") + "\n"
 
 

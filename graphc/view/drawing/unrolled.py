@@ -89,7 +89,7 @@ class _Unrolling:
         here, there = self._along(target), self._along(source)
         steps = range(1, self.size + 1) if here else (0,)
         for step in steps:
-            if here and wire.only.get(here[1].name, step) != step:
+            if here and wire.only.get(here[1].name, step) not in (step, step - self.size - 1):
                 continue
             at = self._positions(wire, there, step)
             for position in at:
@@ -102,13 +102,24 @@ class _Unrolling:
                     target=_at(target.id, step) if here else target.id,
                     said="" if there else wire.said,
                     is_back=wire.is_back and self._still_back(wire, there),
-                    cotangent=_part(source, wire.cotangent, there[0], position)
-                    if there
-                    else None
-                    if here
-                    else wire.cotangent,
+                    cotangent=self._cotangent(wire, there, position, step),
                     only={},
                 )
+
+    def _cotangent(
+        self, wire: Wire, there: tuple[int, Axis] | None, position: int, step: int
+    ) -> Array | None:
+        """What comes back at a step. Of what all steps read that is the step's share, if it has one user."""
+        if there:
+            return _part(self.rolled.box(wire.source), wire.cotangent, there[0], position)
+        if not step or wire.only:
+            return wire.cotangent
+        users = [other for other in self.rolled.wires if other.source == wire.source]
+        return self._share(self.rolled.box(wire.source), step) if len(users) == 1 else None
+
+    def _share(self, box: Box, step: int) -> Array | None:
+        shares = box.shares.get(self.length)
+        return _part(replace(box, has_batch=False), shares, 0, step)
 
     def _positions(self, wire: Wire, there: tuple[int, Axis] | None, step: int) -> range | tuple[int, ...]:
         """The steps of the source that are read at a step of the target; (0,) where the source has none."""
@@ -132,7 +143,8 @@ class _Unrolling:
         """One more picture of a weight, next to who uses it."""
         frame = self._frame(target.frame, step)
         key = f"{source.id}@{frame}"
-        self.chips.setdefault(key, replace(source, id=key, frame=frame, copies=source.id))
+        share = self._share(source, step)
+        self.chips.setdefault(key, replace(source, id=key, frame=frame, cotangent=share, copies=source.id))
         return key
 
 

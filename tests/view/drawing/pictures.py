@@ -1,0 +1,80 @@
+"""Pictures of all specs, with numbers of the widths that numbers have, and what no layout may do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+import graphc
+from graphc.driver.picturing import picture
+from graphc.view.drawing.geometry import Placed, Rect
+from graphc.view.drawing.picture import Box, Picture
+from graphc.view.drawing.unrolled import unrolled
+
+SPECS = Path(__file__).parents[3] / "specs"
+NAMES = sorted(path.stem for path in SPECS.glob("*.nn"))
+STEPS = 3
+
+
+@cache
+def rolled(name: str) -> Picture:
+    """The picture of a spec of `specs/`, with numbers that nothing has computed."""
+    found = picture(graphc.compile(str(SPECS / f"{name}.nn"), backend="reference"), numbers=False)
+    boxes = [replace(box, value=_array(box), cotangent=_array(box)) for box in found.boxes]
+    wires = [replace(wire, cotangent=_array(found.box(wire.source))) for wire in found.wires]
+    return replace(found, boxes=boxes, wires=wires)
+
+
+def _array(box: Box) -> np.ndarray:
+    dims = (2, 2) if box.shape.startswith("[") else ()
+    shape = (*(STEPS for _ in box.axes), *dims)
+    return np.linspace(-1.234e-5, 0.98765, int(np.prod(shape))).reshape(shape)
+
+
+def lengths(found: Picture) -> list[str]:
+    """The ends of all axes."""
+    return list(dict.fromkeys(axis.length for box in found.boxes for axis in box.axes))
+
+
+def pictures(name: str) -> list[Picture]:
+    """Rolled, and unrolled along each axis."""
+    found = rolled(name)
+    return [found, *(unrolled(found, length, STEPS) for length in lengths(found))]
+
+
+def computed(name: str) -> Picture:
+    """The picture of a spec with the numbers of its own values."""
+    return picture(graphc.compile(str(SPECS / f"{name}.nn"), backend="reference"))
+
+
+def meet(one: Rect, other: Rect) -> bool:
+    """Whether two rectangles share more than a border."""
+    return (
+        min(one.right, other.right) - max(one.x, other.x) > 0.01
+        and min(one.bottom, other.bottom) - max(one.y, other.y) > 0.01
+    )
+
+
+def collisions(placed: Placed) -> list[tuple[str, str]]:
+    """Pairs of boxes and labels that lie on each other."""
+    named = dict(placed.boxes)
+    named |= {f"@{n}": label.rect for n, label in enumerate(placed.labels) if label is not None}
+    return [(a, b) for (a, one), (b, other) in combinations(named.items(), 2) if meet(one, other)]
+
+
+def outside(placed: Placed) -> list[str]:
+    """Boxes and frames that are not within the frame that they belong to, and what is not in the drawing."""
+    whole = Rect(0, 0, placed.width, placed.height)
+    items = [(box.id, placed.boxes[box.id], box.frame) for box in placed.picture.boxes]
+    items += [(key, rect, placed.picture.frame(key).parent) for key, rect in placed.frames.items()]
+    return [key for key, rect, frame in items if not _holds(placed.frames.get(frame, whole), rect)]
+
+
+def _holds(outer: Rect, inner: Rect) -> bool:
+    return (
+        outer.x <= inner.x and outer.y <= inner.y and inner.right <= outer.right and inner.bottom <= outer.bottom
+    )
