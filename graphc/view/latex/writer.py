@@ -144,8 +144,7 @@ class Writer:
         return Piece(self.position(place), ATOM if len(place.terms) == 1 and not place.constant else SUM)
 
     def _length(self, term: Term) -> Piece:
-        found = dict(term.attrs)
-        return Piece(self.length(found["length"]) if "length" in found else "T")
+        return Piece(self.length(term.attr("length")))
 
     def _count(self, term: Term) -> Piece:
         index = term.attr("index")

@@ -13,8 +13,8 @@ import numpy as np
 
 import graphc
 from graphc.driver.compiled import Compiled
-from graphc.driver.execution import Execution
 from graphc.driver.equations import derived_equations
+from graphc.driver.execution import Execution
 from graphc.driver.picturing import MODE
 from graphc.ops import TABLE
 from graphc.types import BATCH, Affine, Index, Length, TensorType
@@ -115,6 +115,8 @@ class Run:
             return self.at(term.attr("name"), places, example, term.attr("bar"))
         if term.op == "position":
             return np.float64(self.place(term.attr("at"), env, example))
+        if term.op == "length":
+            return np.float64(self.length(term.attr("length"), example))
         if term.op == "count":
             index = term.attr("index")
             return np.float64(sum(1 for _ in self.all_of((index,), env, example)))

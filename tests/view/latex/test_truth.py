@@ -6,10 +6,7 @@ import pytest
 
 from tests.view.latex.evaluating import Run, compiled
 
-SPECS = (
-    "attention batchnorm bidirectional causal_attention circuit conv cs231n_neuron elman embedding "
-    "gates gru l2_step lstm mazur micrograd orthogonal penalties rnn_sum sigmoid two_linear_layers window zero_start"
-).split()
+SPECS = ["attention", "batchnorm", "bidirectional", "causal_attention", "circuit", "conv", "cs231n_neuron", "elman", "embedding", "gates", "gru", "l2_step", "lstm", "mazur", "micrograd", "orthogonal", "penalties", "rnn_sum", "sigmoid", "two_linear_layers", "window", "zero_start"]
 
 
 @pytest.mark.parametrize("name", SPECS)
