@@ -73,7 +73,7 @@ class Sum:
 
 @dataclass(frozen=True)
 class Gradients:
-    """Formulas of the forward pass, and `steps` of the backward pass, from what is computed last to parameters.
+    """Formulas of the forward pass, and `steps` of the backward pass, from the loss to the parameters.
 
     `seed` is the name whose cotangent is 1, None for a forward pass alone.
     """

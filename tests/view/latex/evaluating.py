@@ -77,7 +77,7 @@ class Run:
     # ------------------------------------------------------------------------------------- values
 
     def at(self, name: str, places: tuple[int, ...], example: int, bar: bool) -> Any:
-        """A name at positions, from its boundary equations where these hold it; zero for a cotangent beyond."""
+        """A name at positions, from a boundary equation where one holds it; zero beyond its range."""
         if name in self.named:
             named = self.named[name]
             term = named.cotangent if bar else named.value
