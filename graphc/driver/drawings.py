@@ -105,7 +105,7 @@ def _framed(
     for name, found in named.items():
         if not found:
             known = sorted({_name(frame) for frame in made.frames})
-            help = nearest(name, known) or (f"there are {_listed(known)}" if known else "there is none")
+            help = nearest(name, known) or (f"frames are {_listed(known)}" if known else "nothing is drawn as a frame")
             raise fault("E724", f"no frame is named `{name}`", help=help)
     single = {key for name in open if name != ALL for key in named[name]}
     opened = {frame.id for key in single for frame in made.around(key)}
@@ -120,7 +120,9 @@ def _is(frame: Frame, name: str) -> bool:
 
 
 def _name(frame: Frame) -> str:
-    """A layer's or an equation's own name, the same at every step of an unrolled axis."""
+    """A layer's or an equation's own name, the same at every step of an unrolled axis; the axis of a step."""
+    if frame.kind == "step":
+        return frame.label.split(" ")[0]
     return frame.id.removeprefix("=").split("@")[0]
 
 
@@ -174,7 +176,7 @@ def _by_name(made: Picture, axes: Mapping[str, Axis], name: str) -> str:
     found = [length for length, axis in axes.items() if name in (length, axis.name)]
     names = [axis.name for axis in axes.values()]
     if not found:
-        known = f"its axes are {_listed(names)}" if names else "it has no axes"
+        known = f"axes are {_listed(names)}" if names else "the spec has no axes"
         raise fault("E722", f"nothing runs along an axis `{name}`", help=nearest(name, names) or known)
     return found[0]
 
