@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import click
 
 from graphc.cli.options import Compilation, compilation
+
+if TYPE_CHECKING:
+    from graphc.driver.compiled import Compiled
 
 
 @click.command()
@@ -20,7 +25,7 @@ def tex(file: str, output: str, standalone: bool, inputs: bool, compilation: Com
 
     if output != "-":
         check_writable(output)
-    text = equations(compilation.compile(file), inputs=inputs, standalone=standalone)
+    text = equations(cast("Compiled", compilation.compile(file)), inputs=inputs, standalone=standalone)
     if output == "-":
         click.echo(text, nl=False)
     else:

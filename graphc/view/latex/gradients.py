@@ -192,13 +192,13 @@ class _Gathering:
         term = substitute(term, solved)
         left = {i: replace(i, lo=_put(i.lo, solved), hi=_put(i.hi, solved)) for i in term.free - own}
         term = substitute(term, {old: Affine.of(new) for old, new in left.items() if old != new})
-        found = _summed(term, own, tuple(fixed), ranges, tuple(matches))
+        summand = _summed(term, own, tuple(fixed), ranges, tuple(matches))
         if term.has_batch and BATCH not in self.system.type(use.name).axes:
             # Outside of the sums over steps, whose number is the example's own.
             attrs = {"dims": (), "indices": (BATCH,)}
-            total = made("reduce_sum", (found.term,), attrs, term.dtype, term.shape, False)
-            found = replace(found, term=total)
-        return found
+            total = made("reduce_sum", (summand.term,), attrs, term.dtype, term.shape, False)
+            summand = replace(summand, term=total)
+        return summand
 
     def _narrowed(self, unit: Unit) -> dict[Index, Index]:
         """The unit's indices without the positions at their ends that have equations of their own."""
