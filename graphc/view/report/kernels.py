@@ -27,8 +27,8 @@ def section(found: Profile) -> Section:
     if found.units:
         items.append(_compiling(found.units))
     about = (
-        f"A training step takes {_micro(found.plain)} µs here in {found.dtype}, workers: {found.workers}. "
-        f"It is the mean of the fastest quarter of {found.samples} steps, measured when this report was written."
+        f"A training step takes {_micro(found.plain)} µs here in {found.dtype}, workers: {found.workers}. It "
+        f"is the mean of the fastest quarter of {found.samples} steps, measured as this report was written."
     )
     return Section("Time by kernel", items, about)
 
