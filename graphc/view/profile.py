@@ -165,8 +165,27 @@ def _row(row: Row, total: float) -> tuple[str, ...]:
         _rate(row.rate(row.operations)),
         bound,
         "  " * row.depth + _cut(_NAMES.get(row.kind, f"{row.kind} {row.name}".strip())),
-        ", ".join(row.places),
+        _lines(row.places),
     )
+
+
+def _lines(places: Sequence[str]) -> str:
+    """`9,12, lstm.nn:14-17`: the lines of each file together."""
+    files: dict[str, list[int]] = {}
+    for place in places:
+        file, _, line = place.rpartition(":")
+        files.setdefault(file, []).append(int(line))
+    return ", ".join(f"{file}:{_ranges(lines)}" if file else _ranges(lines) for file, lines in files.items())
+
+
+def _ranges(lines: Sequence[int]) -> str:
+    ranges: list[tuple[int, int]] = []
+    for line in sorted(lines):
+        if ranges and line == ranges[-1][1] + 1:
+            ranges[-1] = ranges[-1][0], line
+        else:
+            ranges.append((line, line))
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
 
 
 def _equations(profile: Profile) -> list[str]:
