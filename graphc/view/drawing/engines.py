@@ -35,7 +35,7 @@ class Engine:
         self._is_free = wanted == "auto"
         self._solved: dict[Problem, Solution] = {}
         self._process: subprocess.Popen[str] | None = None
-        self._timer = Timer(seconds, self._end)
+        self._timer = Timer(seconds, self._kill)
         self._seconds = seconds
 
     def solve(self, problem: Problem) -> Solution:
@@ -98,6 +98,10 @@ class Engine:
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
+
+    def _kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
 
 
 def chosen(wanted: str) -> str:

@@ -19,8 +19,10 @@ def brief(array: Array | None) -> str:
     if array.ndim == 1 and array.size <= MOST:
         return "[" + ", ".join(number(x) for x in array) + "]"
     shape = "×".join(map(str, array.shape))
+    if not array.size:
+        return f"empty {shape}"
     if array.dtype.kind not in "fc":
-        return f"{array.dtype.name} {shape}" if array.size else f"empty {shape}"
+        return f"{array.dtype.name} {shape}"
     if not np.isfinite(array).all():
         count = int(array.size - np.isfinite(array).sum())
         return f"{shape}, {count} not finite"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -51,19 +50,22 @@ def computed(name: str) -> Picture:
     return picture(graphc.compile(str(SPECS / f"{name}.nn"), backend="reference"))
 
 
-def meet(one: Rect, other: Rect) -> bool:
-    """Whether two rectangles share more than a border."""
-    return (
-        min(one.right, other.right) - max(one.x, other.x) > 0.01
-        and min(one.bottom, other.bottom) - max(one.y, other.y) > 0.01
-    )
+def bare(found: Picture) -> Picture:
+    """The picture without numbers, so that it can be unrolled into any number of steps."""
+    boxes = [replace(box, value=None, cotangent=None) for box in found.boxes]
+    return replace(found, boxes=boxes, wires=[replace(wire, cotangent=None) for wire in found.wires])
 
 
 def collisions(placed: Placed) -> list[tuple[str, str]]:
-    """Pairs of boxes and labels that lie on each other."""
+    """Pairs of boxes and labels that share more than a border."""
     named = dict(placed.boxes)
     named |= {f"@{n}": label.rect for n, label in enumerate(placed.labels) if label is not None}
-    return [(a, b) for (a, one), (b, other) in combinations(named.items(), 2) if meet(one, other)]
+    left, top, right, bottom = np.array([(r.x, r.y, r.right, r.bottom) for r in named.values()]).T
+    across = np.minimum.outer(right, right) - np.maximum.outer(left, left)
+    down = np.minimum.outer(bottom, bottom) - np.maximum.outer(top, top)
+    pairs = np.argwhere(np.triu((across > 0.01) & (down > 0.01), 1))
+    keys = list(named)
+    return [(keys[a], keys[b]) for a, b in pairs]
 
 
 def outside(placed: Placed) -> list[str]:
@@ -76,5 +78,8 @@ def outside(placed: Placed) -> list[str]:
 
 def _holds(outer: Rect, inner: Rect) -> bool:
     return (
-        outer.x <= inner.x and outer.y <= inner.y and inner.right <= outer.right and inner.bottom <= outer.bottom
+        outer.x <= inner.x
+        and outer.y <= inner.y
+        and inner.right <= outer.right
+        and inner.bottom <= outer.bottom
     )
