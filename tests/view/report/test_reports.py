@@ -15,7 +15,7 @@ from graphc.driver.reporting import report as assembling
 from graphc.driver.reporting import timing
 from graphc.driver.reporting.report import report
 from graphc.view.profile import Equation, Profile
-from graphc.view.report.page import Note
+from graphc.view.report.page import Note, Section
 from tests.cli.conftest import invoke
 from tests.view.report.html import check
 
@@ -147,6 +147,7 @@ def test_a_run_on_the_cpu_has_its_times(
         return Profile("a", "cpu", "float32", 1, [], [Equation("1", "h = x", 1e-6)])
 
     monkeypatch.setattr(timing, "profile", measured)
+    monkeypatch.setattr(assembling, "_PARTS", assembling._PARTS[-1:])
     folder = trained(IMAGES)
     config = folder / "config.json"
     config.write_text(config.read_text(encoding="utf-8").replace('"reference"', '"cpu"'), encoding="utf-8")
@@ -163,24 +164,24 @@ def test_attention_over_two_texts(trained: Callable[..., Path]) -> None:
 def test_a_section_that_fails_leaves_the_others(
     trained: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(material: object) -> list[object]:
+    def broken(material: object, folder: object) -> list[Section]:
         raise ZeroDivisionError("in the <middle>")
 
-    parts = tuple(
-        (title, make if title != "Weights" else lambda *_: broken(None)) for title, make in assembling._PARTS
-    )
-    monkeypatch.setattr(assembling, "_PARTS", parts)
+    monkeypatch.setattr(assembling, "_PARTS", (("Weights", broken), assembling._PARTS[6]))
     page = check(report(trained(IMAGES)).html())
     assert "Weights" in page.headings
     assert "Not there: ZeroDivisionError: in the <middle>" in "".join(page.texts["p"])
     assert "Activations" in page.headings
 
 
-def test_without_its_data_a_run_has_a_report(trained: Callable[..., Path]) -> None:
+def test_without_its_data_a_run_has_a_report(
+    trained: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = trained(PLANE)
+    monkeypatch.setattr(assembling, "_PARTS", assembling._PARTS[1:])
     Path("table.csv").unlink()
     page = check(report(folder).html())
-    assert "Training" in page.headings
+    assert ALWAYS[0] in page.headings
     assert "".join(page.texts["p"]).count("Not there") >= 1
 
 
@@ -197,19 +198,24 @@ def test_the_best_epoch_is_the_one_with_the_best_validation(trained: Callable[..
     assert losses[largest.best - 1] == max(losses)
 
 
-def test_the_command_writes_into_the_folder_of_the_run(trained: Callable[..., Path]) -> None:
+def test_the_command_writes_into_the_folder_of_the_run(
+    trained: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = trained(IMAGES)
+    monkeypatch.setattr(assembling, "_PARTS", ())
     result = invoke("report", str(folder))
     assert result.exit_code == 0, result.stderr
     assert result.stderr.strip() == "wrote run/report.html"
     written = (folder / "report.html").read_text(encoding="utf-8")
     check(written)
-    result = invoke("report", str(folder), "-o", "-", "--checkpoint", "last")
-    check(result.stdout)
+    assert invoke("report", str(folder), "-o", "-", "--checkpoint", "last").stdout == written
 
 
-def test_a_training_can_write_its_report(trained: Callable[..., Path]) -> None:
+def test_a_training_can_write_its_report(
+    trained: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     trained(IMAGES)
+    monkeypatch.setattr(assembling, "_PARTS", ())
     result = invoke("run", "model.nn", "--report", "--run-dir", "other", "--backend", "reference", "-q")
     assert result.exit_code == 0, result.stderr
     check(Path("other/report.html").read_text(encoding="utf-8"))
