@@ -18,6 +18,9 @@ WHOLE = 1024
 ALL = 300_000
 """So many elements go into a page at most: a few MB. What comes later in the picture has statistics only."""
 
+STEPS = 200
+"""Of a sum over an axis so many summands are listed."""
+
 
 @dataclass
 class Contents:
@@ -66,6 +69,7 @@ class Contents:
             "derivative": box.derivative.splitlines(),
             "value": self._array(box.value),
             "cotangent": self._array(box.cotangent),
+            "shares": {length: _shares(box, steps) for length, steps in box.shares.items()},
             "batch": box.has_batch,
             "copies": box.copies,
             "notes": list(box.notes),
@@ -118,6 +122,18 @@ def statistics(flat: Array) -> Json:
         "NaN": int(np.isnan(numbers).sum()),
         "infinite": int(np.isinf(numbers).sum()),
     }
+
+
+def _shares(box: Box, steps: Array) -> Json:
+    """What each step adds to a cotangent, and what comes in other ways, such as a penalty: by name."""
+    found = [[f"step {number}", brief(step)] for number, step in enumerate(steps[:STEPS], 1)]
+    if len(steps) > STEPS:
+        found.append([f"{len(steps) - STEPS} more steps", brief(np.add.reduce(steps[STEPS:]))])
+    if box.cotangent is not None:
+        rest = box.cotangent - np.add.reduce(steps)
+        if not np.allclose(rest, 0, atol=1e-5 * float(np.max(np.abs(box.cotangent), initial=0))):
+            found.append(["in other ways", brief(rest)])
+    return found
 
 
 def _number(x: bool | int | float) -> Json:

@@ -75,7 +75,8 @@ class Drawing:
 
         pictures = {self.name: self.explorable}
         pictures |= {name: fitting(other) for name, other in self.beside.items()}
-        return html({name: self._placed(_held(picture)) for name, picture in pictures.items()})
+        placed = {name: self._placed(_held(picture)) for name, picture in pictures.items()}
+        return html(placed, gradients=self.gradients)
 
     def dot(self) -> str:
         """The picture in the DOT language of Graphviz, which finds places of its own."""

@@ -96,3 +96,12 @@ def test_an_operation_knows_the_equation_around_it() -> None:
     leaf = Box("x", "x", "", "input", "real", line=Line("s.nn", 1, "x : real = 2"))
     boxes = data(page(inner, alone, leaf, frames=(frame,)))[0]["boxes"]
     assert [box["equation"] for box in boxes] == ["y = exp(x) + 1", "z = exp(y)", "x : real = 2"]
+
+
+def test_summands_by_step_add_up_with_what_comes_in_other_ways() -> None:
+    steps = np.arange(3.0)
+    shared = Box("w", "w", "", "param", "real", cotangent=np.array(3.0), shares={"T": steps})
+    penalised = Box("v", "v", "", "param", "real", cotangent=np.array(3.5), shares={"T": steps})
+    first, second = (box["shares"]["T"] for box in data(page(shared, penalised))[0]["boxes"])
+    assert first == [["step 1", "0"], ["step 2", "1"], ["step 3", "2"]]
+    assert second == [*first, ["in other ways", "0.5"]]

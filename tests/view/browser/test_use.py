@@ -166,6 +166,15 @@ def test_summands_of_a_fork_and_their_sum(show: Show) -> None:
     ]
 
 
+def test_summands_of_a_shared_weight_by_step(show: Show) -> None:
+    page = show(drawn("elman"))
+    node(page, "w").click()
+    rows = page.locator("#panel table.summands tr").all_inner_texts()
+    assert [row.split("\t")[0] for row in rows] == ["step 1", "step 2", "step 3", "sum"]
+    numbers = [np.array([float(x) for x in row.split("[")[1].rstrip("]").split(",")]) for row in rows]
+    np.testing.assert_allclose(np.sum(numbers[:3], axis=0), numbers[3], atol=1e-3)
+
+
 def test_what_is_not_finite_not_computed_or_large_is_said(show: Show) -> None:
     odd = np.array([[np.nan, np.inf], [-np.inf, 0.0]])
     boxes = [

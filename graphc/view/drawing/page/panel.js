@@ -31,6 +31,7 @@ class Panel {
       ...this.array("Value", box.value, box),
       ...this.array("Cotangent", box.cotangent, box),
       ...this.summands(box),
+      ...this.shares(box),
     );
     this.panel.hidden = false;
     this.panel.scrollTop = 0;
@@ -82,20 +83,33 @@ class Panel {
   summands(box) {
     const wires = this.page.view.from.get(box.id).filter((wire) => wire.cotangent);
     if (wires.length < 2 || !box.cotangent) return [];
-    const table = element("table", { class: "summands" });
-    for (const wire of wires) {
-      const user = called(this.page.view.boxes.get(wire.target));
-      table.append(element("tr", {}, element("th", {}, `through ${user}`), element("td", {}, wire.cotangent.brief)));
-    }
-    const total = element("tr", {}, element("th", {}, "sum"), element("td", {}, box.cotangent.brief));
-    table.append(total);
-    return [element("h3", {}, "Summands of the cotangent"), table];
+    const through = (wire) => `through ${called(this.page.view.boxes.get(wire.target))}`;
+    const rows = wires.map((wire) => [through(wire), wire.cotangent.brief]);
+    return [element("h3", {}, "Summands of the cotangent"), sum(rows, box.cotangent)];
+  }
+
+  /** What each step adds to the cotangent of what all steps share; a step's own copy has that step's alone. */
+  shares(box) {
+    if (box.copies || !box.cotangent) return [];
+    return Object.entries(box.shares).flatMap(([length, steps]) => [
+      element("h3", {}, `Summands by step, 1..${length}`),
+      sum(steps, box.cotangent),
+    ]);
   }
 }
 
 /** How a box is spoken of: its name, or what it does to what. */
 function called(box) {
   return box.name || (box.line ? box.line.text : box.operation) || box.id;
+}
+
+/** Summands by where they come from, and the whole cotangent below them. */
+function sum(rows, cotangent) {
+  const table = element("table", { class: "summands" });
+  for (const [name, number] of [...rows, ["sum", cotangent.brief]]) {
+    table.append(element("tr", {}, element("th", {}, name), element("td", {}, number)));
+  }
+  return table;
 }
 
 function statistics(found) {
