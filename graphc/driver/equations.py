@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def equations(program: Compiled, *, inputs: bool = False, standalone: bool = False) -> str:
     """The equations of everything that leads to the loss, and the derived ones of its gradients.
 
-    Gradients are those of the parameters, with `inputs` of the real inputs too, which is so anyway where there
-    is nothing to train. A fragment of `align*` environments, or with `standalone` a document.
+    Gradients are those of the parameters, with `inputs` of the real inputs too, which is so anyway where
+    there is nothing to train. A fragment of `align*` environments, or with `standalone` a document.
     """
     return tex(
         program.pipeline.spec(MODE).system,
