@@ -2,7 +2,8 @@
 
 A kernel's statements say where they come from. What the compiler joined is one product, or one sum, for
 several equations whose operands or results lie side by side in one buffer (`passes.join`): it is given to
-them by how many elements each writes into that buffer or reads from it. What only copies belongs to whoever
+them by how many elements each writes into that buffer or reads from it. A product of no equation (a sum that
+autodiff made) belongs to those whose values it multiplies. What only copies belongs to whoever
 reads the copy, or else to whoever wrote what is copied.
 """
 
@@ -58,6 +59,8 @@ def origins(steps: Sequence[tuple[Compute, Amount]]) -> list[Origins]:
             continue
         for buffer in one.access.writes:
             written[buffer] = dict(one.shares)
+    for one in (one for one in known if not one.shares and isinstance(one.step, Product)):
+        one.shares = _merged(other.shares for other in known if other.access.writes & one.access.reads)
     for one in (one for one in reversed(known) if not one.shares):
         one.shares = _merged(other.shares for other in known if other.access.reads & one.access.writes)
     for one in (one for one in known if not one.shares):

@@ -102,8 +102,8 @@ class Schedule:
 
     def _bound(self, row: Row, found: Amount) -> tuple[Bound, float | None]:
         """Which limit is nearest, and how much of it is used."""
-        if row.busiest <= 0 or not row.calls:
-            return "", None
+        if row.busiest <= row.calls * clock.cost():
+            return "", None  # too short for a clock to say more than that
         rate = self.limits.products if row.kind == "product" else self.limits.elementwise
         moving, computing = found.bytes / self.limits.bandwidth(found.bytes), found.operations / rate
         reached = max(moving, computing) * row.calls / row.busiest
