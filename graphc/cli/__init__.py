@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 import graphc
-from graphc.cli import cache, commands, draw, generate, profile, report, running, tex, tools, use
+from graphc.cli import cache, commands, draw, generate, plot, profile, report, running, tex, tools, use
 from graphc.cli.entry import Entry
 
 
@@ -24,7 +24,7 @@ def main() -> None:
 
 for command in (running.run, commands.check, commands.show, draw.draw, tex.tex):
     main.add_command(command)
-for command in (use.evaluate, use.predict, generate.generate, use.runs, report.report):
+for command in (use.evaluate, use.predict, generate.generate, use.runs, plot.plot, report.report):
     main.add_command(command)
 for command in (tools.fmt, tools.explain, tools.doctor, profile.profile, cache.cache):
     main.add_command(command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import deque
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from graphc.cli.screen import is_drawable
 from graphc.diagnostics import Diagnostic
 from graphc.train.reporting import (
     EpochRecord,
@@ -38,7 +38,6 @@ _MARKS = 32
 """Drawings over which the pace is measured."""
 _NOTICED = 0.3
 """Seconds of measuring from which on it is shown."""
-_NOT_DRAWABLE = ("dumb", "unknown")
 
 
 @contextmanager
@@ -48,7 +47,7 @@ def reporting(*, quiet: bool = False, verbose: bool = False) -> Iterator[Reporte
         yield Silent()
     elif verbose:
         yield Log()
-    elif sys.stderr.isatty() and os.environ.get("TERM") not in _NOT_DRAWABLE:
+    elif is_drawable(sys.stderr):
         screen = Terminal()
         bar = ProgressBar(screen)
         try:

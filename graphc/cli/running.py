@@ -17,6 +17,7 @@ from click.core import ParameterSource
 from graphc.cli.commands import print_warnings
 from graphc.cli.entry import INTERRUPTED, usage
 from graphc.cli.options import Compilation, compilation, json_option, read_inputs
+from graphc.cli.screen import has_colour, is_drawable
 from graphc.cli.use import LAST
 from graphc.diagnostics import fault
 from graphc.view.files import check_writable
@@ -248,7 +249,7 @@ def _compute(program: Program, inputs: Iterable[str], as_json: bool) -> None:
     else:
         from graphc.view.table import render
 
-        text = render(trace, colour=_terminal() and not os.environ.get("NO_COLOR"), boxed=_terminal())
+        text = render(trace, colour=has_colour(sys.stdout), boxed=is_drawable(sys.stdout))
         click.echo(f"{text}\n\n{_chosen_text(program)}")
 
 
@@ -258,7 +259,3 @@ def _chosen(program: Program) -> dict[str, str]:
 
 def _chosen_text(program: Program) -> str:
     return f"backend {program.settings.backend}, {program.settings.dtype}"
-
-
-def _terminal() -> bool:
-    return sys.stdout.isatty()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import click
 
 from graphc.cli.entry import usage
 from graphc.cli.options import backend_option, json_option
+from graphc.cli.screen import has_colour, is_drawable
 from graphc.diagnostics import nearest
 from graphc.view.files import check_writable, write_bytes
 
@@ -185,5 +185,4 @@ def runs(folder: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(dumps(runs_object(found)))
     else:
-        terminal = sys.stdout.isatty()
-        click.echo(runs_text(found, colour=terminal and not os.environ.get("NO_COLOR"), boxed=terminal))
+        click.echo(runs_text(found, colour=has_colour(sys.stdout), boxed=is_drawable(sys.stdout)))

@@ -22,10 +22,14 @@ _WIDEST = 100_000
 
 def render(trace: Trace, *, colour: bool = False, boxed: bool = False) -> str:
     """The whole table as text, without a newline at its end."""
-    parts = [table(("forward", "shape", "value"), _forward(trace), colour=colour, boxed=boxed)]
+    values = ("bold", "", "green")
+    parts = [table(("forward", "shape", "value"), _forward(trace), colour=colour, boxed=boxed, styles=values)]
     backward = list(_backward(trace))
     if backward:
-        parts.append(table(("backward", "cotangent"), backward, colour=colour, boxed=boxed))
+        cotangents = ("bold", "red")
+        parts.append(
+            table(("backward", "cotangent"), backward, colour=colour, boxed=boxed, styles=cotangents)
+        )
     if trace.loss is not None:
         parts.append(f"loss {numbers.number(trace.loss)}")
     return "\n\n".join(parts)
@@ -66,8 +70,12 @@ def table(
     right: Collection[int] = (),
     colour: bool = False,
     boxed: bool = False,
+    styles: Sequence[str] = ("cyan",),
 ) -> str:
-    """Lines of cells under the names of their columns; those numbered in `right` are flush right."""
+    """Lines of cells under the names of their columns; those numbered in `right` are flush right.
+
+    `styles` are those of the first columns, in the words of the library that draws tables.
+    """
     if not (colour or boxed):
         return "\n".join(columns([header, *lines], right))
     # Only for terminals: importing it would take a good part of a run on a small spec.
@@ -78,7 +86,7 @@ def table(
 
     grid: Table = Table(box=box.SIMPLE_HEAD if boxed else None, pad_edge=False, header_style="bold")
     for column, name in enumerate(header):
-        style = "cyan" if column == 0 else ""
+        style = styles[column] if column < len(styles) else ""
         grid.add_column(name, no_wrap=True, style=style, justify="right" if column in right else "left")
     for line in lines:
         grid.add_row(*(Text(cell) for cell in line))

@@ -1,0 +1,1 @@
+"""Curves as text, for terminals and for files."""
