@@ -105,7 +105,9 @@ def _framed(
     for name, found in named.items():
         if not found:
             known = sorted({_name(frame) for frame in made.frames})
-            help = nearest(name, known) or (f"frames are {_listed(known)}" if known else "nothing is drawn as a frame")
+            help = nearest(name, known) or (
+                f"frames are {_listed(known)}" if known else "nothing is drawn as a frame"
+            )
             raise fault("E724", f"no frame is named `{name}`", help=help)
     single = {key for name in open if name != ALL for key in named[name]}
     opened = {frame.id for key in single for frame in made.around(key)}
