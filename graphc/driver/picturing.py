@@ -55,7 +55,8 @@ class SpelledPipeline(Pipeline):
 
     def __init__(self, program: Compiled) -> None:
         own = program.pipeline
-        super().__init__(own.file, own.library, own.given, own.disabled, own.verify, own.backend)
+        # Two users that read alike would be one use, and have one cotangent between them.
+        super().__init__(own.file, own.library, own.given, own.disabled | {"cse"}, own.verify, own.backend)
         self.spelled = _spelled(own.spec(MODE), own)
 
     def spec(self, mode: Mode) -> Spec:
