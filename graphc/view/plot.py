@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphc.diagnostics import fault, nearest
 from graphc.view.numbers import number
@@ -21,7 +21,7 @@ FORMATS = (".svg", ".png", ".html")
 
 _PAPER = ("#1f6fb2", "#c8501e", "#2a8a45", "#8a4fb0", "#b8860b", "#c2397a", "#3b8f9c", "#7a6a5c")
 """Colours of curves on white."""
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "graphc",
     "font.size": 9,
     "axes.titlesize": 10,
