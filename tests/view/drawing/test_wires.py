@@ -16,7 +16,8 @@ def test_users_that_read_alike_have_their_own_shares() -> None:
     program = graphc.compile(SPECS / "causal_attention.nn", backend="reference", dtype="float64")
     picture = program.draw().picture
     a, ybar = picture.box("a").value, picture.box("y").cotangent
-    assert a is not None and ybar is not None
+    assert a is not None
+    assert ybar is not None
     wires = {wire.target: wire.cotangent for wire in picture.wires if wire.source == "x"}
     expected = np.einsum("tu,td->ud", a, ybar)
     assert np.linalg.norm(expected) > 1
