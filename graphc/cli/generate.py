@@ -78,7 +78,7 @@ def _input(program: Program, given: str) -> tuple[str, Any]:
 
 
 def _print(program: Program, prompt: str, given: dict[str, Any]) -> None:
-    from graphc.driver.generating import draws_text
+    from graphc.driver.generation.generating import draws_text
 
     if draws_text(program):
         pieces = program.stream(prompt, **given)

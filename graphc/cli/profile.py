@@ -59,7 +59,7 @@ def profile(
     FILE may also be the folder of a run, `last`, or a saved program. The examples are the first batch of the
     data, the spec's own, or random ones.
     """
-    from graphc.driver.profile import profile as measured
+    from graphc.driver.profiling.profile import profile as measured
     from graphc.view.profile import profile_object, profile_text
 
     ends = _lengths(lengths)

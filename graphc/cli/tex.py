@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @compilation("float32")
 def tex(file: str, output: str, standalone: bool, inputs: bool, compilation: Compilation) -> None:
     """Write the equations of FILE and those of its gradients as LaTeX."""
-    from graphc.driver.equations import equations
+    from graphc.driver.pictures.equations import equations
     from graphc.view.files import check_writable, write_text
 
     if output != "-":

@@ -19,10 +19,10 @@ from graphc.view.predictions import Predictions
 from graphc.view.trace import Trace
 
 if TYPE_CHECKING:
-    from graphc.driver.drawings import Unroll
     from graphc.driver.fitting import FitResult
+    from graphc.driver.generation.steps import Steps
     from graphc.driver.losses import Losses
-    from graphc.driver.steps import Steps
+    from graphc.driver.pictures.drawings import Unroll
     from graphc.train.data.examples import Dataset
     from graphc.train.descent import Descent
     from graphc.train.reporting import Reporter
@@ -192,7 +192,7 @@ class Program(Compiled):
 
     def generate(self, prompt: Any, **options: Any) -> str | Array:
         """Draw a sequence by the `generate` block: the prompt and what `stream` draws behind it."""
-        from graphc.driver.generating import generate
+        from graphc.driver.generation.generating import generate
 
         return generate(self, prompt, options)
 
@@ -207,7 +207,7 @@ class Program(Compiled):
 
         Raises what `stream` does, E444 where there are neither as many prompts as examples nor one.
         """
-        from graphc.driver.generating import generate_batch
+        from graphc.driver.generation.generating import generate_batch
 
         return generate_batch(self, prompts, options)
 
@@ -231,7 +231,7 @@ class Program(Compiled):
         Raises E242 if the spec has no `generate` block, E443 or E464 if the prompt does not fit, E327 if a
         step needs later ones, E328 if there are no chances to choose by, E525 for an option out of range.
         """
-        from graphc.driver.generating import stream
+        from graphc.driver.generation.generating import stream
 
         return stream(self, prompt, options)
 
@@ -253,7 +253,7 @@ class Program(Compiled):
 
         Raises E327 for a name that needs later steps, E328 if no axis or several could be meant.
         """
-        from graphc.driver.steps import start
+        from graphc.driver.generation.steps import start
 
         return start(
             self,
@@ -377,7 +377,7 @@ class Program(Compiled):
         Raises E722 unless one axis is meant, E723 for a wrong number of steps, E724 for a frame that there
         is not, E522 for an unknown stage or layout.
         """
-        from graphc.driver.drawings import draw
+        from graphc.driver.pictures.drawings import draw
 
         return draw(
             self,

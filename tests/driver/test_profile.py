@@ -12,7 +12,7 @@ import graphc
 from graphc.backend.cpu import limits
 from graphc.backend.cpu.limits import Limits
 from graphc.diagnostics import GraphcError
-from graphc.driver.profile import profile
+from graphc.driver.profiling.profile import profile
 from graphc.driver.program import Program
 from graphc.ir.graph import Node
 from graphc.schedule.program import Launch, Pack, Product, Repeat

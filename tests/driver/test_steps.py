@@ -9,8 +9,8 @@ import pytest
 
 import graphc
 from graphc.diagnostics import GraphcError
+from graphc.driver.generation.steps import Steps
 from graphc.driver.program import Program
-from graphc.driver.steps import Steps
 
 LSTM = """
 axis t = 1..T

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphc.driver.profile import profile
+from graphc.driver.profiling.profile import profile
 from graphc.driver.reporting.material import Material
 from graphc.train.runs.folder import RunFolder
 from graphc.view.report.kernels import section

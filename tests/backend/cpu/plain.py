@@ -33,7 +33,7 @@ from graphc.schedule.program import Product, Program
 def uncompiled(order: Sequence[int] = (0,)) -> Iterator[None]:
     """Inside, programs for the CPU are run in plain Python, by as many workers as `order` has numbers."""
     with (
-        patch.object(executable, "assemble", lambda program, real: (program, real, assemble(program, real))),
+        patch.object(executable, "assemble", _assembled),
         patch.object(executable, "begin", lambda given: None),
         patch.object(executable, "build", lambda given: _Plain(*given).run),
         patch.object(executable.sync, "count", lambda: len(order)),
@@ -41,6 +41,11 @@ def uncompiled(order: Sequence[int] = (0,)) -> Iterator[None]:
         patch.object(executable, "_ALONE", -1 if len(order) > 1 else math.inf),
     ):
         yield
+
+
+def _assembled(program: Any, real: str, clocks: bool) -> tuple[Any, str, Any]:
+    assert not clocks, "a step in plain Python has no clocks"
+    return program, real, assemble(program, real)
 
 
 @dataclass(slots=True)

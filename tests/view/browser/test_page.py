@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import graphc
-from graphc.driver.picturing import picture
+from graphc.driver.pictures.picturing import picture
 from graphc.view.drawing.html import html
 from graphc.view.drawing.layout import lay_out
 from graphc.view.drawing.picture import Box, Picture

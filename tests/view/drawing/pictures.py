@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import graphc
-from graphc.driver.picturing import picture
+from graphc.driver.pictures.picturing import picture
 from graphc.view.drawing.geometry import Placed, Rect
 from graphc.view.drawing.picture import Box, Picture
 from graphc.view.drawing.unrolled import unrolled

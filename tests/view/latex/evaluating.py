@@ -13,9 +13,9 @@ import numpy as np
 
 import graphc
 from graphc.driver.compiled import Compiled
-from graphc.driver.equations import derived_equations
 from graphc.driver.execution import Execution
-from graphc.driver.picturing import MODE
+from graphc.driver.pictures.equations import derived_equations
+from graphc.driver.pictures.picturing import MODE
 from graphc.ops import TABLE
 from graphc.types import BATCH, Affine, Index, Length, TensorType
 from graphc.view.latex.adjoint import Named

@@ -14,10 +14,10 @@ from graphc.driver.arrays import Feed, feed, to_declared
 from graphc.driver.examples import literal
 from graphc.driver.execution import Execution
 from graphc.driver.feeding import Feeder
-from graphc.driver.looped import along
-from graphc.driver.one_step import NOW, OneStep, one_step
+from graphc.driver.generation.looped import along
+from graphc.driver.generation.one_step import NOW, OneStep, one_step
+from graphc.driver.generation.stepping import Track
 from graphc.driver.pipeline import Pipeline
-from graphc.driver.stepping import Track
 from graphc.frontend.spec import OUTPUT, InputInfo, Spec
 from graphc.ir.op import Array
 from graphc.ir.system import System

@@ -12,9 +12,9 @@ from graphc.backend import Run
 from graphc.diagnostics import fault
 from graphc.driver.arrays import Feed
 from graphc.driver.execution import Execution
-from graphc.driver.looped import STEPS, along, looped
-from graphc.driver.one_step import PAST, STEP, OneStep
-from graphc.driver.standing import Ready, ready
+from graphc.driver.generation.looped import STEPS, along, looped
+from graphc.driver.generation.one_step import PAST, STEP, OneStep
+from graphc.driver.generation.standing import Ready, ready
 from graphc.ir.op import Array
 from graphc.types import BATCH, TensorType
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from graphc.backend.reference import Executable
 from graphc.backend.state import Run, State, Watch
-from graphc.driver.profile_rows import Measured, Origins, places
+from graphc.driver.profiling.rows import Measured, Origins, places
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Node
 from graphc.ir.op import Array
 from graphc.schedule.program import Keeping

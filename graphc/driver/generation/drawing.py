@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphc.driver import beam
 from graphc.driver.arrays import Feed, to_declared
-from graphc.driver.looped import ROUND, along, by_round
-from graphc.driver.one_step import NOW
-from graphc.driver.sampling import CHANCES
-from graphc.driver.stepping import Track
+from graphc.driver.generation import beam
+from graphc.driver.generation.looped import ROUND, along, by_round
+from graphc.driver.generation.one_step import NOW
+from graphc.driver.generation.sampling import CHANCES
+from graphc.driver.generation.stepping import Track
 from graphc.frontend.generation import GIVEN, PROMPT
 from graphc.ir.op import Array
 
 if TYPE_CHECKING:
-    from graphc.driver.generating import Generator
+    from graphc.driver.generation.generating import Generator
 
 _LEAST, _MOST = 8, 128
 """Steps that are drawn in one call: few at first where they are shown as they come."""

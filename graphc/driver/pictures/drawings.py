@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from graphc.diagnostics import fault, nearest
 from graphc.driver import stages
-from graphc.driver.first_example import Example, example
-from graphc.driver.picturing import picture
+from graphc.driver.pictures.first_example import Example, example
+from graphc.driver.pictures.picturing import picture
 from graphc.view.drawing.drawing import EXPLORED, Drawing
 from graphc.view.drawing.picture import Axis, Frame, Picture
 from graphc.view.drawing.unrolled import unrolled

@@ -11,12 +11,12 @@ import numpy as np
 from graphc.diagnostics import GraphcError, fault, nearest
 from graphc.driver import arguments
 from graphc.driver.arrays import Feed, feed
-from graphc.driver.drawing import Drawing, Prompts
 from graphc.driver.execution import Execution
-from graphc.driver.one_step import OneStep, one_step
-from graphc.driver.prompts import Given, inputs_of
-from graphc.driver.sampling import CHANCES, Choice, choosing
-from graphc.driver.steps import begin
+from graphc.driver.generation.drawing import Drawing, Prompts
+from graphc.driver.generation.one_step import OneStep, one_step
+from graphc.driver.generation.prompts import Given, inputs_of
+from graphc.driver.generation.sampling import CHANCES, Choice, choosing
+from graphc.driver.generation.steps import begin
 from graphc.driver.vocabulary import classes, pieces
 from graphc.frontend.generation import GIVEN, PROMPT
 from graphc.ir.op import Array

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from graphc.backend.cpu.amounts import Amount
 from graphc.diagnostics import Span
-from graphc.driver.profile_rows import Origins
+from graphc.driver.profiling.rows import Origins
 from graphc.kernel.expr import Load
 from graphc.kernel.nest import Store
 from graphc.schedule.phases import Access

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.driver.one_step import OneStep
+from graphc.driver.generation.one_step import OneStep
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Graph, Loop, Value, body_graph
 from graphc.types import Index, Length, TensorType

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from graphc.analysis.intervals import Interval, distance
 from graphc.diagnostics import GraphcError, Span, fault
-from graphc.driver.without import Without
+from graphc.driver.generation.without import Without
 from graphc.frontend.arithmetic import one_line
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Graph, Node, Value

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from graphc.backend import Backend, Executable
 from graphc.driver.pipeline import LOSS, Pipeline
-from graphc.driver.profile_cases import Case, case, step
-from graphc.driver.profile_rows import Measured, equations
+from graphc.driver.profiling.cases import Case, case, step
+from graphc.driver.profiling.rows import Measured, equations
 from graphc.frontend.optimizers import WEIGHT
 from graphc.schedule.program import Launch
 from graphc.view.profile import Machine, Profile, Row, Unit
@@ -64,7 +64,7 @@ def profile(
         found = _compiled(clocked, runs, what, samples)
         units = _units(plain) if compiling else ()
         return replace(found, units=units, **_times(every))
-    from graphc.driver.profile_reference import rows
+    from graphc.driver.profiling.reference import rows
 
     name = _spec(program)
     measured = [row for part, graph, own in runs for row in rows(part, graph.graph, own, name)]
@@ -102,9 +102,9 @@ def _clocked(backend: Backend) -> Backend:
         from graphc.backend.cpu import timed
 
         return replace(backend, prepare=timed.prepare)
-    from graphc.driver import profile_reference
+    from graphc.driver.profiling import reference
 
-    return replace(backend, prepare=profile_reference.prepare)
+    return replace(backend, prepare=reference.prepare)
 
 
 def _samples(what: Case, plain: Program, clocked: Program, seconds: float) -> list[_Sample]:
@@ -167,7 +167,7 @@ def _compiled(clocked: Program, runs: Sequence[_Run], what: Case, samples: Seque
     """The profile of compiled code, with this machine's limits."""
     from graphc.backend.cpu import clock
     from graphc.backend.cpu.limits import measure
-    from graphc.driver.profile_schedule import Schedule
+    from graphc.driver.profiling.schedule import Schedule
 
     ran = [(part, executable, own) for part, executable, own in runs if any(r.calls.any() for r in own)]
     workers = max((reading.workers for _, _, own in ran for reading in own), default=1)
@@ -223,7 +223,7 @@ def _units(plain: Program) -> list[Unit]:
     from graphc.backend.cpu import emit
     from graphc.backend.cpu.assemble import assemble
     from graphc.backend.cpu.compile import compile_costs
-    from graphc.driver.profile_schedule import written
+    from graphc.driver.profiling.schedule import written
 
     real = plain.real.name
     made: Sequence[Any] = plain.pipeline.executables

@@ -15,8 +15,8 @@ from graphc.backend.cpu.limits import Limits
 from graphc.backend.cpu.operations import operation_counts
 from graphc.backend.cpu.sizing import evaluate
 from graphc.backend.cpu.timed import Reading, Timed
-from graphc.driver.profile_origins import Compute, origins
-from graphc.driver.profile_rows import Measured, Origins, places
+from graphc.driver.profiling.origins import Compute, origins
+from graphc.driver.profiling.rows import Measured, Origins, places
 from graphc.schedule.phases import Access
 from graphc.schedule.program import Launch, Pack, Product, Repeat
 from graphc.schedule.program import Step as Scheduled

@@ -1,0 +1,1 @@
+"""Sequences that a model writes itself: from a prompt, step by step."""

@@ -1,0 +1,1 @@
+"""Programs as pictures and as formulas, with the numbers of a run."""
