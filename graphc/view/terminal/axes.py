@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ class Axis:
         low, high = min(found), max(found)
         if low == high:
             margin = 0.5 if is_whole else max(abs(low) * 0.05, 1e-12)
-            low, high = low - margin, high + margin
+            low, high = max(low - margin, -sys.float_info.max), min(high + margin, sys.float_info.max)
         return cls(low, high, is_logarithmic, is_whole)
 
     def place(self, value: float) -> float:

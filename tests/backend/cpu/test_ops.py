@@ -13,6 +13,7 @@ from graphc.ir.graph import Graph, Value
 from graphc.ir.op import Array, Attrs, Op, Sample
 from graphc.ops import (
     TABLE,
+    choosing,
     contraction,
     convolution,
     elementwise,
@@ -40,7 +41,7 @@ FAMILIES: dict[str, Sequence[Op]] = {
     "moves": (*movement.OPS, *indexing.OPS),
     "products": (*contraction.OPS, *convolution.OPS),
     "windows": (*windows.OPS, *pooling.OPS),
-    "draws": random.OPS,
+    "draws": (*random.OPS, *choosing.OPS),
 }
 LENGTHS = {"ragged": (3, 1, 2), "one": (1,), "none": (0, 0), "some none": (2, 4, 0)}
 
