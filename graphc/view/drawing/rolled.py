@@ -3,6 +3,7 @@ wire back."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -57,6 +58,11 @@ class _Rolling:
     naming: Naming
     numbers: Numbers
     frames: dict[str, Frame] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        units, operations = self.spelled.system.units, self.spelled.operations
+        self.sizes = Counter(operation.equation for operation in operations.values())
+        self.uses = Counter(node.attrs["unit"] for name in operations for node in units[name].reads())
 
     def picture(self) -> Picture:
         system, operations = self.spelled.system, self.spelled.operations
@@ -121,7 +127,7 @@ class _Rolling:
         equation = key.split(SEPARATOR)[0]
         parent = self._layer(equation)
         operation = self.spelled.operations.get(key)
-        if operation is None or self._size(equation) <= FEW:
+        if operation is None or self.sizes[equation] <= FEW:
             return parent
         found = f"={equation}"
         if found not in self.frames:
@@ -145,9 +151,6 @@ class _Rolling:
             parent = layer
         return parent
 
-    def _size(self, equation: str) -> int:
-        return sum(operation.equation == equation for operation in self.spelled.operations.values())
-
     # ------------------------------------------------------------------------------------- wires
 
     def _wires(self, unit: Unit) -> Iterator[Wire]:
@@ -157,30 +160,26 @@ class _Rolling:
         for node in reads:
             source: str = node.attrs["unit"]
             cotangent = parts.get(source, {}).pop(unit.name, None)
-            if cotangent is None and source not in self.numbers.summands and self._uses(source) == 1:
+            if cotangent is None and source not in self.numbers.summands and self.uses[source] == 1:
                 cotangent = self.numbers.cotangents.get(source)
             indices = self.spelled.system.indices(source)
             readings = {
                 index.name.rstrip("'"): _reading(index, subscript)
                 for index, subscript in zip(indices, node.attrs["subscripts"], strict=True)
             }
+            said = [_said(*pair) for pair in zip(indices, node.attrs["subscripts"], strict=True)]
             yield Wire(
                 source,
                 unit.name,
-                said=", ".join(
-                    filter(
-                        None, (_said(i, s) for i, s in zip(indices, node.attrs["subscripts"], strict=True))
-                    )
-                ),
-                is_back=self._is_back(source, unit, readings),
+                said=", ".join(filter(None, said)),
+                is_back=any(reading.axis and reading.shift for reading in readings.values()),
                 cotangent=cotangent,
                 readings=readings,
                 only=self._only(source, node, reads),
             )
 
     def _completed(self, wires: list[Wire]) -> list[Wire]:
-        """Of a recurrence no summand is known, only the sum: where it is the only one unknown, it is what is
-        left."""
+        """Of a recurrence no summand is known, only the sum: a single unknown one is what is left of it."""
         missing: dict[str, list[int]] = {}
         for number, wire in enumerate(wires):
             if wire.cotangent is None:
@@ -193,16 +192,6 @@ class _Rolling:
             if known and all(part.shape == total.shape for part in known):
                 wires[numbers[0]] = replace(wires[numbers[0]], cotangent=total - sum(known))
         return wires
-
-    def _uses(self, name: str) -> int:
-        return sum(
-            node.attrs["unit"] == name
-            for operation in self.spelled.operations
-            for node in self.spelled.system.units[operation].reads()
-        )
-
-    def _is_back(self, source: str, unit: Unit, readings: Mapping[str, Reading]) -> bool:
-        return any(reading.axis and reading.shift for reading in readings.values())
 
     def _only(self, source: str, node: Node, reads: list[Node]) -> Mapping[str, int]:
         """The steps at which a boundary value such as `h[0]` is read instead of `h[t-1]`: here 1."""
