@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from graphc.cli.entry import usage
+from graphc.cli.models import opened
 from graphc.cli.options import Compilation, compilation, read_inputs
-from graphc.cli.use import LAST
 
 if TYPE_CHECKING:
     from graphc.cli.program import Drawing, Program
@@ -19,9 +17,6 @@ if TYPE_CHECKING:
 FORMATS = ("svg", "html", "png", "dot", "tex")
 STAGES = ("spec", "optimised", "schedule")
 LAYOUTS = ("auto", "graphlay", "graphviz", "plain")
-
-_AS_TRAINED = ("dtype", "seed", "without")
-"""Options of a spec that have no use for a trained model: it has its own."""
 
 
 @click.command()
@@ -76,7 +71,7 @@ def draw(file: str, output: str | None, format: str | None, compilation: Compila
     if output is not None and output != "-":
         chosen = format or format_of(output)
         check_writable(output)
-    content = _drawn(_program(file, compilation), **options).encoded(chosen)
+    content = _drawn(opened(file, compilation), **options).encoded(chosen)
     if output == "-":
         click.echo(content, nl=False)
         return
@@ -125,23 +120,3 @@ def _unroll(text: str | None) -> bool | int | str | dict[str, int]:
     if not (axis and steps.isdecimal()):
         raise usage("E702", f"`--unroll {text}`: expected steps, an axis, or both as in `--unroll t=3`")
     return {axis: int(steps)}
-
-
-def _program(file: str, compilation: Compilation) -> Program:
-    """A spec compiled, or a trained model. Raises E707 for options that a model has itself."""
-    import graphc
-
-    if file == LAST and not os.path.exists(file):
-        from graphc.driver.listing import newest
-
-        file = str(newest())
-        click.echo(f"run {file}", err=True)
-    if not (os.path.isdir(file) or file.endswith(".safetensors")):
-        return compilation.compile(file)
-    source = click.get_current_context().get_parameter_source
-    given = [f"--{name}" for name in _AS_TRAINED if source(name) is ParameterSource.COMMANDLINE]
-    for option in (*given, *(f"--set {name}=..." for name in compilation.dims)):
-        raise usage("E707", f"`{option}` has no use here: `{file}` is a trained model and stays as it is")
-    return graphc.load(
-        file, backend=compilation.backend, root=compilation.root, settings=dict(compilation.settings)
-    )

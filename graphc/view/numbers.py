@@ -13,13 +13,13 @@ IN_FULL = 8
 """The number of elements up to which an array is written out."""
 
 
-def number(value: Any) -> str:
+def number(value: Any, digits: int = 7) -> str:
     """Seven digits are what float32 carries, and enough to compare with a lecture's figures."""
     if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
     if isinstance(value, int | np.integer):
         return str(int(value))
-    text = f"{float(value):.7g}"
+    text = f"{float(value):.{digits}g}"
     return "0" if text == "-0" else text
 
 

@@ -17,8 +17,10 @@ from graphc.driver.shares import Question
 from graphc.frontend import ast
 from graphc.frontend.elaborate import Mode
 from graphc.frontend.spec import Spec
+from graphc.ir.graph import Node
 from graphc.ir.op import Array
 from graphc.ir.system import System
+from graphc.ops.leaf import PIN
 from graphc.types import BATCH
 from graphc.view.drawing.operations import Spelled, spell
 from graphc.view.drawing.picture import Picture
@@ -145,7 +147,10 @@ def _naming(program: Compiled, pipeline: SpelledPipeline) -> Naming:
 
 def named_unit(system: System, unit: str) -> str:
     """The name that a unit is a mere copy of, such as `loss` of `minimize loss`, or the unit's own."""
-    nodes = [node for node in system.units[unit].nodes if node.op.name != "pin"]  # type: ignore[union-attr]
-    if len(nodes) == 1 and nodes[0] in system.units[unit].reads() and not nodes[0].operands:
-        return named_unit(system, nodes[0].attrs["unit"]) if nodes[0].attrs["unit"] in system.units else unit
+    reads = system.units[unit].reads()
+    others = [
+        n for n in system.units[unit].nodes if n not in reads and not (isinstance(n, Node) and n.op is PIN)
+    ]
+    if len(reads) == 1 and not others and reads[0].attrs["unit"] in system.units:
+        return named_unit(system, reads[0].attrs["unit"])
     return unit

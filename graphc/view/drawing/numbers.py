@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from graphc.view import numbers
 from graphc.view.drawing.picture import Array
 
 MOST = 4
@@ -31,13 +32,6 @@ def brief(array: Array | None) -> str:
 
 def number(x: object) -> str:
     """Four significant digits; NaN and infinities as such."""
-    if isinstance(x, bool | np.bool_):
-        return "true" if x else "false"
-    if isinstance(x, int | np.integer):
-        return str(x)
-    text = f"{float(x):.4g}"  # type: ignore[arg-type]
-    return (
-        {"nan": "NaN", "inf": "∞", "-inf": "-∞", "-0": "0"}.get(text, text)
-        .replace("e-0", "e-")
-        .replace("e+0", "e")
-    )
+    text = numbers.number(x, digits=4)
+    signs = {"nan": "NaN", "inf": "∞", "-inf": "-∞"}
+    return signs.get(text, text).replace("e-0", "e-").replace("e+0", "e")
