@@ -1,8 +1,9 @@
-"""A file that may be a spec or a trained model: what `draw` and `profile` look at."""
+"""What a command names: a run, the newest one, or a file that may be a spec or a trained model."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,24 +11,37 @@ from click.core import ParameterSource
 
 from graphc.cli.entry import usage
 from graphc.cli.options import Compilation
-from graphc.cli.use import LAST
 
 if TYPE_CHECKING:
     from graphc.driver.program import Program
+
+LAST = "last"
 
 _AS_TRAINED = ("dtype", "seed", "without")
 """Options of a spec that have no use for a trained model: it has its own."""
 
 
+def chosen(run: str, *, below: Path | None = None, quiet: bool = False) -> str:
+    """`run` itself, or for `last` the run that was begun last in the folder `below` (`runs` by default).
+
+    Which one that is goes to stderr unless `quiet`. What has the name `last` itself is meant first.
+    Raises E711 if there is no run.
+    """
+    if run != LAST or os.path.exists(run):
+        return run
+    from graphc.driver.listing import newest
+
+    found = str(newest(below))
+    if not quiet:
+        click.echo(f"run {found}", err=True)
+    return found
+
+
 def opened(file: str, compilation: Compilation) -> Program:
-    """A spec compiled, or a trained model. Raises E707 for options that a model has itself."""
+    """A spec compiled, or a trained model. Raises E711, E707 for options that a model has itself."""
     import graphc
 
-    if file == LAST and not os.path.exists(file):
-        from graphc.driver.listing import newest
-
-        file = str(newest())
-        click.echo(f"run {file}", err=True)
+    file = chosen(file)
     if not (os.path.isdir(file) or file.endswith(".safetensors")):
         return compilation.compile(file)  # type: ignore[return-value]
     source = click.get_current_context().get_parameter_source

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import click
 
 from graphc.cli.entry import usage
+from graphc.cli.models import LAST, chosen
 from graphc.cli.options import read_settings
 from graphc.cli.screen import has_colour, is_drawable
-from graphc.cli.use import LAST, separate
+from graphc.cli.use import separate
 from graphc.diagnostics import fault
 
 if TYPE_CHECKING:
@@ -85,12 +86,7 @@ def _check(
 
 def _folder(run: str) -> Path:
     """Raises E711 for `last` if there is no run, E608 for a file."""
-    if run == LAST and not os.path.exists(run):
-        from graphc.driver.listing import newest
-
-        found = newest()
-        click.echo(f"run {found}", err=True)
-        return found
+    run = chosen(run)
     if os.path.isfile(run):
         advice = f"`graphc plot --schedule {run}` draws its learning rate" if run.endswith(".nn") else ""
         raise fault("E608", f"`{run}` is not the folder of a run: it is a file", help=advice)

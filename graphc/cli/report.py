@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from graphc.cli.use import LAST
+from graphc.cli.models import chosen
 
 
 @click.command()
@@ -21,12 +21,7 @@ from graphc.cli.use import LAST
 )
 def report(run: str, output: str | None, checkpoint: str | None) -> None:
     """Write the report of RUN, the folder of a training or `last`: one HTML file of figures."""
-    folder = Path(run)
-    if run == LAST and not folder.exists():
-        from graphc.driver.listing import newest
-
-        folder = newest()
-    write_report(folder, output, checkpoint)
+    write_report(Path(chosen(run)), output, checkpoint)
 
 
 def write_report(folder: Path, output: str | None = None, checkpoint: str | None = None) -> None:

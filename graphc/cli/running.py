@@ -16,9 +16,9 @@ from click.core import ParameterSource
 
 from graphc.cli.commands import print_warnings
 from graphc.cli.entry import INTERRUPTED, usage
+from graphc.cli.models import chosen
 from graphc.cli.options import Compilation, compilation, json_option, read_inputs
 from graphc.cli.screen import has_colour, is_drawable
-from graphc.cli.use import LAST
 from graphc.diagnostics import fault
 from graphc.view.files import check_writable
 
@@ -92,8 +92,8 @@ def run(
     compilation: Compilation,
 ) -> int:
     """Train FILE, or compute it step by step on the values given. To go on, FILE may be a run's folder."""
-    if resume and file == LAST and not os.path.exists(file):
-        file = _newest(quiet=quiet)
+    if resume:
+        file = chosen(file, quiet=quiet)
     if no_run and report:
         raise usage("E707", "`--report` has no use here: `--no-run` keeps nothing to report on")
     keeping = replace(_keeping(file, run_dir, resume, no_run, save), report=report)
@@ -117,16 +117,6 @@ def run(
         raise usage("E707", f"`{option}` has no use here: `{file}` has no `fit` block and trains nothing")
     _compute(program, inputs, as_json)
     return 0
-
-
-def _newest(*, quiet: bool) -> str:
-    """The folder of the run that was begun last. Raises E711 if there is none."""
-    from graphc.driver.listing import newest
-
-    found = str(newest())
-    if not quiet:
-        click.echo(f"run {found}", err=True)
-    return found
 
 
 def _keeping(file: str, run_dir: str | None, resume: bool, no_run: bool, save: str | None) -> _Keeping:

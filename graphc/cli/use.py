@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from graphc.cli.entry import usage
+from graphc.cli.models import LAST, chosen
 from graphc.cli.options import backend_option, json_option
 from graphc.cli.screen import has_colour, is_drawable
 from graphc.diagnostics import nearest
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-LAST = "last"
 FORMATS = (".csv", ".json", ".npz")
 
 
@@ -39,19 +39,13 @@ class Trained:
     @cached_property
     def path(self) -> Path:
         """Raises E711 if the last run is asked for and there is none."""
-        if self.run != LAST:
-            if self.runs is not None:
-                raise usage("E707", f"`--runs` has no use here: `--run {self.run}` names a run already")
-            return Path(self.run)
-        from graphc.driver.listing import newest
-
-        return newest(None if self.runs is None else Path(self.runs))
+        if self.run != LAST and self.runs is not None:
+            raise usage("E707", f"`--runs` has no use here: `--run {self.run}` names a run already")
+        return Path(chosen(self.run, below=None if self.runs is None else Path(self.runs)))
 
     def load(self) -> Program:
         import graphc
 
-        if self.run == LAST:
-            click.echo(f"run {self.path}", err=True)
         return graphc.load(self.path, backend=self.backend, checkpoint=self.checkpoint)
 
 
