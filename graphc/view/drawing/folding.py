@@ -104,16 +104,16 @@ class _Folding:
         """Wires between other boxes, merged: those of the same value, then those that are too many."""
         same: dict[tuple[str, ...], list[Wire]] = {}
         values = {box.id: box.value for box in boxes}
-        for wire in self.whole.wires:
+        for number, wire in enumerate(self.whole.wires):
             source, target = (self.inside.get(end, end) for end in (wire.source, wire.target))
             if source == target and not wire.is_back:
                 continue
-            moved = wire
+            moved = replace(wire, parts=wire.parts or (number,))
             if source in self.closed:
                 origin = self.whole.box(wire.source)
                 several = values[source] is not origin.value
                 said = f"{origin.name} {wire.said}".strip() if several else wire.said
-                moved = replace(wire, said=said, value=origin.value if several else None)
+                moved = replace(moved, said=said, value=origin.value if several else None)
             key = (source, target, wire.source, moved.said, str(wire.is_back))
             same.setdefault(key, []).append(replace(moved, source=source, target=target))
         merged = [_merged(wires) for wires in same.values()]
@@ -142,7 +142,7 @@ def _merged(wires: list[Wire]) -> Wire:
     known = [part for part in parts if part is not None]
     total = np.add.reduce(known) if len(known) == len(parts) else None
     said = f"{wires[0].said}, {len(wires)} uses".removeprefix(", ")
-    return replace(wires[0], said=said, cotangent=total, readings={}, only={})
+    return replace(wires[0], said=said, cotangent=total, readings={}, only={}, parts=_parts(wires))
 
 
 def _many(wires: list[Wire]) -> Wire:
@@ -155,7 +155,12 @@ def _many(wires: list[Wire]) -> Wire:
         merged=len(wires),
         readings={},
         only={},
+        parts=_parts(wires),
     )
+
+
+def _parts(wires: list[Wire]) -> tuple[int, ...]:
+    return tuple(number for wire in wires for number in wire.parts)
 
 
 # -------------------------------------------------------------------------------------- what fits

@@ -6,6 +6,7 @@ the wire: to an engine they are a box between its two ends, so that they never c
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 from graphc.view.drawing import sizes
@@ -29,20 +30,22 @@ def lay_out(
     picture: Picture,
     *,
     labels: bool | None = None,
-    engine: str = "auto",
+    engine: str | Engine = "auto",
     flow: Flow | None = None,
     seconds: float = SECONDS,
 ) -> Placed:
     """Places for all boxes, for the frames around them and for the wires.
 
     `labels` says whether wires carry numbers, None that those of small pictures do; `flow` which way a
-    picture without steps is computed, None that both are tried; `seconds` how long a library may take.
+    picture without steps is computed, None that both are tried; `seconds` how long a library may take. An
+    `engine` that is open already serves several pictures, and solves once what is equal in them.
     Raises E522 for an unknown engine and E721 for one that is not installed.
     """
     labelled = len(picture.boxes) <= LABELLED if labels is None else labels
     has_steps = any(frame.kind == "step" for frame in picture.frames)
     flows: tuple[Flow, ...] = ("right",) if has_steps else (flow,) if flow else ("right", "up")
-    with Engine(engine, seconds) as solver:
+    own = Engine(engine, seconds) if isinstance(engine, str) else nullcontext(engine)
+    with own as solver:
         nestings = [Nesting(picture, labelled, one, solver).solved() for one in flows]
     best = max((_Gathering(nesting).placed() for nesting in nestings), key=_scale)
     return replace(best, engine=solver.name, notes=tuple(solver.notes))

@@ -96,7 +96,8 @@ class Wire:
     `is_back` marks a wire of a recurrence, from one step to a later one: it is drawn backwards. `readings`
     are by axis of the source; `only` limits the wire to the steps of the target at which a boundary value is
     read, the last one as -1. `value` is what the wire carries where that is not the value of its source, as
-    out of a closed frame; `merged` says how many wires it stands for.
+    out of a closed frame; `merged` says how many wires it stands for. `parts` are the numbers of the wires of
+    the whole picture that it stands for, where frames have been closed.
     """
 
     source: str
@@ -108,6 +109,7 @@ class Wire:
     only: Mapping[str, int] = field(default_factory=dict)
     value: Array | None = None
     merged: int = 1
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
