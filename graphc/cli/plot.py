@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from graphc.cli.entry import usage
 from graphc.cli.models import LAST, chosen
 from graphc.cli.options import read_settings
-from graphc.cli.screen import has_colour, is_drawable
+from graphc.cli.screen import has_symbols, is_drawable, look
 from graphc.cli.use import separate
 from graphc.diagnostics import fault
 
 if TYPE_CHECKING:
+    from graphc.driver.comparing import By
     from graphc.view.panels import Comparison
 
 _PAUSE = 0.5
@@ -36,6 +38,13 @@ _WIDEST = 100
 @click.option(
     "-o", "--output", metavar="OUT.svg|png|html", help="Write a picture; default: text on the terminal."
 )
+@click.option(
+    "--by",
+    type=click.Choice(["epoch", "step", "time"]),
+    default="epoch",
+    show_default=True,
+    help="Draw over epochs, over steps, or over seconds of training.",
+)
 @click.option("--follow", is_flag=True, help="Draw again as epochs come, until the trainings end.")
 @click.option(
     "--schedule", is_flag=True, help="Draw the learning rates of spec FILES by step, without training."
@@ -47,11 +56,15 @@ def plot(
     runs: tuple[str, ...],
     what: str | None,
     output: str | None,
+    by: By,
     follow: bool,
     schedule: bool,
     sets: tuple[str, ...],
 ) -> None:
-    """Draw the curves of RUNs, the folders of trainings or `last`: train, validation, and best epochs."""
+    """Draw the curves of RUNs, the folders of trainings or `last`: train, validation, and best epochs.
+
+    A table says what was chosen differently for them, and how good each one is.
+    """
     _check(what, output, follow=follow, schedule=schedule, sets=sets)
     write = _writer(output)
     if schedule:
@@ -60,14 +73,14 @@ def plot(
     folders = [_folder(run) for run in dict.fromkeys(runs)]
     names = [] if what is None else separate(what)
     if follow:
-        _follow(folders, names)
+        _follow(folders, names, by)
         return
     from graphc.driver.comparing import check_recorded, comparison, recorded
 
     found = recorded(folders)
     check_recorded(found)
     title = "Run " + found[0].name if len(found) == 1 else f"{len(found)} runs"
-    write(comparison(found, names), title)
+    write(comparison(found, names, by), title)
 
 
 def _check(
@@ -76,12 +89,18 @@ def _check(
     """Raises E707 for options that do not go together."""
     if schedule and what is not None:
         raise usage("E707", "`--what` has no use here: `--schedule` draws the options of an optimizer")
+    if schedule and _is_given("by"):
+        raise usage("E707", "`--by` has no use here: `--schedule` draws by step")
     if schedule and follow:
         raise usage("E707", "`--follow` has no use here: `--schedule` trains nothing")
     if follow and output is not None:
         raise usage("E707", "`--output` has no use here: `--follow` draws on the terminal")
     if sets and not schedule:
         raise usage("E707", f"`--set {sets[0]}` has no use here: a run stays as it is")
+
+
+def _is_given(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _folder(run: str) -> Path:
@@ -140,16 +159,15 @@ def _text(found: Comparison, rows: int | None = None) -> str:
     """The curves as stdout can show them, in so many rows."""
     from graphc.view.terminal.curves import Style, render
 
-    drawable = is_drawable(sys.stdout)
-    width = min(_WIDEST, shutil.get_terminal_size().columns - 1) if drawable else 80
-    dots = has_colour(sys.stdout) and (sys.stdout.encoding or "").lower().startswith("utf")
-    return render(found, Style(width, rows, dots, boxed=drawable))
+    own = look(sys.stdout)
+    dots = own.colour and has_symbols(sys.stdout)
+    return render(found, Style(min(_WIDEST, own.width or 80), rows, dots, boxed=own.boxed))
 
 
 # ---------------------------------------------------------------------------- while it goes on
 
 
-def _follow(folders: Sequence[Path], what: Sequence[str]) -> None:
+def _follow(folders: Sequence[Path], what: Sequence[str], by: By) -> None:
     """Draw until no run is running any more, or until Ctrl-C; in a file only what is there at the end.
 
     Raises E741 if a run ended before its first epoch.
@@ -158,17 +176,17 @@ def _follow(folders: Sequence[Path], what: Sequence[str]) -> None:
 
     try:
         if is_drawable(sys.stdout):
-            _redraw(folders, what)
+            _redraw(folders, what, by)
         while any(run.is_running for run in recorded(folders)):
             time.sleep(_PAUSE)
     except KeyboardInterrupt:
         return
     found = recorded(folders)
     check_recorded(found)
-    click.echo(_text(comparison(found, what)))
+    click.echo(_text(comparison(found, what, by)))
 
 
-def _redraw(folders: Sequence[Path], what: Sequence[str]) -> None:
+def _redraw(folders: Sequence[Path], what: Sequence[str], by: By) -> None:
     """Draws as long as a run is running; then what was drawn is gone. After Ctrl-C it stays."""
     from rich.console import Console
     from rich.live import Live
@@ -182,6 +200,6 @@ def _redraw(folders: Sequence[Path], what: Sequence[str]) -> None:
             if not any(run.is_running for run in found):
                 live.transient = True
                 return
-            text = _text(comparison(found, what), shutil.get_terminal_size().lines - 1)
+            text = _text(comparison(found, what, by), shutil.get_terminal_size().lines - 1)
             live.update(Text.from_ansi(text, no_wrap=True, overflow="crop"), refresh=True)
             time.sleep(_PAUSE)

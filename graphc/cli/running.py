@@ -18,7 +18,7 @@ from graphc.cli.commands import print_warnings
 from graphc.cli.entry import INTERRUPTED, usage
 from graphc.cli.models import chosen
 from graphc.cli.options import Compilation, compilation, json_option, read_inputs
-from graphc.cli.screen import has_colour, is_drawable
+from graphc.cli.screen import look
 from graphc.diagnostics import fault
 from graphc.view.files import check_writable
 
@@ -239,7 +239,7 @@ def _compute(program: Program, inputs: Iterable[str], as_json: bool) -> None:
     else:
         from graphc.view.table import render
 
-        text = render(trace, colour=has_colour(sys.stdout), boxed=is_drawable(sys.stdout))
+        text = render(trace, look(sys.stdout))
         click.echo(f"{text}\n\n{_chosen_text(program)}")
 
 

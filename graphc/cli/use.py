@@ -14,7 +14,7 @@ import click
 from graphc.cli.entry import usage
 from graphc.cli.models import LAST, chosen
 from graphc.cli.options import backend_option, json_option
-from graphc.cli.screen import has_colour, is_drawable
+from graphc.cli.screen import look
 from graphc.diagnostics import nearest
 from graphc.view.files import check_writable, write_bytes
 
@@ -179,4 +179,4 @@ def runs(folder: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(dumps(runs_object(found)))
     else:
-        click.echo(runs_text(found, colour=has_colour(sys.stdout), boxed=is_drawable(sys.stdout)))
+        click.echo(runs_text(found, look(sys.stdout)))

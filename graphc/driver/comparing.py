@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from graphc.diagnostics import fault, nearest
+from graphc.driver.differences import differences
 from graphc.driver.listing import summary
 from graphc.driver.reporting.history import PARTS, history
 from graphc.train.runs.folder import RunFolder
@@ -19,6 +21,10 @@ from graphc.view.runs import RunSummary
 OTHERS = ("lr", "gradient_norm")
 """Figures of a training that are not measured over a part of the data."""
 
+By = Literal["epoch", "step", "time"]
+ACROSS: Mapping[By, str] = {"epoch": "epoch", "step": "step", "time": "seconds of training"}
+"""What is counted along the axis: steps where batches differ in size, time where steps differ in cost."""
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -27,6 +33,7 @@ class Recorded:
     name: str
     summary: RunSummary
     history: History | None
+    config: Mapping[str, Any]
 
     def curves(self, figure: str) -> dict[str, Values]:
         """The values of a figure by part, by epoch; the part is empty if there is none."""
@@ -37,6 +44,12 @@ class Recorded:
             return dict(found)
         values = {"lr": self.history.rate, "gradient_norm": self.history.gradient}.get(figure, ())
         return {"": values} if any(map(math.isfinite, values)) else {}
+
+    def places(self, by: By) -> Values:
+        """Where the epochs lie along the axis."""
+        if self.history is None:
+            return []
+        return {"epoch": self.history.epochs, "step": self.history.steps, "time": self.history.seconds}[by]
 
     @property
     def is_running(self) -> bool:
@@ -49,11 +62,12 @@ def recorded(folders: Sequence[Path]) -> list[Recorded]:
     found = []
     for folder in folders:
         run = RunFolder(folder)
-        fit = run.config.get("fit")
+        config = run.config
+        fit = config.get("fit")
         # First how it stands: what is recorded in between belongs to a run that goes on.
         state = summary(folder)
         maximize = isinstance(fit, dict) and fit.get("maximize") is True
-        found.append(Recorded(names[folder], state, history(run.metrics, maximize=maximize)))
+        found.append(Recorded(names[folder], state, history(run.metrics, maximize=maximize), config))
     return found
 
 
@@ -77,8 +91,9 @@ def check_recorded(runs: Sequence[Recorded]) -> None:
             )
 
 
-def comparison(runs: Sequence[Recorded], what: Sequence[str] = ()) -> Comparison:
-    """A panel for each figure in `what`, or for all that are measured, and a table of all runs.
+def comparison(runs: Sequence[Recorded], what: Sequence[str] = (), by: By = "epoch") -> Comparison:
+    """A panel for each figure in `what`, or for all that are measured, and a table of all runs, with what was
+    chosen differently for them.
 
     Raises E742 for a figure that none of the runs has, unless none has any.
     """
@@ -89,10 +104,19 @@ def comparison(runs: Sequence[Recorded], what: Sequence[str] = ()) -> Comparison
         for figure in what:
             _check(figure, runs, measured)
     figures = list(dict.fromkeys(what)) or measured
-    panels = [Panel(figure, _curves(figure, runs)) for figure in figures] if measured else []
+    panels = [Panel(figure, _curves(figure, runs, by), ACROSS[by]) for figure in figures] if measured else []
     columns = [(figure, part) for figure in figures for part in _parts(figure, runs)]
-    header = ("run", "state", "epochs", "best epoch", *(" ".join([p, f]).strip() for f, p in columns))
-    return Comparison(panels, header, [_line(run, columns) for run in runs])
+    header = ("run", "state", "epochs", "best epoch", *(f"{p} {f}".strip() for f, p in columns))
+    return Comparison(panels, header, [_line(run, columns) for run in runs], _choices(runs))
+
+
+def _choices(runs: Sequence[Recorded]) -> list[tuple[str, ...]]:
+    """What was chosen differently, a line for each run below the names; empty if nothing was."""
+    found = differences([run.config for run in runs])
+    if not found:
+        return []
+    values = zip(*found.values(), strict=True)
+    return [("run", *found), *((run.name, *own) for run, own in zip(runs, values, strict=True))]
 
 
 def _check(figure: str, runs: Sequence[Recorded], measured: Sequence[str]) -> None:
@@ -109,16 +133,17 @@ def _parts(figure: str, runs: Sequence[Recorded]) -> list[str]:
     return [part for part in ("", *PARTS) if part in found]
 
 
-def _curves(figure: str, runs: Sequence[Recorded]) -> list[Curve]:
+def _curves(figure: str, runs: Sequence[Recorded], by: By) -> list[Curve]:
     found = []
     for series, run in enumerate(runs):
         if run.history is None:
             continue
-        epochs, best = run.history.epochs, run.history.best or None
+        places = run.places(by)
+        best = places[list(run.history.epochs).index(run.history.best)] if run.history.best else None
         own = run.curves(figure)
         chosen = "validation" if "validation" in own else ""
         for part, values in own.items():
-            found.append(Curve(run.name, epochs, values, series, part, best if part == chosen else None))
+            found.append(Curve(run.name, places, values, series, part, best if part == chosen else None))
     return found
 
 

@@ -60,7 +60,9 @@ def together(found: Sequence[Sequence[Panel]]) -> Comparison:
     for title in dict.fromkeys(panel.title for panel in panels):
         same = [panel for panel in panels if panel.title == title]
         curves = [
-            replace(curve, series=labels.index(curve.label)) for panel in same for curve in panel.curves
+            replace(curve, name=curve.label, part="", series=labels.index(curve.label))
+            for panel in same
+            for curve in panel.curves
         ]
         note = next((panel.note for panel in same if panel.note), "")
         merged.append(Panel(title, curves, "step", note))

@@ -12,7 +12,7 @@ _WIDE = 10.0
 
 @dataclass(frozen=True)
 class Curve:
-    """Values `y` at places `x`, as many and from left to right; what is not finite is a gap.
+    """Values `y` at places `x`, as many and from left to right; where either is not finite is a gap.
 
     `series` is the number of the run from 0: its curves have a colour in common. `part` is empty where
     there is only one. `best` is the place of the best epoch, if one was chosen.
@@ -36,7 +36,8 @@ class Curve:
         return self.part != "train"
 
     def finite(self) -> Iterator[tuple[float, float]]:
-        return ((x, y) for x, y in zip(self.x, self.y, strict=True) if math.isfinite(y))
+        pairs = zip(self.x, self.y, strict=True)
+        return ((x, y) for x, y in pairs if math.isfinite(x) and math.isfinite(y))
 
     @property
     def best_point(self) -> tuple[float, float] | None:
@@ -45,7 +46,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves of one figure over `across`, which counts from 1 in whole numbers."""
+    """Curves of one figure over `across`: epochs or steps, which count from 1, or seconds."""
 
     title: str
     curves: Sequence[Curve]
@@ -54,6 +55,11 @@ class Panel:
 
     def points(self) -> list[tuple[float, float]]:
         return [point for curve in self.curves for point in curve.finite()]
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the places are whole numbers."""
+        return all(float(x).is_integer() for x, _ in self.points())
 
     @property
     def heading(self) -> str:
@@ -66,8 +72,8 @@ class Panel:
         for curve in self.curves:
             bad = [x for x, y in zip(curve.x, curve.y, strict=True) if not math.isfinite(y)]
             if bad:
-                count = f"{len(bad)} of {len(curve.x)} {self.across}s"
-                yield f"{curve.label}: no finite number at {count}, the first is {bad[0]:g}"
+                count = f"{len(bad)} of {len(curve.x)} points"
+                yield f"{curve.label}: no finite number at {count}, the first: {self.across} {bad[0]:.4g}"
         if self.note:
             yield self.note
 
@@ -79,8 +85,27 @@ class Panel:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Panels, and a table beside them: a line for each run under the names of the columns."""
+    """Panels, and a table beside them: a line for each run under the names of the columns.
+
+    `choices` is another table, of what was chosen differently for the runs; its first line are the names.
+    """
 
     panels: Sequence[Panel]
     header: tuple[str, ...] = ()
     lines: Sequence[tuple[str, ...]] = ()
+    choices: Sequence[tuple[str, ...]] = ()
+
+    def runs(self) -> dict[int, str]:
+        """The names of what the curves are of, by series, in their order."""
+        curves = (curve for panel in self.panels for curve in panel.curves)
+        found = {curve.series: curve.name for curve in curves}
+        return dict(sorted(found.items()))
+
+    def parts(self) -> dict[str, bool]:
+        """The parts that there are curves of, and whether they are solid."""
+        curves = (curve for panel in self.panels for curve in panel.curves)
+        return {curve.part: curve.is_solid for curve in curves if curve.part}
+
+    @property
+    def has_best(self) -> bool:
+        return any(curve.best_point is not None for panel in self.panels for curve in panel.curves)

@@ -39,6 +39,18 @@ _ACROSS = 2
 """Panels beside each other."""
 _WIDTH, _HEIGHT, _DPI = 5.0, 3.1, 150
 """Inches of a panel, and dots of an inch in a PNG."""
+_PAGE_WIDTH = 5.2
+"""Inches of a panel on a page."""
+_LETTER, _MARK, _LINE = 0.075, 0.55, 0.19
+"""Inches of the legend: a letter, the piece of line before a name, and a row."""
+_GREY = "#808890"
+"""Of what holds for all colours; it can be seen on white and on black."""
+_ROUNDS: Sequence[tuple[Any, Any]] = (
+    ("-", ":"),
+    ("--", (0, (1, 3))),
+    ("-.", (0, (1, 5))),
+)
+"""Lines of validation and of training, for runs that have a colour first, a second and a third time."""
 
 
 def format_of(path: str) -> str:
@@ -55,23 +67,27 @@ def encoded(comparison: Comparison, title: str, suffix: str) -> bytes:
     plotting.check_installed()
     if suffix == ".html":
         return _page(comparison, title).html().encode()
-    return _image(comparison.panels, suffix.removeprefix("."))
+    return _image(comparison, suffix.removeprefix("."))
 
 
-def _image(panels: Sequence[Panel], format: str) -> bytes:
+def _image(comparison: Comparison, format: str) -> bytes:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 
+    panels = comparison.panels
     columns = min(_ACROSS, len(panels))
     rows = -(-len(panels) // columns)
     with matplotlib.rc_context(_SETTINGS):
-        canvas = Canvas(figsize=(columns * _WIDTH, rows * _HEIGHT), layout="constrained")
+        legend = _Legend(comparison, columns * _WIDTH, _PAPER)
+        size = columns * _WIDTH, rows * _HEIGHT + legend.height
+        canvas = Canvas(figsize=size, layout="constrained")
         FigureCanvasAgg(canvas)
         for place, panel in enumerate(panels, 1):
             axes = canvas.add_subplot(rows, columns, place)
             _draw(axes, panel, _PAPER)
             axes.set_title(plotting.label(panel.title, 60))
+        legend.draw(canvas)
         held = io.BytesIO()
         # Without the date the same curves give the same file.
         metadata = {"Date": None} if format == "svg" else {}
@@ -84,42 +100,92 @@ def _draw(axes: Axes, panel: Panel, colours: Sequence[str]) -> None:
     for curve in panel.curves:
         colour = colours[curve.series % len(colours)]
         marker = "o" if len(curve.x) < 3 else ""
-        style = "-" if curve.is_solid else ":"
-        name = plotting.label(curve.label, 48)
-        axes.plot(curve.x, curve.y, style, color=colour, marker=marker, markersize=4, label=name)
+        style = _style(curve.series, colours, is_solid=curve.is_solid)
+        axes.plot(curve.x, curve.y, linestyle=style, color=colour, marker=marker, markersize=4)
         if (point := curve.best_point) is not None:
             axes.plot(*point, "*", color=colour, markersize=10)
     if panel.is_logarithmic:
         plotting.logarithmic(axes.yaxis)
     axes.set_xlabel(panel.across)
     axes.set_ylabel(plotting.label(panel.title))
-    plotting.whole(axes.xaxis)
-    if any(curve.label for curve in panel.curves):
-        axes.legend()
+    if panel.is_counted:
+        plotting.whole(axes.xaxis)
+
+
+def _style(series: int, colours: Sequence[str], *, is_solid: bool) -> Any:
+    """Runs that share a colour differ in their dashes."""
+    solid, dotted = _ROUNDS[series // len(colours) % len(_ROUNDS)]
+    return solid if is_solid else dotted
+
+
+class _Legend:
+    """What the curves of all panels are, in lines below them: the runs, then what their parts look like."""
+
+    def __init__(self, comparison: Comparison, width: float, colours: Sequence[str]) -> None:
+        """`width` in inches."""
+        from matplotlib.lines import Line2D
+
+        runs = comparison.runs() if len(comparison.runs()) > 1 or not comparison.parts() else {}
+        self._handles = [
+            Line2D(
+                [],
+                [],
+                color=colours[series % len(colours)],
+                linestyle=_style(series, colours, is_solid=True),
+                label=plotting.label(name, 48),
+            )
+            for series, name in runs.items()
+        ]
+        # The parts look alike in all colours; of one run alone they are in its own.
+        grey = _GREY if runs else colours[0]
+        self._handles += [
+            Line2D([], [], color=grey, linestyle=_style(0, colours, is_solid=is_solid), label=part)
+            for part, is_solid in comparison.parts().items()
+        ]
+        if comparison.has_best:
+            self._handles.append(Line2D([], [], color=grey, linestyle="", marker="*", label="best epoch"))
+        longest = max((len(str(handle.get_label())) for handle in self._handles), default=0)
+        self._columns = max(1, int(width / (_LETTER * longest + _MARK)))
+
+    @property
+    def height(self) -> float:
+        """Inches."""
+        return -(-len(self._handles) // self._columns) * _LINE
+
+    def draw(self, canvas: Canvas) -> None:
+        if self._handles:
+            canvas.legend(handles=self._handles, loc="outside lower center", ncols=self._columns)
 
 
 def _page(comparison: Comparison, title: str) -> Report:
-    items = [_figure(panel) for panel in comparison.panels]
+    items = [_figure(comparison, panel) for panel in comparison.panels]
     sections = [Section("Curves", items, _READ if comparison.lines else "")]
     if comparison.lines:
-        table = Table(comparison.header, comparison.lines)
-        sections.append(Section("Runs", [table], _TABLE))
+        tables = [Table(comparison.header, comparison.lines, _TABLE)]
+        if comparison.choices:
+            tables.append(Table(comparison.choices[0], comparison.choices[1:], _CHOICES, is_numeric=False))
+        sections.append(Section("Runs", tables))
     return Report(title, (), sections)
 
 
 _READ = "Solid: the validation part. Dotted: the training part. A star is the best epoch by validation."
 _TABLE = "Figures are those of the best epoch by validation, or of the last one where nothing chose."
+_CHOICES = "What was chosen differently."
 
 
-def _figure(panel: Panel) -> Figure:
+def _figure(comparison: Comparison, panel: Panel) -> Figure:
+    legend = _Legend(comparison, _PAGE_WIDTH, plotting.SERIES)
+
     def draw(canvas: Canvas) -> None:
         _draw(plotting.one(canvas), panel, plotting.SERIES)
+        legend.draw(canvas)
 
     described = [
         f"{curve.label} goes from {number(curve.y[0])} to {number(curve.y[-1])}" for curve in panel.curves
     ]
     caption = ". ".join([panel.heading, *panel.notes]) + "."
-    return Figure(plotting.svg(draw), caption, f"{caption} {', '.join(described)}.", _numbers(panel))
+    picture = plotting.svg(draw, _PAGE_WIDTH, _HEIGHT + legend.height)
+    return Figure(picture, caption, f"{caption} {', '.join(described)}.", _numbers(panel))
 
 
 def _numbers(panel: Panel) -> Table:

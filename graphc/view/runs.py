@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from graphc.view.table import table
+from graphc.view.table import PLAIN, Look, table
 
 RunState = Literal["running", "finished", "interrupted", "diverged", "failed"]
 
@@ -34,10 +34,10 @@ def runs_object(found: Sequence[RunSummary]) -> list[dict[str, Any]]:
     return [{**asdict(run), "started": run.started.isoformat(timespec="seconds")} for run in found]
 
 
-def runs_text(found: Sequence[RunSummary], *, colour: bool = False, boxed: bool = False) -> str:
+def runs_text(found: Sequence[RunSummary], look: Look = PLAIN) -> str:
     """A line for each run, under the names of the columns."""
     header = ("run", "spec", "state", "epochs", "best validation", "test", "seconds", "begun")
-    return table(header, map(_line, found), right=(3, 4, 6), colour=colour, boxed=boxed)
+    return table(header, map(_line, found), look, right=(3, 4, 6))
 
 
 def _line(run: RunSummary) -> tuple[str, ...]:

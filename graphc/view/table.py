@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from graphc.types import BATCH_NAME, TensorType
 from graphc.view import numbers
 from graphc.view.columns import columns
-from graphc.view.trace import Array, Trace
+from graphc.view.trace import Trace
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,19 +18,31 @@ if TYPE_CHECKING:
 Line = tuple[str, ...]
 
 _WIDEST = 100_000
-"""Wider than any table: a table is as wide as it needs to be, whoever reads it can scroll or cut."""
+"""Wider than any table: in a file it is as wide as it needs to be, whoever reads it can scroll or cut."""
+_LEAST = 24
+"""Columns of the last cells, however wide those before them are."""
 
 
-def render(trace: Trace, *, colour: bool = False, boxed: bool = False) -> str:
+@dataclass(frozen=True)
+class Look:
+    """How tables are written: `boxed` with rules, and with `width` the last cells folded to fit so many
+    columns; a plain table has neither, nor colours."""
+
+    colour: bool = False
+    boxed: bool = False
+    width: int | None = None
+
+
+PLAIN = Look()
+
+
+def render(trace: Trace, look: Look = PLAIN) -> str:
     """The whole table as text, without a newline at its end."""
-    values = ("bold", "", "green")
-    parts = [table(("forward", "shape", "value"), _forward(trace), colour=colour, boxed=boxed, styles=values)]
+    header = ("forward", "shape", "value")
+    parts = [table(header, _forward(trace), look, styles=("bold", "", "green"))]
     backward = list(_backward(trace))
     if backward:
-        cotangents = ("bold", "red")
-        parts.append(
-            table(("backward", "cotangent"), backward, colour=colour, boxed=boxed, styles=cotangents)
-        )
+        parts.append(table(("backward", "cotangent"), backward, look, styles=("bold", "red")))
     if trace.loss is not None:
         parts.append(f"loss {numbers.number(trace.loss)}")
     return "\n\n".join(parts)
@@ -46,11 +59,8 @@ def _backward(trace: Trace) -> Iterable[Line]:
             continue
         yield row.name, numbers.array(row.cotangent)
         if len(row.summands) > 1:
-            yield "", _sum(row.summands)
-
-
-def _sum(summands: Sequence[tuple[str, Array]]) -> str:
-    return "= " + " + ".join(f"{numbers.array(part)} from {source}" for source, part in summands)
+            for place, (source, part) in enumerate(row.summands):
+                yield "", f"{'+' if place else '='} {numbers.array(part)} from {source}"
 
 
 def shape(type: TensorType, *, batch: bool) -> str:
@@ -66,17 +76,18 @@ def shape(type: TensorType, *, batch: bool) -> str:
 def table(
     header: Line,
     lines: Iterable[Line],
+    look: Look = PLAIN,
     *,
     right: Collection[int] = (),
-    colour: bool = False,
-    boxed: bool = False,
     styles: Sequence[str] = ("cyan",),
+    names: Mapping[str, str] | None = None,
 ) -> str:
     """Lines of cells under the names of their columns; those numbered in `right` are flush right.
 
-    `styles` are those of the first columns, in the words of the library that draws tables.
+    `styles` are those of the first columns, `names` those of single texts in the header or the first column,
+    in the words of the library that draws tables.
     """
-    if not (colour or boxed):
+    if not (look.colour or look.boxed):
         return "\n".join(columns([header, *lines], right))
     # Only for terminals: importing it would take a good part of a run on a small spec.
     from rich import box
@@ -84,19 +95,31 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
-    grid: Table = Table(box=box.SIMPLE_HEAD if boxed else None, pad_edge=False, header_style="bold")
-    for column, name in enumerate(header):
-        style = styles[column] if column < len(styles) else ""
-        grid.add_column(name, no_wrap=True, style=style, justify="right" if column in right else "left")
+    names, lines, last = names or {}, list(lines), len(header) - 1
+    grid: Table = Table(box=box.SIMPLE_HEAD if look.boxed else None, pad_edge=False, header_style="bold")
+    for place, name in enumerate(header):
+        style = styles[place] if place < len(styles) else ""
+        justify: Literal["left", "right"] = "right" if place in right else "left"
+        head = Text(name, names.get(name, ""))
+        grid.add_column(head, no_wrap=place < last, overflow="fold", style=style, justify=justify)
     for line in lines:
-        grid.add_row(*(Text(cell) for cell in line))
+        first, *rest = line
+        grid.add_row(Text(first, names.get(first, "")), *map(Text, rest))
     out = io.StringIO()
     Console(
         file=out,
-        width=_WIDEST,
-        force_terminal=colour,
-        no_color=not colour,
+        width=_console_width([header, *lines], look),
+        force_terminal=look.colour,
+        no_color=not look.colour,
         highlight=False,
         legacy_windows=False,
     ).print(grid)
-    return "\n".join(text.rstrip() for text in out.getvalue().strip("\n").splitlines())
+    return "\n".join(text.rstrip() for text in out.getvalue().splitlines()).strip("\n")
+
+
+def _console_width(lines: Sequence[Line], look: Look) -> int:
+    """What there is, but all of the columns before the last and some of that."""
+    if look.width is None:
+        return _WIDEST
+    widths = [max(map(len, cells)) + (3 if look.boxed else 1) for cells in zip(*lines, strict=True)]
+    return max(look.width, sum(widths[:-1]) + _LEAST)

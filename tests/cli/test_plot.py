@@ -45,7 +45,7 @@ def line(epoch: int, loss: Any = 1.0, **more: Any) -> str:
 def write_run(name: str, text: str, **fit: Any) -> Path:
     folder = Path("runs", name)
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps({"name": f"{name}.nn", "fit": fit}))
+    (folder / "config.json").write_text(json.dumps({"name": "model.nn", "fit": fit}))
     (folder / "metrics.jsonl").write_text(text)
     return folder
 
@@ -76,15 +76,48 @@ def test_two_runs_in_plain_text(runs: Path) -> None:
     assert text.isascii()
     assert "\x1b" not in text
     assert text.startswith("loss by epoch\n")
-    assert "a first, train  A first, validation  b second, train  B second, validation" in text
+    assert "\na first  b second\na train  A validation  * best epoch\n" in text
     assert rows(text)["first"][1:] == ["5", "3", "1", "1"]
     assert rows(text)["second"][1:] == ["3", "2", "2", "2"]
 
 
-def test_a_wide_table_is_turned(runs: Path) -> None:
+def test_a_wide_table_is_turned_and_a_wider_one_cut(runs: Path) -> None:
     text = plotted("runs/first", "runs/second")
     assert rows(text)["best epoch"] == ["3", "2"]
     assert rows(text)["validation accuracy"] == ["0.3", "-"]
+    names = [f"run{number}" for number in range(8)]
+    for name in names:
+        write_run(name, line(1, accuracy=0.5))
+    text = plotted(*(f"runs/{name}" for name in names))
+    assert rows(text) == {"run": ["train accuracy", "validation accuracy"]} | {
+        name: ["0.5", "0.5"] for name in names
+    }
+    assert all(len(row) <= 80 for row in text.splitlines())
+
+
+def test_what_was_chosen_differently(runs: Path) -> None:
+    common: dict[str, Any] = {"clip": 1.0, "epochs": 3}
+    write_run("sgd", line(1), **common, optimizer={"name": "sgd", "lr": 0.1}, average=None)
+    adam = {"name": "adam", "lr": "cosine(step)", "beta1": 0.9}
+    write_run("adam", line(1), **common, optimizer=adam, average={"decay": 0.9, "epoch": 1})
+    assert rows(plotted("runs/sgd", "runs/adam", "--what", "loss")) == {
+        "run": ["optimizer", "lr", "average"],
+        "sgd": ["sgd", "0.1", "-"],
+        "adam": ["adam", "cosine(step)", "decay 0.9, epoch 1"],
+    }
+
+
+def test_by_step_and_by_time(runs: Path) -> None:
+    text = plotted("runs/first", "--what", "loss", "--by", "step")
+    assert text.startswith("loss by step\n")
+    record = runs / "first" / "metrics.jsonl"
+    lines = [json.loads(each) for each in record.read_text().splitlines()]
+    record.write_text("".join(json.dumps({**each, "seconds": each["epoch"] / 4}) + "\n" for each in lines))
+    text = plotted("runs/first", "--what", "loss", "--by", "time")
+    assert text.startswith("loss by seconds of training\n")
+    assert re.search(r"\n +0\.4 +0\.6 +0\.8 +1 +1\.2\n", text)
+    # The star is at the same epoch, wherever that lies.
+    assert rows(text)["first"][2] == "3"
 
 
 def test_all_figures_and_those_of_the_training(runs: Path) -> None:
@@ -109,7 +142,7 @@ def test_runs_of_one_name_are_told_apart(runs: Path) -> None:
     other.parent.mkdir()
     (runs / "first").rename(other)
     write_run("first", line(1))
-    assert "runs/again/first, train" in plotted("runs/first", "runs/again/first")
+    assert "a runs/first  b runs/again/first\n" in plotted("runs/first", "runs/again/first")
 
 
 def test_a_half_line_at_the_end_is_left_out(runs: Path) -> None:
@@ -122,7 +155,7 @@ def test_a_half_line_at_the_end_is_left_out(runs: Path) -> None:
 def test_what_is_not_finite_is_said(runs: Path) -> None:
     write_run("wild", line(1) + line(2, "inf") + line(3, "nan"))
     text = plotted("runs/wild")
-    assert "wild, train: no finite number at 2 of 3 epochs, the first is 2" in text
+    assert "wild, train: no finite number at 2 of 3 points, the first: epoch 2" in text
     write_run("lost", line(1, "nan"))
     assert "loss by epoch\nnothing to draw\n" in plotted("runs/lost")
 
@@ -164,8 +197,8 @@ def test_markup_in_names_is_shown(runs: Path) -> None:
 def test_colours_on_a_terminal_only(runs: Path) -> None:
     command = ["plot", "runs/first", "runs/second", "--what", "loss"]
     done = on_terminal(TO_STDOUT, command, cwd=runs.parent, env={"LANG": "C.UTF-8"})
-    assert "\x1b[36m" in done.written
-    assert "\x1b[33m" in done.written
+    assert "\x1b[38;5;6m" in done.written
+    assert "\x1b[38;5;3m" in done.written
     assert any("─" in row for row in done.screen)
     for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
         assert "\x1b[3" not in on_terminal(TO_STDOUT, command, cwd=runs.parent, env=env).written
@@ -258,6 +291,7 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int]] = {
     "trains_nothing": (untrained, ["model.nn", "--schedule"], 2),
     "no_rate": (without_rate, ["model.nn", "--schedule"], 1),
     "what_of_schedule": (model, ["model.nn", "--schedule", "--what", "lr"], 2),
+    "by_of_schedule": (model, ["model.nn", "--schedule", "--by", "step"], 2),
     "follow_schedule": (model, ["model.nn", "--schedule", "--follow"], 2),
     "follow_into_file": (empty, ["runs/first", "--follow", "-o", "out.svg"], 2),
     "set_of_run": (empty, ["runs/first", "--set", "H=3"], 2),

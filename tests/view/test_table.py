@@ -1,10 +1,13 @@
 """The table of a run, to the letter."""
 
+import re
+
 import numpy as np
+import pytest
 
 from graphc.types import BATCH, TensorType
 from graphc.view import numbers
-from graphc.view.table import render, shape
+from graphc.view.table import Look, render, shape
 from graphc.view.trace import Trace, TraceRow
 from tests.cli.conftest import TIME, fork_trace, vector
 
@@ -20,7 +23,8 @@ backward  cotangent
 f         1
 q         -4
 z         -10
-          = -6 from f + -4 from q
+          = -6 from f
+          + -4 from q
 x         -4
 
 loss 24"""
@@ -31,10 +35,14 @@ def test_forward_then_backward() -> None:
 
 
 def test_a_terminal_gets_a_rule_and_colour() -> None:
-    boxed = render(fork_trace(), boxed=True)
+    boxed = render(fork_trace(), Look(boxed=True))
     assert "─" in boxed
     assert "\x1b" not in boxed
-    assert "\x1b[" in render(fork_trace(), boxed=True, colour=True)
+    assert "\n\n\n" not in boxed
+    coloured = render(fork_trace(), Look(boxed=True, colour=True))
+    forward, backward = coloured.split("backward")
+    assert "\x1b[32m24" in forward
+    assert "\x1b[31m-10" in backward
 
 
 def test_markup_in_a_name_is_no_markup() -> None:
@@ -50,6 +58,18 @@ def test_without_gradients_there_is_no_second_table() -> None:
 def test_a_wide_table_is_not_folded() -> None:
     row = TraceRow("n" * 300, "value", vector("H", 1), np.array([1.0]))
     assert len(render(Trace([row], None, True)).splitlines()) == 2
+
+
+@pytest.mark.parametrize("look", [Look(boxed=True, width=46), Look(colour=True, width=46)])
+def test_on_a_narrow_terminal_the_last_cells_are_folded(look: Look) -> None:
+    row = TraceRow("gate", "value", vector("H", 6), np.arange(6) / 7 + 0.001)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", render(Trace([row], None, True), look)).splitlines()
+    assert all(len(line) <= 46 for line in lines)
+    place = next(line for line in lines if "value" in line).index("value")
+    numbers_of_it = "".join(line[place:].strip() + " " for line in lines if line[place : place + 1] in "[0")
+    assert numbers_of_it.strip() == numbers.array(row.value)
+    long = TraceRow("n" * 60, "value", vector("H", 1), np.array([1.0]))
+    assert "n" * 60 in render(Trace([long], None, True), look)
 
 
 def test_shapes() -> None:

@@ -34,6 +34,8 @@ def history(metrics: Path, *, maximize: bool = False) -> History | None:
         _columns(epochs, "gradient_norms"),
         _columns(epochs, "update_ratios"),
         _best(epochs, _column(parts["validation"], "loss"), maximize=maximize),
+        _column(scalars, "step"),
+        _column(scalars, "seconds"),
     )
 
 

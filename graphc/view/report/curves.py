@@ -43,6 +43,9 @@ class History:
     updates: Mapping[str, Values] = field(default_factory=dict)
     best: int = 0
     """The epoch whose weights were the best by validation; 0 where nothing chose."""
+    steps: Values = ()
+    seconds: Values = ()
+    """Steps taken and seconds of training until the end of each epoch."""
 
 
 def section(history: History) -> Section:
