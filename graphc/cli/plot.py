@@ -109,7 +109,10 @@ def _folder(run: str) -> Path:
     if os.path.isfile(run):
         advice = f"`graphc plot --schedule {run}` draws its learning rate" if run.endswith(".nn") else ""
         raise fault("E608", f"`{run}` is not the folder of a run: it is a file", help=advice)
-    return Path(run)
+    folder = Path(run)
+    if not (folder / "config.json").exists() and any(folder.glob("*/config.json")):
+        raise fault("E608", f"`{run}` is a folder of runs", help=f"`graphc plot {run}/*` draws all of them")
+    return folder
 
 
 def _schedules(files: Sequence[str], sets: Sequence[str]) -> Comparison:

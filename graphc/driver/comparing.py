@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from graphc.diagnostics import fault, nearest
 from graphc.driver.differences import differences
-from graphc.driver.listing import summary
+from graphc.driver.listing import damaged_lines, summary
 from graphc.driver.reporting.history import PARTS, history
 from graphc.train.runs.folder import RunFolder
 from graphc.view.numbers import brief
@@ -34,6 +34,8 @@ class Recorded:
     summary: RunSummary
     history: History | None
     config: Mapping[str, Any]
+    damaged: int = 0
+    """Lines of the record that cannot be read."""
 
     def curves(self, figure: str) -> dict[str, Values]:
         """The values of a figure by part, by epoch; the part is empty if there is none."""
@@ -67,7 +69,8 @@ def recorded(folders: Sequence[Path]) -> list[Recorded]:
         # First how it stands: what is recorded in between belongs to a run that goes on.
         state = summary(folder)
         maximize = isinstance(fit, dict) and fit.get("maximize") is True
-        found.append(Recorded(names[folder], state, history(run.metrics, maximize=maximize), config))
+        own, damaged = history(run.metrics, maximize=maximize), damaged_lines(run.metrics)
+        found.append(Recorded(names[folder], state, own, config, damaged))
     return found
 
 
@@ -104,10 +107,15 @@ def comparison(runs: Sequence[Recorded], what: Sequence[str] = (), by: By = "epo
         for figure in what:
             _check(figure, runs, measured)
     figures = list(dict.fromkeys(what)) or measured
-    panels = [Panel(figure, _curves(figure, runs, by), ACROSS[by]) for figure in figures] if measured else []
+    note = ", ".join(f"{run.name}: {_damage(run.damaged)}" for run in runs if run.damaged)
+    panels = [Panel(figure, _curves(figure, runs, by), ACROSS[by], note) for figure in figures if measured]
     columns = [(figure, part) for figure in figures for part in _parts(figure, runs)]
     header = ("run", "state", "epochs", "best epoch", *(f"{p} {f}".strip() for f, p in columns))
     return Comparison(panels, header, [_line(run, columns) for run in runs], _choices(runs))
+
+
+def _damage(lines: int) -> str:
+    return f"{lines} line{'' if lines == 1 else 's'} of its record cannot be read"
 
 
 def _choices(runs: Sequence[Recorded]) -> list[tuple[str, ...]]:

@@ -69,19 +69,30 @@ def summary(path: Path) -> RunSummary:
 
 def record_lines(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a record; a process that was killed may have left part of one."""
+    return [value for value in _values(path) if value is not None]
+
+
+def damaged_lines(path: Path) -> int:
+    """How many lines of a record cannot be read, but for the last one."""
+    return sum(value is None for value in _values(path)[:-1])
+
+
+def _values(path: Path) -> list[dict[str, Any] | None]:
+    """What the lines of a record say; None for what says nothing."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
-    found = []
-    for line in text.splitlines():
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            found.append(value)
-    return found
+    return [_value(line) for line in text.splitlines()]
+
+
+def _value(line: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    is_whole = isinstance(value, dict) and isinstance(value.get("epoch", 0), int)
+    return value if is_whole else None
 
 
 def numbers_of(table: Any) -> dict[str, float]:

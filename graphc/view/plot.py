@@ -87,6 +87,8 @@ def _image(comparison: Comparison, format: str) -> bytes:
             axes = canvas.add_subplot(rows, columns, place)
             _draw(axes, panel, _PAPER)
             axes.set_title(plotting.label(panel.title, 60))
+            notes = [plotting.label(note, 80) for note in panel.notes]
+            axes.set_xlabel("\n".join([panel.across, *notes]))
         legend.draw(canvas)
         held = io.BytesIO()
         # Without the date the same curves give the same file.

@@ -152,6 +152,14 @@ def test_a_half_line_at_the_end_is_left_out(runs: Path) -> None:
     assert plotted("runs/first") == whole
 
 
+def test_damaged_lines_are_left_out_and_said(runs: Path) -> None:
+    with (runs / "first" / "metrics.jsonl").open("ab") as record:
+        record.write(b'\xff\xfe\n{"epoch": "x"}\n[1]\n' + line(6, 0.5).encode())
+    text = plotted("runs/first", "--what", "loss")
+    assert "first: 3 lines of its record cannot be read" in text
+    assert rows(text)["first"][1:3] == ["6", "6"]
+
+
 def test_what_is_not_finite_is_said(runs: Path) -> None:
     write_run("wild", line(1) + line(2, "inf") + line(3, "nan"))
     text = plotted("runs/wild")
@@ -282,6 +290,7 @@ def empty(runs: Path) -> None:
 
 CASES: dict[str, tuple[Callable[[Path], None], list[str], int]] = {
     "no_run": (empty, ["runs/none"], 1),
+    "folder_of_runs": (empty, ["runs"], 1),
     "no_record": (empty, ["runs/first", "runs/empty"], 1),
     "unknown_figure": (empty, ["runs/first", "--what", "loss,acuracy"], 1),
     "unknown_format": (empty, ["runs/first", "-o", "out.pgn"], 1),

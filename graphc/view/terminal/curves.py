@@ -49,19 +49,29 @@ class Style:
 
 
 def render(comparison: Comparison, style: Style) -> str:
-    """All panels one below the other, what their curves are, and the table; without a newline at its end."""
+    """All panels one below the other, what their curves are, and tables; without a newline at its end.
+
+    Where rows are limited, tables for which there is no room are left out: curves would be off the screen.
+    """
     legend = _legend(comparison, style)
     runs = {name: f"color({_colour(series)})" for series, name in comparison.runs().items()}
-    tables = [[comparison.header, *comparison.lines], comparison.choices]
-    below = "\n\n".join(_table(lines, runs, style) for lines in tables if len(lines) > 1)
-    height = _TALLEST
-    if style.rows is not None and comparison.panels:
-        rest = style.rows - legend.count("\n") - below.count("\n") - len(comparison.panels) - 2
-        height = max(_LOWEST, min(_TALLEST, rest // len(comparison.panels)))
+    given = [[comparison.header, *comparison.lines], comparison.choices]
+    tables = [_table(lines, runs, style) for lines in given if len(lines) > 1]
+    count, height = len(comparison.panels), _TALLEST
+    if style.rows is not None and count:
+        rest = style.rows - _lines(legend) - (count - 1)
+        while tables and rest - sum(_lines(each) + 1 for each in tables) < count * _LOWEST:
+            tables.pop()
+        rest -= sum(_lines(each) + 1 for each in tables)
+        height = max(_LOWEST, min(_TALLEST, rest // count))
     parts = [panel(each, style, height) for each in comparison.panels]
     if parts and legend:
         parts[-1] += f"\n{legend}"
-    return "\n\n".join([*parts, below] if below else parts)
+    return "\n\n".join([*parts, *tables])
+
+
+def _lines(text: str) -> int:
+    return text.count("\n") + 1 if text else 0
 
 
 def panel(panel: Panel, style: Style, height: int) -> str:
