@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import networkx as nx
 
 from graphc.analysis.intervals import Interval, distance
+from graphc.analysis.usage import leading_to
 from graphc.diagnostics import GraphcError, Label, fault
 from graphc.ir.graph import Node
 from graphc.ir.system import System
@@ -78,12 +79,10 @@ def plan(system: System, wanted: Iterable[str], *, generating: bool = False) -> 
     looks into the future.
     """
     graph = dependence_graph(system)
-    needed = set(wanted)
-    for name in list(needed):
-        needed |= nx.ancestors(graph, name)
+    needed = graph.subgraph(leading_to(graph, wanted)).copy()
     order = {name: number for number, name in enumerate(system.units)}
     faults: list[GraphcError] = []
-    steps = tuple(_steps(system, graph.subgraph(needed).copy(), order, frozenset(), faults, generating))
+    steps = tuple(_steps(system, needed, order, frozenset(), faults, generating))
     if faults:
         raise GraphcError([d for error in faults for d in error.diagnostics])
     return steps

@@ -23,10 +23,13 @@ def whole_graph(system: System) -> nx.MultiDiGraph:
 def needed(system: System, asked: Iterable[str]) -> set[str]:
     """The names that have been asked for, and all that they are computed from."""
     graph = whole_graph(system)
-    found = {name for name in asked if name in graph}
-    for name in list(found):
-        found |= nx.ancestors(graph, name)
-    return found
+    return leading_to(graph, (name for name in asked if name in graph))
+
+
+def leading_to(graph: nx.MultiDiGraph, names: Iterable[str]) -> set[str]:
+    """The names and all their ancestors, in one search, as there may be as many names as there are nodes."""
+    layers = nx.bfs_layers(graph.reverse(copy=False), set(names))
+    return {name for layer in layers for name in layer}
 
 
 def readers(system: System, name: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.analysis.activity import Activity
@@ -60,7 +61,7 @@ def differentiate(
     target = graph.outputs[loss] if isinstance(loss, str) else loss
     is_scalar = not target.type.axes and target.type.rank == 0
     assert is_scalar, f"a loss of type {target.type} is no scalar"
-    sources = {name: _source(graph, name) for name in wrt}
+    sources = _sources(graph, wrt)
     for name, source in sources.items():
         assert source.type.dtype == "real", f"`{name}` of type {source.type} has no gradient"
     requested = {source.value: name for name, source in sources.items()}
@@ -80,22 +81,24 @@ def differentiate(
     return _assemble(graph, walk, sources)
 
 
-def _source(graph: Graph, name: str) -> _Source:
-    found = [_Source(value, value.type) for value in graph.inputs if value.name == name]
-    found += _pins(graph, name, ())
-    assert len(found) == 1, f"{len(found)} values are called `{name}`"
-    return found[0]
+def _sources(graph: Graph, names: Sequence[str]) -> dict[str, _Source]:
+    named = [(value.name, _Source(value, value.type)) for value in graph.inputs]
+    found: dict[str, list[_Source]] = {}
+    for name, source in itertools.chain(named, _pins(graph, ())):
+        found.setdefault(name, []).append(source)
+    for name in names:
+        count = len(found.get(name, ()))
+        assert count == 1, f"{count} values are called `{name}`"
+    return {name: found[name][0] for name in names}
 
 
-def _pins(graph: Graph, name: str, loops: tuple[Index, ...]) -> list[_Source]:
-    found: list[_Source] = []
+def _pins(graph: Graph, loops: tuple[Index, ...]) -> Iterator[tuple[str, _Source]]:
     for node in graph.nodes:
         if isinstance(node, LoopNode):
-            found += _pins(node.loop.body, name, (*loops, node.loop.index))
-        elif node.op is PIN and node.attrs["name"] == name:
+            yield from _pins(node.loop.body, (*loops, node.loop.index))
+        elif node.op is PIN:
             pinned = node.result.type
-            found.append(_Source(node.result, pinned.with_axes({*pinned.axes, *loops})))
-    return found
+            yield node.attrs["name"], _Source(node.result, pinned.with_axes({*pinned.axes, *loops}))
 
 
 def _tracked(nodes: Sequence[AnyNode], marked: set[Value]) -> set[Value]:
