@@ -11,6 +11,7 @@ from graphc.view.columns import columns
 
 Kind = Literal["kernel", "product", "pack", "node", "loop", "waiting", "outside"]
 Bound = Literal["memory", "arithmetic", "latency", ""]
+Direction = Literal["forward", "backward", "both", ""]
 
 _WIDEST = 46
 """Characters of a step's name and of an equation's text."""
@@ -22,6 +23,16 @@ _NAMES = {
 }
 
 
+_DIRECTIONS = {
+    "forward": "forward pass",
+    "backward": "backward pass",
+    "both": "both passes, in one kernel",
+}
+_READ = (
+    "bound by: the limit that is nearest, and how much of it is used; latency: less than a quarter of any",
+)
+
+
 @dataclass(frozen=True)
 class Row:
     """A step of the schedule, or a node of the reference backend.
@@ -30,6 +41,7 @@ class Row:
     step; seconds: of all of them, the mean of the workers; bytes and operations: of one call
     (None: not known); busiest: the seconds of the worker that took longest.
     bound: what keeps it from being faster, and reached, how much of that limit it uses, 1 being all of it.
+    direction: the pass that it belongs to, where its graph has both.
     A `loop` is the sum of the rows in it, and counts for nothing itself.
     """
 
@@ -45,6 +57,7 @@ class Row:
     operations: int | None = None
     bound: Bound = ""
     reached: float | None = None
+    direction: Direction = ""
 
     @property
     def counts(self) -> bool:
@@ -119,7 +132,7 @@ class Profile:
 def profile_text(profile: Profile) -> str:
     """The rows in their order, then the equations, then how the sum agrees with a step without clocks."""
     head = f"{profile.subject}; {profile.backend}, {profile.dtype}, {_count(profile.workers, 'worker')}"
-    parts = [[head], _machine(profile.machine) if profile.machine else [], _rows(profile)]
+    parts = [[head], _machine(profile.machine) if profile.machine else [], _passes(profile), _rows(profile)]
     parts += [_equations(profile), _agreement(profile), _units(profile.units)]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
@@ -136,7 +149,7 @@ def _machine(machine: Machine) -> list[str]:
 
 def _rows(profile: Profile) -> list[str]:
     total = profile.seconds
-    header = ("share", "time", "calls", "bytes", "ops", "GB/s", "Gop/s", "bound by", "step", "lines")
+    header = ("share", "time", "calls", "bytes", "ops", "GB/s", "Gop/s", "bound by", "pass", "step", "lines")
     lines: list[tuple[str, ...]] = [header]
     titles: dict[int, str] = {}
     for part, rows in groupby(profile.rows, key=lambda row: row.part):
@@ -150,7 +163,17 @@ def _rows(profile: Profile) -> list[str]:
     for number, line in enumerate(columns(shown, right)):
         found += [titles[number]] if number in titles else []
         found.append(line)
-    return found
+    return [*found, *(_READ if profile.machine else ())]
+
+
+def _passes(profile: Profile) -> list[str]:
+    """What each part of the step takes, the two passes of a graph told apart."""
+    sums: dict[str, float] = {}
+    for row in (row for row in profile.rows if row.counts):
+        name = _DIRECTIONS.get(row.direction) or _NAMES.get(row.kind, row.part)
+        sums[name] = sums.get(name, 0.0) + row.seconds
+    lines = [(_share(seconds, profile.seconds), duration(seconds), name) for name, seconds in sums.items()]
+    return columns([("share", "time", "part"), *lines], right=(0, 1))
 
 
 def _row(row: Row, total: float) -> tuple[str, ...]:
@@ -164,6 +187,7 @@ def _row(row: Row, total: float) -> tuple[str, ...]:
         _rate(row.rate(row.bytes)),
         _rate(row.rate(row.operations)),
         bound,
+        row.direction,
         "  " * row.depth + _cut(_NAMES.get(row.kind, f"{row.kind} {row.name}".strip())),
         _lines(row.places),
     )

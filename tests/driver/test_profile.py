@@ -92,6 +92,23 @@ def test_the_parts_of_a_training_step(trained: Profile) -> None:
     assert trained.marks > sum(row.calls for row in trained.rows if row.kind in ("kernel", "product", "pack"))
 
 
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_the_passes_are_told_apart(trained: Profile, backend: str) -> None:
+    found = trained
+    if backend == "reference":
+        found = measured(graphc.compile(TRAINED, backend="reference"), batch=2, lengths={"T": 3})
+    gradients = [row for row in found.rows if row.part == "loss and gradients" and row.kind != "waiting"]
+    ahead, back = (row.direction for row in gradients if row.kind == "loop")
+    assert (ahead, back) == ("forward", "backward")
+    for row in gradients:
+        assert row.direction in ("forward", "backward", "both")
+        if row.direction == "forward":
+            assert "grad_" not in row.name
+    last = max(number for number, row in enumerate(gradients) if row.direction == "forward")
+    assert any(row.direction == "backward" for row in gradients[last + 1 :])
+    assert {row.direction for row in found.rows if row.part != "loss and gradients"} == {""}
+
+
 def test_rows_and_equations_add_up(trained: Profile) -> None:
     assert sum(equation.seconds for equation in trained.equations) == pytest.approx(trained.seconds)
     assert sum(row.seconds for row in trained.rows if row.counts) == trained.seconds
@@ -168,6 +185,8 @@ def test_a_row_for_each_node_of_the_reference_backend() -> None:
     assert sum(row.calls for row in rows) > len(nodes)
     assert all(row.bytes and row.operations is None for row in rows)
     assert sum(e.seconds for e in found.equations) == pytest.approx(found.seconds)
+    # Sums over examples and what autodiff made are given to the equations that they are made for.
+    assert not [e for e in found.equations if e.text.startswith("loss and gradients")]
 
 
 def test_the_specs_own_examples_and_its_data(tmp_path: Path) -> None:

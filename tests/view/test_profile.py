@@ -13,9 +13,23 @@ from tests.golden import FOLDER, check_golden
 
 STEP = "loss and gradients"
 ROWS = (
-    Row(STEP, "pack", "U -> panels", ("12",), 0, 1, 2e-6, 3e-6, 131_072, 0, "memory", 0.31),
-    Row(STEP, "loop", "t0", (), 0, 1, 4.5e-4, 5e-4),
-    Row(STEP, "product", "v = h @ U", ("12",), 1, 33, 3e-4, 3.3e-4, 86_016, 524_288, "arithmetic", 0.82),
+    Row(STEP, "pack", "U -> panels", ("12",), 0, 1, 2e-6, 3e-6, 131_072, 0, "memory", 0.31, "forward"),
+    Row(STEP, "loop", "t0", (), 0, 1, 4.5e-4, 5e-4, direction="forward"),
+    Row(
+        STEP,
+        "product",
+        "v = h @ U",
+        ("12",),
+        1,
+        33,
+        3e-4,
+        3.3e-4,
+        86_016,
+        524_288,
+        "arithmetic",
+        0.82,
+        "forward",
+    ),
     Row(
         STEP,
         "kernel",
@@ -29,6 +43,7 @@ ROWS = (
         168_960,
         "latency",
         0.04,
+        "backward",
     ),
     Row(STEP, "waiting", "", calls=4, seconds=2.5e-5, busiest=5e-5),
     Row("update of the weights", "kernel", "out_w", ("optimizers.nn:57",), 0, 1, 0.0, 0.0, 64, 12),
@@ -93,6 +108,7 @@ def test_json_has_all_of_it_and_shares_that_add_up() -> None:
         "operations": 524_288,
         "bound": "arithmetic",
         "reached": 0.82,
+        "direction": "forward",
         "share": pytest.approx(0.6),
     }
     assert found["machine"] == {"memory": 2.1e10, "cache": 1.8e11, "elementwise": 6.6e10, "products": 1.82e11}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphc.backend.reference import Executable
 from graphc.backend.state import Run, State, Watch
+from graphc.driver.profiling.directions import of_graph
+from graphc.driver.profiling.node_origins import origins
 from graphc.driver.profiling.rows import Measured, Origins, places
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Node
 from graphc.ir.op import Array
@@ -74,29 +76,38 @@ def prepare(graph: Graph, *, dense: bool = False, memory: Keeping = "normal") ->
 
 def rows(part: str, graph: Graph, readings: Sequence[Reading], spec: str) -> list[Measured]:
     """A row for each node that ran, in the order of the graph, those of a loop below it."""
-    return list(_rows(part, graph.nodes, readings, spec, 0))
+    found = origins(graph)
+    return [
+        Measured(replace(one.row, direction=direction), one.origins)
+        for node, direction in zip(graph.nodes, of_graph(graph), strict=True)
+        for one in _rows(part, [node], readings, spec, 0, found)
+    ]
 
 
 def _rows(
-    part: str, nodes: Sequence[AnyNode], readings: Sequence[Reading], spec: str, depth: int
+    part: str,
+    nodes: Sequence[AnyNode],
+    readings: Sequence[Reading],
+    spec: str,
+    depth: int,
+    found: Mapping[Node, Origins],
 ) -> Iterator[Measured]:
     for node in nodes:
         if isinstance(node, LoopNode):
             loop = node.loop
-            inside = list(_rows(part, loop.body.nodes, readings, spec, depth + 1))
+            inside = list(_rows(part, loop.body.nodes, readings, spec, depth + 1, found))
             seconds = sum(one.row.seconds for one in inside if one.row.counts)
             text = f"{loop.index.name}{', backwards' if loop.reverse else ''}"
             yield Measured(Row(part, "loop", text, depth=depth, seconds=seconds, busiest=seconds))
             yield from inside
         elif all(node in reading.sums for reading in readings):
-            yield _row(part, node, [reading.sums[node] for reading in readings], spec, depth)
+            row = _row(part, node, [reading.sums[node] for reading in readings], depth)
+            yield Measured(replace(row, places=places(found[node], spec)), found[node])
 
 
-def _row(part: str, node: Node, sums: Sequence[Sum], spec: str, depth: int) -> Measured:
+def _row(part: str, node: Node, sums: Sequence[Sum], depth: int) -> Row:
     seconds = sum(each.seconds for each in sums) / len(sums)
     calls = sums[0].calls
     name = f"{node.op.name} -> {node.result.name}" if node.result.name else node.op.name
-    found: Origins = {} if node.span is None else {node.span: 1}
     each = sums[0].bytes // calls
-    lines = places(found, spec)
-    return Measured(Row(part, "node", name, lines, depth, calls, seconds, seconds, each), found)
+    return Row(part, "node", name, (), depth, calls, seconds, seconds, each)

@@ -15,12 +15,13 @@ from graphc.backend.cpu.limits import Limits
 from graphc.backend.cpu.operations import operation_counts
 from graphc.backend.cpu.sizing import evaluate
 from graphc.backend.cpu.timed import Reading, Timed
+from graphc.driver.profiling.directions import of_program
 from graphc.driver.profiling.origins import Compute, origins
 from graphc.driver.profiling.rows import Measured, Origins, places
 from graphc.schedule.phases import Access
 from graphc.schedule.program import Launch, Pack, Product, Repeat
 from graphc.schedule.program import Step as Scheduled
-from graphc.view.profile import Bound, Kind, Row
+from graphc.view.profile import Bound, Direction, Kind, Row
 
 _LITTLE = 0.25
 """What uses less of every limit than this is bound by none of them."""
@@ -52,7 +53,11 @@ class Schedule:
         """The steps in their order, then the waiting."""
         steps = list(self._amounts(self.program.steps, self.sizes))
         found = iter([self._row(*each) for each in zip(count(), steps, origins(steps), strict=False)])
-        rows = list(self._nested(self.program.steps, found, 0))
+        rows = [
+            one
+            for step, direction in zip(self.program.steps, of_program(self.program), strict=True)
+            for one in self._nested([step], found, 0, direction)
+        ]
         if self.workers > 1 and self.calls[clock.WAIT]:
             rows.append(Measured(self._timed(Row(self.part, "waiting", ""), clock.WAIT)))
         return rows
@@ -69,20 +74,21 @@ class Schedule:
                 yield step, amount(step, sizes, self.widths, self.costs)
 
     def _nested(
-        self, steps: Sequence[Scheduled], found: Iterator[Measured], depth: int
+        self, steps: Sequence[Scheduled], found: Iterator[Measured], depth: int, direction: Direction
     ) -> Iterator[Measured]:
         """The rows below those of the loops around them."""
         for step in steps:
             if isinstance(step, Repeat):
-                inside = list(self._nested(step.body, found, depth + 1))
+                inside = list(self._nested(step.body, found, depth + 1, direction))
                 own = [one.row for one in inside if one.row.counts]
                 seconds, most = sum(row.seconds for row in own), sum(row.busiest for row in own)
                 text = f"{step.step.name}{', backwards' if step.reverse else ''}"
-                yield Measured(Row(self.part, "loop", text, (), depth, 1, seconds, most))
+                loop = Row(self.part, "loop", text, (), depth, 1, seconds, most, direction=direction)
+                yield Measured(loop)
                 yield from inside
             elif isinstance(step, Launch | Pack | Product):
                 one = next(found)
-                yield replace(one, row=replace(one.row, depth=depth))
+                yield replace(one, row=replace(one.row, depth=depth, direction=direction))
 
     def _row(self, number: int, step: tuple[Compute, Amount], shares: Origins) -> Measured:
         kind, name = _named(step[0])
