@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphc.driver.listing import numbers_of, record_lines
+from graphc.driver.listing import numbers_of, record_lines, summary
+from graphc.train.runs.folder import RunFolder
 from graphc.view.report.curves import History
 
 PARTS = ("train", "validation")
+_MOST_EPOCHS = 8
 
 
 def history(metrics: Path, *, maximize: bool = False) -> History | None:
@@ -37,6 +39,43 @@ def history(metrics: Path, *, maximize: bool = False) -> History | None:
         _column(scalars, "step"),
         _column(scalars, "seconds"),
     )
+
+
+def told(folder: RunFolder, found: History | None) -> Iterator[str]:
+    """What a reader has to know of a training that did not just run to its end."""
+    yield from _ending(folder)
+    resumed = folder.config.get("resumed")
+    for again in resumed if isinstance(resumed, list) else ():
+        yield f"It was gone on with at step {again['step']} ({again['at']})."
+    if found is None:
+        yield "No epoch was finished, so there are no curves; the weights are those that were kept last."
+        return
+    if not any("validation" in parts for parts in found.figures.values()):
+        yield "There is no validation part: nothing is said of examples that the model was not trained on."
+    for name, parts in found.figures.items():
+        for part, values in parts.items():
+            missing = [e for e, v in zip(found.epochs, values, strict=True) if not math.isfinite(v)]
+            if missing:
+                yield f"`{name}` ({part}) is no finite number at {_epochs(missing)}: a gap in the curve."
+
+
+def _ending(folder: RunFolder) -> Iterator[str]:
+    """Of an end before time."""
+    state, lines = summary(folder.path).state, record_lines(folder.metrics)
+    # Behind the record of an end come epochs again if the training went on.
+    end: dict[str, Any] = lines[-1] if lines and "end" in lines[-1] else {}
+    if state in ("diverged", "failed"):
+        yield f"Training ended with a fault: {end.get('message')} ({end.get('code')})."
+        yield "The weights are the last ones without it."
+    elif state == "interrupted":
+        yield "Training was interrupted" + (f" after step {end['step']}." if "step" in end else ".")
+    elif state == "running":
+        yield "Training is still going on: this is how far it had come."
+
+
+def _epochs(found: Sequence[int]) -> str:
+    shown = ", ".join(map(str, found[:_MOST_EPOCHS])) + (", …" if len(found) > _MOST_EPOCHS else "")
+    return f"epoch {shown}" if len(found) == 1 else f"{len(found)} epochs ({shown})"
 
 
 def _is_in(tables: Iterable[Mapping[str, float]], name: str) -> bool:

@@ -20,12 +20,13 @@ from graphc.ir.system import READ, System
 from graphc.ops.leaf import PIN
 from graphc.train.data.batches import chunks
 from graphc.train.data.examples import Batch, Part, Stream
+from graphc.types import Index
 
 if TYPE_CHECKING:
     from graphc.driver.program import Program
 
-_STREAMS = 8
-"""A long sequence is looked at in so many places."""
+_PIECES = 64
+"""A long sequence is looked at in at most so many places."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,14 @@ class Sample:
         whole = masked(np.ones(self.fed.shape(type_), np.bool_), type_, self.fed.lengths)
         return to_declared(whole, type_, system.indices(name)).astype(np.bool_)
 
+    def axis(self, name: str) -> Index:
+        """The axis of an input that has just one."""
+        (axis,) = self.program.spec.inputs[name].axes
+        return axis
+
     def length(self, name: str, example: int) -> int:
         """How many steps an input with one axis has in an example."""
-        (axis,) = self.program.spec.inputs[name].axes
+        axis = self.axis(name)
         if axis.length.size is not None:
             return axis.length.size.value
         return int(self.fed.lengths[axis.length.name][example])
@@ -64,8 +70,11 @@ class Sample:
 
     def text(self, name: str, example: int) -> str:
         """The same as one text, as it would be given for a prompt."""
-        spelling = self.program.preparation.spelling(name)
-        return ("" if spelling.tokens == "characters" else " ").join(self.symbols(name, example))
+        return self.gap(name).join(self.symbols(name, example))
+
+    def gap(self, name: str) -> str:
+        """What stands between the symbols of an input."""
+        return "" if self.program.preparation.spelling(name).tokens == "characters" else " "
 
 
 class Material:
@@ -102,7 +111,8 @@ class Material:
         if isinstance(found, Stream):
             bptt = fit_settings(self.program, {}).bptt
             assert bptt is not None
-            batch = next(iter(chunks(found, min(_STREAMS, most), bptt)))
+            pieces = max(1, min(_PIECES, most, (found.count - 1) // bptt))
+            batch = next(iter(chunks(found, pieces, bptt)))
             return Sample(self.program, batch, f"{batch.size} pieces of the {name} part")
         rows = found.rows
         if len(rows) > most:
@@ -116,7 +126,8 @@ class Material:
     def targets(self) -> set[str]:
         """Inputs that something is held against."""
         held = self.compared
-        return {*held.values.values(), *held.scores.values()}
+        tables = (held.values, held.scores, held.chances, held.logits)
+        return {target for table in tables for target in table.values()}
 
     @property
     def seen(self) -> dict[str, InputInfo]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from graphc.driver.reporting.material import Material, Sample
-from graphc.driver.reporting.predictions import estimated, scored
+from graphc.driver.reporting.predictions import both_chances, both_labels, estimated, odds, scored, shares
 from graphc.ir.op import Array
 from graphc.view.report.boundary import Plane, boundary
 from graphc.view.report.page import Section
@@ -28,15 +28,17 @@ def sections(material: Material) -> Iterator[Section]:
     low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
     across, up = (np.linspace(low[k], high[k], _CELLS) for k in range(2))
     grid = np.stack(np.meshgrid(across, up), axis=-1)
+    undo = material.program.preparation.undo
     for name, target, labels in _wanted(material):
-        values = _values(material, inputs, name, grid)
+        values, truth = _values(material, sample, inputs, name, grid), sample.batch.arrays[target]
         if not labels:
-            values = material.program.preparation.undo(target, values)
-        truth = sample.batch.arrays[target]
-        truth = truth if labels else material.program.preparation.undo(target, truth.astype(np.float64))
-        yield boundary(
-            Plane(name, _called(material, inputs), across, up, values, points, truth, labels, sample.said)
-        )
+            values, truth = undo(target, values), undo(target, truth.astype(np.float64))
+        elif name in odds(material):
+            values = both_chances(material, name, values)
+        else:
+            values = shares(values)
+        called = _called(material, inputs)
+        yield boundary(Plane(name, called, across, up, values, points, truth, labels, sample.said))
 
 
 def coordinates(material: Material) -> list[str]:
@@ -52,11 +54,15 @@ def coordinates(material: Material) -> list[str]:
 
 def _wanted(material: Material) -> list[tuple[str, str, list[str]]]:
     """Names, what they are held against, and the labels of its classes, none for a number."""
-    found = []
+    system, found = material.system, []
     for target, names in scored(material).items():
-        size = material.system.type(names[0]).sizes[0]
-        found.append((names[0], target, material.labels(target, size)))
-    return [*found, *((name, target, []) for name, target in estimated(material).items())]
+        found.append((names[0], target, material.labels(target, system.type(names[0]).sizes[0])))
+    for name, target in odds(material).items():
+        if not system.type(name).sizes and target not in scored(material):
+            found.append((name, target, both_labels(material, target)))
+    numbers = estimated(material).items()
+    found += [(name, target, []) for name, target in numbers if not system.type(name).sizes]
+    return [one for one in found if not system.indices(one[0]) and not system.indices(one[1])]
 
 
 def _points(material: Material, sample: Sample, inputs: list[str]) -> Array:
@@ -65,10 +71,12 @@ def _points(material: Material, sample: Sample, inputs: list[str]) -> Array:
     return columns[0] if len(columns) == 1 else np.stack(columns, axis=-1)
 
 
-def _values(material: Material, inputs: list[str], name: str, grid: Array) -> Array:
+def _values(material: Material, sample: Sample, inputs: list[str], name: str, grid: Array) -> Array:
+    """A name everywhere on the grid. Inputs that it does not see, as targets, are those of some example."""
     places, apply = grid.reshape(-1, 2), material.program.preparation.apply
     columns = [places] if len(inputs) == 1 else [places[:, 0], places[:, 1]]
-    given = {one: apply(one, column) for one, column in zip(inputs, columns, strict=True)}
+    given = {n: np.repeat(own[:1], len(places), axis=0) for n, own in sample.batch.arrays.items()}
+    given |= {one: apply(one, column) for one, column in zip(inputs, columns, strict=True)}
     values = material.program.forward(given, names=[name])[name].astype(np.float64)
     return values.reshape(*grid.shape[:2], *values.shape[1:])
 

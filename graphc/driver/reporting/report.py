@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphc.diagnostics import GraphcError
 from graphc.driver.listing import summary
 from graphc.driver.reporting import activations, planes, predictions, sequences, texts, timing, weights
-from graphc.driver.reporting.history import history
+from graphc.driver.reporting.history import history, told
 from graphc.driver.reporting.material import Material
 from graphc.train.runs.folder import RunFolder
 from graphc.view.numbers import number
@@ -52,8 +53,9 @@ Make = Callable[[Material, RunFolder], Iterable[Section]]
 def _training(material: Material, folder: RunFolder) -> Iterator[Section]:
     fit = folder.config.get("fit")
     found = history(folder.metrics, maximize=isinstance(fit, dict) and fit.get("maximize") is True)
-    if found is not None:
-        yield curves.section(found)
+    section = curves.section(found) if found is not None else Section("Training", [])
+    notes = [Note(text) for text in told(folder, found)]
+    yield replace(section, items=[*notes, *section.items])
 
 
 def _of(make: Callable[[Material], Iterable[Section]]) -> Make:

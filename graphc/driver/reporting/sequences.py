@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from graphc.driver.reporting.material import Material, Sample
 from graphc.ir.op import Array
 from graphc.types import BATCH, Index
 from graphc.view.report.page import Section
-from graphc.view.report.sequences import Attention, Flow, States, attention, flow, states
+from graphc.view.report.sequences import MOST_HEADS, Attention, Flow, States, attention, flow, states
 
 EXAMPLES = 3
 """So many examples have their attention drawn, the longest of `_CANDIDATES`."""
@@ -21,7 +22,7 @@ _MOST_MAPS = 12
 
 
 def attentions(material: Material) -> Iterator[Section]:
-    """Real numbers over two axes or more, of some examples."""
+    """Real numbers over two axes or more, of some examples; those that are shares, where any are."""
     names = paired(material)
     if not names:
         return
@@ -30,34 +31,64 @@ def attentions(material: Material) -> Iterator[Section]:
     found = []
     for name in names:
         # Long examples have more to show.
-        maps = sorted(_maps(material, sample, name, values[name]), key=lambda one: -one.values.size)
+        maps = sorted(_maps(material, sample, name, values[name]), key=lambda one: -one.values[0].size)
         found += maps[:EXAMPLES]
     shares = [one for one in found if one.is_share]
-    yield attention((shares or found)[:_MOST_MAPS])
+    if chosen := shares or [one for one in found if len(one.values) == 1]:
+        yield attention(chosen[:_MOST_MAPS])
 
 
 def paired(material: Material) -> list[str]:
-    """The visible names that have a number for each pair of steps."""
+    """The visible names that have a number for each pair of steps, or a few: one for each head."""
     system = material.system
     return [
         name
         for name in material.program.spec.names
         if name in system.units
         and len(system.indices(name)) >= 2
-        and not system.type(name).sizes
+        and (not (sizes := system.type(name).sizes) or (len(sizes) == 1 and sizes[0] <= MOST_HEADS))
         and system.type(name).dtype == "real"
         and BATCH in system.type(name).axes
     ]
 
 
 def _maps(material: Material, sample: Sample, name: str, values: Array) -> Iterator[Attention]:
-    *_, down, across = axes = material.system.indices(name)
+    system = material.system
+    *others, down, across = system.indices(name)
+    called = (down.name.rstrip("'"), across.name.rstrip("'"))
+    is_inside = sample.inside(name, system)
     for example, own in enumerate(values):
         rows, columns = (_ends(material, sample, axis, example) for axis in (down, across))
-        first = own[(0,) * (len(axes) - 2)][: len(rows), : len(columns)]
-        is_share = bool(np.all(first >= 0) and np.allclose(first.sum(axis=1), 1, atol=_TOLERANCE))
-        called = (down.name.rstrip("'"), across.name.rstrip("'"))
-        yield Attention(name, called, first.astype(np.float64), rows, columns, is_share)
+        kept = is_inside[example]
+        if system.type(name).sizes:
+            own, kept = np.moveaxis(own, -1, 0), np.broadcast_to(kept, (own.shape[-1], *kept.shape))
+        # What a part of an axis lacks, as the steps to come, stays empty.
+        cells = np.where(kept, own.astype(np.float64), np.nan)[..., : len(rows), : len(columns)]
+        heads = [", ".join(said) for said in product(*_heads(others, own.shape[:-2]))]
+        cells = cells.reshape(-1, *cells.shape[-2:])
+        if _is_share(cells):
+            yield Attention(name, called, cells, rows, columns, True, heads)
+        elif _is_share(turned := cells.swapaxes(1, 2)):
+            yield Attention(name, called[::-1], turned, columns, rows, True, heads)
+        else:
+            yield Attention(name, called, cells, rows, columns, False, heads)
+
+
+def _heads(axes: Sequence[Index], counts: Sequence[int]) -> list[list[str]]:
+    """What tells the heads of a name apart: positions along its other axes, from 1, elements from 0."""
+    if len(counts) > len(axes):
+        return [[f"head {place}" for place in range(counts[0])]]
+    return [
+        [f"{axis.name} = {place + 1}" for place in range(count)]
+        for axis, count in zip(axes, counts, strict=True)
+    ]
+
+
+def _is_share(cells: Array) -> bool:
+    """Whether what is there of each row is a distribution over the columns."""
+    known = ~np.isnan(cells)
+    sums = np.nansum(cells, axis=-1)[known.any(axis=-1)]
+    return bool(np.all(cells[known] >= 0) and np.allclose(sums, 1, atol=_TOLERANCE))
 
 
 def _ends(material: Material, sample: Sample, axis: Index, example: int) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from graphc.view.numbers import number
 
 SMALLEST = 4
 """The least side of what is taken for an image."""
-_COLOURS = 3
+COLOURS = 3
+_BEFORE, _BEHIND = 24, 6
+"""So many words or characters stand around the step that is shown."""
 
 
 def image_shape(info: InputInfo) -> tuple[int, ...] | None:
@@ -30,27 +32,36 @@ def image_shape(info: InputInfo) -> tuple[int, ...] | None:
         sizes = (side, side) if side * side == sizes[0] else ()
     if len(sizes) == 3 and sizes[0] == 1:
         sizes = sizes[1:]
-    fits = len(sizes) == 2 or (len(sizes) == 3 and sizes[0] == _COLOURS)
+    fits = len(sizes) == 2 or (len(sizes) == 3 and sizes[0] == COLOURS)
     return sizes if fits and min(sizes[-2:]) >= SMALLEST else None
 
 
-def shown(material: Material, sample: Sample) -> Sequence[Array | str]:
-    """Each example: a picture where an input is an image, else a text."""
-    prepared = material.program.preparation
+def pictured(material: Material, sample: Sample) -> Callable[[int], Array] | None:
+    """What draws an example of the sample, if an input is an image: `[N, M]`, or `[3, N, M]` for colours.
+
+    A sequence of vectors is one too, with a row for each step.
+    """
+    undo = material.program.preparation.undo
     for name, info in material.seen.items():
+        values = sample.batch.arrays[name]
         if (shape := image_shape(info)) is not None:
-            return [prepared.undo(name, one).reshape(shape) for one in sample.batch.arrays[name]]
-    count = len(next(iter(sample.batch.arrays.values())))
-    return [_text(material, sample, example) for example in range(count)]
+            return lambda example, n=name, v=values, s=shape: undo(n, v[example]).reshape(s)  # type: ignore[misc]
+        if _is_of_vectors(info):
+            return lambda example, n=name, v=values: undo(n, v[example])[: sample.length(n, example)]  # type: ignore[misc]
+    return None
 
 
-def texts(material: Material, sample: Sample) -> list[str]:
-    """Each example in words and numbers."""
-    count = len(next(iter(sample.batch.arrays.values())))
-    return [_text(material, sample, example) for example in range(count)]
+def _is_of_vectors(info: InputInfo) -> bool:
+    sizes = info.type.sizes
+    return info.type.dtype == "real" and len(info.axes) == 1 == len(sizes) and sizes[0] >= SMALLEST
 
 
-def _text(material: Material, sample: Sample, example: int) -> str:
+def in_words(
+    material: Material, sample: Sample, example: int, target: str = "", step: int | None = None
+) -> str:
+    """An example as its words and numbers; `step` is the one of the target that it is shown for, from 1."""
+    if step is not None and (around := _around(material, sample, example, target, step)):
+        return around
     parts = []
     for name, info in material.seen.items():
         if material.has_words(name):
@@ -59,11 +70,28 @@ def _text(material: Material, sample: Sample, example: int) -> str:
         elif not info.axes:
             values = material.program.preparation.undo(name, sample.batch.arrays[name][example])
             parts.append(f"{name} = {_numbers(values)}")
-    return "; ".join(parts) or f"example {int(sample.batch.example_ids[example])} of the source"
+    number_of = f"example {int(sample.batch.example_ids[example])} of the source"
+    said = "; ".join(parts) or number_of
+    return said if step is None else f"{said}, step {step}"
+
+
+def _around(material: Material, sample: Sample, example: int, target: str, step: int) -> str:
+    """The words up to a step, that one between angle quotes; empty where no words belong to the steps."""
+    (axis,) = material.program.spec.inputs[target].axes
+    names = [target, *material.seen]
+    worded = [n for n in names if material.has_words(n) and sample.axis(n).length == axis.length]
+    if not worded:
+        return ""
+    words = sample.symbols(worded[0], example)
+    gap = sample.gap(worded[0])
+    before = words[max(0, step - 1 - _BEFORE) : step - 1]
+    after = [] if worded[0] == target else words[step : step + _BEHIND]
+    start = "…" if step - 1 > _BEFORE else ""
+    return f"{start}{gap.join([*before, f'‹{words[step - 1]}›', *after])}"
 
 
 def _numbers(values: Array, most: int = 8) -> str:
     flat = np.ravel(values)
     if flat.size == 1:
-        return number(flat[0])
+        return number(flat[0], 4)
     return f"[{', '.join(f'{value:.4g}' for value in flat[:most])}{', …' if flat.size > most else ''}]"

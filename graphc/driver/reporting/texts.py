@@ -66,5 +66,4 @@ def _answers(material: Material, prompted: str, others: list[str]) -> list[Item]
 
 
 def _beginning(material: Material, sample: Sample, name: str, example: int, steps: int) -> str:
-    spelling = material.program.preparation.spelling(name)
-    return ("" if spelling.tokens == "characters" else " ").join(sample.symbols(name, example)[:steps])
+    return sample.gap(name).join(sample.symbols(name, example)[:steps])

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from graphc.driver.reporting.material import Material
-from graphc.driver.reporting.showing import image_shape
+from graphc.driver.reporting.showing import COLOURS, image_shape
 from graphc.ir.graph import Node
 from graphc.ir.op import Op
 from graphc.ir.system import READ
 from graphc.ops.contraction import CONTRACT
 from graphc.ops.convolution import CONV
 from graphc.ops.indexing import GATHER
+from graphc.types import BATCH
 from graphc.view.report.page import Section
 from graphc.view.report.weights import Embedding, Filters, embeddings, filters
 
@@ -42,29 +43,45 @@ def _uses(material: Material, op: Op) -> Iterator[list[str]]:
 
 def _over_images(material: Material) -> Iterator[Filters]:
     program = material.program
-    weights, inputs = program.weights(), program.spec.inputs
+    weights = program.weights()
     for one, other in dict.fromkeys(tuple(names[:2]) for names in _uses(material, CONTRACT)):
         for param, name in ((one, other), (other, one)):
-            if param not in program.spec.params or name not in inputs or weights[param].ndim != 2:
+            if param not in program.spec.params or weights[param].ndim != 2:
                 continue
-            shape = image_shape(inputs[name])
-            if shape is None or len(shape) != 2 or len(inputs[name].type.sizes) != 1:
+            image = _image(material, name)
+            shape = image_shape(program.spec.inputs[image]) if image else None
+            if shape is None or len(shape) != 2 or len(program.spec.inputs[image].type.sizes) != 1:
                 continue
             rows = weights[param] if param == one else weights[param].T
-            yield Filters(
-                param,
-                rows.reshape(-1, *shape).astype(np.float64),
-                f"the weights of {name} as {shape[0]} by {shape[1]} pixels.",
-            )
+            about = f"the weights of {image} as {shape[0]} by {shape[1]} pixels."
+            yield Filters(param, rows.reshape(-1, 1, *shape).astype(np.float64), about)
+
+
+def _image(material: Material, name: str) -> str:
+    """The input that a name is, or is made of element by element, as a scaled one; empty if there is none."""
+    system = material.system
+    if name in material.program.spec.inputs:
+        return name
+    unit = system.units.get(name)
+    if unit is None or any(isinstance(node, Node) and node.op is CONTRACT for node in unit.nodes):
+        return ""
+    reads = {str(node.attrs["unit"]) for node in unit.reads()}
+    varying = [read for read in reads if BATCH in system.type(read).axes]
+    if len(varying) != 1 or system.type(varying[0]).sizes != system.type(name).sizes:
+        return ""
+    return _image(material, varying[0])
 
 
 def _kernels(material: Material) -> Iterator[Filters]:
-    weights = material.program.weights()
-    for names in dict.fromkeys(tuple(names) for names in _uses(material, CONV)):
-        kernel = weights.get(names[1]) if names[1] in material.program.spec.params else None
-        if kernel is not None and kernel.ndim == 4 and min(kernel.shape[-2:]) > 1:
-            about = f"{kernel.shape[0]} kernels over {kernel.shape[1]} channels, a picture for each pair."
-            yield Filters(names[1], kernel.reshape(-1, *kernel.shape[-2:]).astype(np.float64), about)
+    weights, inputs = material.program.weights(), material.program.spec.inputs
+    for image, name in dict.fromkeys((names[0], names[1]) for names in _uses(material, CONV)):
+        kernel = weights.get(name) if name in material.program.spec.params else None
+        if kernel is None or kernel.ndim != 4 or min(kernel.shape[-2:]) < 2:
+            continue
+        is_colour = image in inputs and kernel.shape[1] == COLOURS
+        said = "the three colours" if is_colour else f"{kernel.shape[1]} channels"
+        about = f"{kernel.shape[0]} kernels over {said if kernel.shape[1] > 1 else '1 channel'}."
+        yield Filters(name, kernel.astype(np.float64), about, is_colour)
 
 
 def _tables(material: Material) -> Iterator[Embedding]:

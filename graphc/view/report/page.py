@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from html import escape
 from importlib import resources
 
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+"""What a browser may do for the page: apply its styles and show its own pictures, and ask for nothing."""
 MOST_ROWS = 60
 """Rows of a table of figures' data: evenly spaced ones of a longer table."""
 
@@ -87,6 +89,7 @@ class Report:
         return (
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
             '<meta name="color-scheme" content="light dark">\n'
             f"<title>{escape(self.title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
             f'<header>\n<h1>{escape(self.title)}</h1>\n<dl class="facts">{facts}</dl>\n'
@@ -143,7 +146,9 @@ class _Body:
         drawn = drawn.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
         data = ""
         if figure.data is not None:
-            data = f"<details><summary>Numbers</summary>{_table(figure.data)}</details>"
+            # Each summary has a name of its own for who hears the page and jumps from one to the next.
+            of = f'<span class="heard"> of figure {self._figures}: {escape(figure.caption)}</span>'
+            data = f"<details><summary>Numbers{of}</summary>{_table(figure.data)}</details>"
         wide = ' class="wide"' if figure.is_wide else ""
         caption = f"<figcaption>{_prose(figure.caption)}</figcaption>"
         return f"<figure{wide}>{drawn}\n{caption}\n{data}</figure>"
@@ -173,8 +178,10 @@ def _table(table: Table) -> str:
         + "</tr>\n"
         for row in table.rows
     )
+    label = escape(table.caption or f"Table of {', '.join(table.header[:3])}", quote=True)
     numeric = ' class="numeric"' if table.is_numeric else ""
     return (
-        f'<div class="scroll" tabindex="0"><table{numeric}>{caption}<thead><tr>{header}</tr></thead>'
+        f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">'
+        f"<table{numeric}>{caption}<thead><tr>{header}</tr></thead>"
         f"<tbody>\n{rows}</tbody></table></div>"
     )

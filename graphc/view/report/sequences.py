@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 80
 MOST_UNITS = 32
+MOST_HEADS = 8
 _NAMED = 45
 """So many steps have their symbols beside them."""
 _USUAL = 98
@@ -26,7 +27,10 @@ _USUAL = 98
 
 @dataclass(frozen=True)
 class Attention:
-    """Values over two axes of one example, `[rows, columns]`, with what the steps are called."""
+    """Values over two axes of one example, `[heads, rows, columns]`, with what the steps are called.
+
+    A value is NaN where there is none. `heads` tell apart what has several values for a pair of steps.
+    """
 
     name: str
     axes: tuple[str, str]
@@ -35,6 +39,7 @@ class Attention:
     columns: Sequence[str]
     is_share: bool = True
     """Whether each row is a distribution over the columns."""
+    heads: Sequence[str] = ("",)
 
 
 def attention(found: Sequence[Attention]) -> Section:
@@ -44,30 +49,56 @@ def attention(found: Sequence[Attention]) -> Section:
 
 
 def _map(found: Attention) -> Figure:
-    rows, columns = found.values.shape
+    rows, columns = found.values.shape[1:]
+    heads = found.values[:MOST_HEADS]
     width = min(10.6, max(3.6, 0.24 * columns + 1.6))
+    # As many heads beside each other as are still legible, in as many rows as it takes.
+    beside = 1 if len(heads) == 1 else max(2, min(len(heads), int(10.6 / width)))
+    down = -(-len(heads) // beside)
+    height = min(9.0, max(2.2, width * 0.85 * rows / max(1, columns)))
+    drawn = plotting.svg(lambda canvas: _heads(canvas, found, down, beside), beside * width, down * height)
 
-    def draw(canvas: Canvas) -> None:
-        axes = plotting.one(canvas)
-        signed = not found.is_share and bool(np.any(found.values < 0))
-        image = plotting.picture(axes, found.values, signed=signed, largest=1.0 if found.is_share else None)
+    caption = f"{found.name}[{', '.join(found.axes)}] of “{' '.join(map(str, found.columns))[:80]}”"
+    if len(heads) > 1:
+        caption += f", {len(heads)} heads" + (
+            f" of {len(found.values)}" if len(found.values) > len(heads) else ""
+        )
+    header = [found.axes[0], *found.columns]
+    body = [
+        [f"{label} {head}".strip(), *("" if np.isnan(v) else f"{v:.2f}" for v in row)]
+        for head, own in zip(found.heads, heads, strict=False)
+        for label, row in zip(found.rows, own, strict=True)
+    ]
+    table = Table(header, thinned(body))
+    return Figure(drawn, caption, f"{caption}: {_strongest(found)}.", table, is_wide=beside * width > 6)
+
+
+def _strongest(found: Attention) -> str:
+    """Where each of the first rows looks, with the first head."""
+    rows = zip(found.rows, found.values[0, :20], strict=False)
+    return ", ".join(
+        f"{label} most on {found.columns[int(np.nanargmax(row))]}"
+        for label, row in rows
+        if np.any(row == row)
+    )
+
+
+def _heads(canvas: Canvas, found: Attention, down: int, beside: int) -> None:
+    heads = found.values[:MOST_HEADS]
+    signed = not found.is_share and bool(np.any(heads < 0))
+    largest = 1.0 if found.is_share else float(np.nanmax(np.abs(heads)))
+    places = canvas.subplots(down, beside, squeeze=False)
+    for axes, head, label in zip(places.flat, heads, found.heads, strict=False):
+        image = plotting.picture(axes, head, signed=signed, largest=largest)
         axes.grid(False)
+        axes.set_title(plotting.label(label))
         _steps(axes.set_xticks, found.columns, 0.9)
         _steps(axes.set_yticks, found.rows, 0.9)
         axes.set_xlabel(plotting.label(found.axes[1]))
         axes.set_ylabel(plotting.label(found.axes[0]))
-        canvas.colorbar(image, ax=axes, shrink=0.8).outline.set_visible(False)
-
-    caption = f"{found.name}[{', '.join(found.axes)}] of “{' '.join(map(str, found.columns))[:80]}”"
-    strongest = [
-        f"{found.rows[place] if found.rows else place + 1} most on {found.columns[int(np.argmax(row))]}"
-        for place, row in enumerate(found.values[:20])
-        if found.columns
-    ]
-    header = [found.axes[0], *found.columns]
-    table = Table(header, [[found.rows[p], *(f"{v:.2f}" for v in row)] for p, row in enumerate(found.values)])
-    drawn = plotting.svg(draw, width, min(9.0, max(2.2, width * 0.85 * rows / max(1, columns))))
-    return Figure(drawn, caption, f"{caption}: {', '.join(strongest)}.", table, is_wide=width > 6)
+    for axes in places.flat[len(heads) :]:
+        axes.set_visible(False)
+    canvas.colorbar(image, ax=places, shrink=0.8).outline.set_visible(False)
 
 
 def _steps(put: plotting.Ticks, labels: Sequence[str], size: float) -> None:

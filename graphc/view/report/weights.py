@@ -16,46 +16,82 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 MOST_FILTERS = 64
+MOST_CHANNELS = 16
 MOST_LABELS = 120
+_COLOURS = 3
 
 
 @dataclass(frozen=True)
 class Filters:
-    """The weights of some units, each a picture: `[units, N, M]`. `about` says of which image."""
+    """The weights of some units over an image, `[units, channels, N, M]`. `about` says of which image.
+
+    With `is_colour` the channels are red, green and blue.
+    """
 
     name: str
     pictures: Array
     about: str
+    is_colour: bool = False
 
 
 def filters(found: Sequence[Filters]) -> Section:
     """Contact sheets; units with the largest norms first, as those that were never used say nothing."""
-    about = "What a unit answers to: red weights count for it, blue ones against it, white ones not at all."
-    return Section("Learned filters", [_sheet(one) for one in found], about)
+    about = ["What a unit answers to."]
+    if not all(one.is_colour for one in found):
+        about.append("Red weights count for it, blue ones against it, white ones not at all.")
+    if any(one.is_colour for one in found):
+        about.append("Over red, green and blue, brighter than grey counts for a colour, darker against it.")
+    return Section("Learned filters", [_sheet(one) for one in found], " ".join(about))
 
 
 def _sheet(found: Filters) -> Figure:
-    norms = np.sqrt(np.sum(found.pictures**2, axis=(1, 2)))
-    order = np.argsort(-norms, kind="stable")[:MOST_FILTERS]
-    across = 16 if len(order) > 32 else 8
-    down = -(-len(order) // across)
-    # Each picture has a scale of its own: small weights have a shape too.
-    tiles = found.pictures[order] / np.maximum(
-        np.abs(found.pictures[order]).max(axis=(1, 2), keepdims=True), 1e-12
-    )
+    channels = found.pictures.shape[1]
+    is_grid = channels > 1 and not found.is_colour
+    norms = np.sqrt(np.sum(found.pictures**2, axis=(1, 2, 3)))
+    order = np.argsort(-norms, kind="stable")[: MOST_CHANNELS if is_grid else MOST_FILTERS]
+    # Each unit has a scale of its own: small weights have a shape too.
+    largest = np.abs(found.pictures[order]).max(axis=(1, 2, 3), keepdims=True)
+    tiles = found.pictures[order] / np.maximum(largest, 1e-12)
+    across = min(channels, MOST_CHANNELS) if is_grid else (16 if len(order) > 32 else min(8, len(order)))
+    if is_grid:
+        tiles = tiles[:, :across].reshape(-1, 1, *tiles.shape[2:])
+    image = sheet(tiles, across)
 
     def draw(canvas: Canvas) -> None:
-        for axes, tile in zip(canvas.subplots(down, across, squeeze=False).flat, tiles, strict=False):
-            plotting.picture(axes, tile, signed=True, largest=1.0)
-        for axes in canvas.axes:
-            plotting.empty(axes)
+        axes = plotting.one(canvas)
+        if found.is_colour:
+            axes.imshow(np.moveaxis(image, 0, -1), interpolation="nearest", aspect="equal")
+        else:
+            plotting.picture(axes, image[0], signed=True, largest=1.0)
+        plotting.empty(axes)
 
     kept = "" if len(order) == len(norms) else f"The {len(order)} largest of {len(norms)}. "
+    if is_grid:
+        kept += f"A row for each kernel, a column for each of {'the first ' if across < channels else ''}"
+        kept += f"{across} channels. "
     caption = f"{found.name}: {found.about} {kept}Each has a scale of its own; the largest norm is first."
     rows = [[str(place), f"{norms[place]:.4g}"] for place in order]
-    width = 10.6 if across == 16 else 5.2
-    drawn = plotting.svg(draw, width, down * width / across)
-    return Figure(drawn, caption, caption, Table(["unit", "norm"], rows), is_wide=across == 16)
+    width = min(10.6, max(1.2, 0.65 * across))
+    drawn = plotting.svg(draw, width, width * image.shape[1] / image.shape[2])
+    return Figure(drawn, caption, caption, Table(["unit", "norm"], rows), is_wide=width > 6)
+
+
+def sheet(tiles: Array, across: int) -> Array:
+    """Tiles `[n, channels, N, M]` of -1 to 1 as one picture, with gaps of a cell between them.
+
+    One channel stays as it is, NaN in the gaps: `[1, height, width]`. Three become red, green, blue and
+    opacity of 0 to 1: `[4, height, width]`.
+    """
+    count, channels, high, wide = tiles.shape
+    down = -(-count // across)
+    cells = np.full((channels, down * (high + 1) - 1, across * (wide + 1) - 1), np.nan)
+    for place, tile in enumerate(tiles):
+        top, left = place // across * (high + 1), place % across * (wide + 1)
+        cells[:, top : top + high, left : left + wide] = tile
+    if channels != _COLOURS:
+        return cells
+    is_there = np.isfinite(cells[:1]).astype(np.float64)
+    return np.concatenate([np.nan_to_num(0.5 + 0.5 * cells), is_there])
 
 
 @dataclass(frozen=True)

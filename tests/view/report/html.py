@@ -61,9 +61,12 @@ def check(source: str) -> Page:
     page = Page(source)
     outside = [a for a in page.addresses if not a.startswith(("#", "data:image/png;base64,"))]
     assert not outside
-    assert "http" not in re.sub(r"<pre.*?</pre>", "", source, flags=re.DOTALL)
+    assert not re.search(r"https?:", re.sub(r"<pre.*?</pre>", "", source, flags=re.DOTALL))
     assert not page.named("script")
     assert not [name for _, own in page.tags for name in own if name.startswith("on")]
+    (policy,) = (own["content"] for own in page.named("meta") if "http-equiv" in own)
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
     names = [own["id"] for _, own in page.tags if "id" in own]
     assert len(names) == len(set(names))
     assert {a[1:] for a in page.addresses if a.startswith("#")} <= set(names)

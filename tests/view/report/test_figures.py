@@ -56,7 +56,9 @@ def test_saturation_and_dead_units_are_counted() -> None:
 
 def test_a_classification_shows_what_was_mistaken() -> None:
     chances = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
-    found = Classified("p", chances, np.array([0, 0, 1]), ["no", "yes"], ["first", "second", "third"], "all")
+    found = Classified(
+        "p", chances, np.array([0, 0, 1]), ["no", "yes"], ["first", "second", "third"].__getitem__, "all"
+    )
     assert found.confusion.tolist() == [[1, 1], [0, 1]]
     assert found.worst(2).tolist() == [1, 2]
     assert table(classes(found)).rows[0] == ["second", "no", "yes", "0.2", "0.8"]
@@ -66,13 +68,13 @@ def test_a_classification_shows_what_was_mistaken() -> None:
 
 def test_examples_that_are_images_are_drawn() -> None:
     images = list(RNG.random((3, 4, 4)))
-    found = Classified("p", np.eye(3), np.arange(3), ["a", "b", "c"], images, "all")
+    found = Classified("p", np.eye(3), np.arange(3), ["a", "b", "c"], images.__getitem__, "all")
     assert figures(classes(found))[1].svg.count("<image") == 3
 
 
 def test_errors_are_those_of_the_data() -> None:
     truth = np.array([1.0, 2.0, 3.0])
-    found = numbers(Estimated("yhat", "y", np.array([1.0, 2.0, 1.0]), truth, ["a", "b", "c"], "all"))
+    found = numbers(Estimated("yhat", "y", np.array([1.0, 2.0, 1.0]), truth, "abc".__getitem__, "all"))
     assert table(found).rows[0] == ["c", "3", "1", "-2"]
     assert len(figures(found)) == 2
 
@@ -94,8 +96,8 @@ def test_a_table_of_one_column_has_a_plane() -> None:
 
 
 def test_filters_are_pictures() -> None:
-    (found,) = figures(filters([Filters("W", RNG.normal(size=(10, 4, 4)), "weights")]))
-    assert found.svg.count("<image") == 10
+    (found,) = figures(filters([Filters("W", RNG.normal(size=(10, 1, 4, 4)), "weights")]))
+    assert found.svg.count("<image") == 1
 
 
 def history(parameters: int) -> History:
@@ -121,7 +123,7 @@ def test_a_record_without_numbers_has_curves_too() -> None:
 
 def test_sequences() -> None:
     shares = np.array([[0.5, 0.5], [0.1, 0.9]])
-    (one,) = figures(attention([Attention("a", ("u", "t"), shares, ["x", "y"], ["p", "q"])]))
+    (one,) = figures(attention([Attention("a", ("u", "t"), shares[None], ["x", "y"], ["p", "q"])]))
     assert "y most on q" in one.description
     (one,) = figures(states([States("h", RNG.normal(size=(5, 40)), list("ab\nc "))], "a text"))
     assert "32 of 40 units over 5 steps" in one.caption

@@ -126,6 +126,7 @@ def test_a_model_of_texts(trained: Callable[..., Path]) -> None:
     page = check(found.html())
     assert page.headings == [
         "Training",
+        "Classes by p",
         "Generated text",
         "Embeddings",
         "Activations",
