@@ -53,11 +53,13 @@ class Label:
 @dataclass(frozen=True)
 class Placed:
     """A picture with places: boxes and open frames by key, wires (and their labels) in the picture's
-    order. `engine` found them; `notes` say if another one was wanted."""
+    order, and the x at which a frame's label begins. `engine` found them; `notes` say if another one was
+    wanted."""
 
     picture: Picture
     boxes: Mapping[str, Rect]
     frames: Mapping[str, Rect]
+    headers: Mapping[str, float]
     wires: Sequence[Sequence[Point]]
     labels: Sequence[Label | None]
     width: float

@@ -76,6 +76,11 @@ class _Gathering:
             self.picture,
             {box.id: self._box(box.id) for box in self.picture.boxes},
             {frame.id: self.rects[frame.id] for frame in self.picture.frames if frame.id in self.rects},
+            {
+                key: self.origins[key][0] + inside.header
+                for key, inside in self.nesting.insides.items()
+                if key
+            },
             [self._wire(n, wire) for n, wire in enumerate(self.picture.wires)],
             [self._label(n, wire) for n, wire in enumerate(self.picture.wires)],
             size.width + 2 * (MARGIN - 10),
@@ -103,7 +108,7 @@ class _Gathering:
 
     def _wire(self, number: int, wire: Wire) -> list[Point]:
         if wire.source == wire.target:
-            return self._loop(wire)
+            return self._loop(number, wire)
         is_back = self.nesting.is_turned(wire)
         begin, end = (wire.target, wire.source) if is_back else (wire.source, wire.target)
         out, into = self.nesting.path(begin), self.nesting.path(end)
@@ -118,7 +123,8 @@ class _Gathering:
         return self._touching(points, wire)
 
     def _ways(self, frame: str, number: int) -> list[Point]:
-        return [point for way in self.parts.get((frame, number), ()) for point in way]
+        points = [point for way in self.parts.get((frame, number), ()) for point in way]
+        return points[::-1] if (frame, number) in self.nesting.reversed else points
 
     def _touching(self, points: list[Point], wire: Wire) -> list[Point]:
         """From border to border: the room for a self-loop is not the box."""
@@ -137,35 +143,46 @@ class _Gathering:
         x, y = item.x + size.width / 2, item.bottom - size.height / 2
         return Rect(x - own.width / 2, y - own.height / 2, own.width, own.height)
 
-    def _loop(self, wire: Wire) -> list[Point]:
-        box, far = self._box(wire.source), sizes.LOOP - 4
+    def _loop(self, number: int, wire: Wire) -> list[Point]:
+        """Each self-loop of a box stands around the one before it."""
+        more = sizes.LOOPS_APART * self.nesting.loops[wire.source].index(number)
+        box, far, half = self._box(wire.source), sizes.LOOP - 4 + more, 8 + more
         x, y = box.center
         if self.nesting.flow_in(self.picture.box(wire.source).frame) == "right":
-            return [(x + 12, box.y), (x + 12, box.y - far), (x - 12, box.y - far), (x - 12, box.y)]
+            half += 4
+            return [(x + half, box.y), (x + half, box.y - far), (x - half, box.y - far), (x - half, box.y)]
         right = box.right
-        return [(right, y - 8), (right + far, y - 8), (right + far, y + 8), (right, y + 8)]
+        return [(right, y - half), (right + far, y - half), (right + far, y + half), (right, y + half)]
 
     def _label(self, number: int, wire: Wire) -> Label | None:
         above, below = self.nesting.texts(number)
         if not above and not below:
             return None
         flow = self.nesting.flow_in(self._common(wire))
-        size = sizes.label_size(above, below, flow)
-        if wire.source != wire.target:
-            rect = self.rects[f"@{number}"]
-        elif flow == "right":
-            box = self._box(wire.source)
-            rect = Rect(
-                box.center[0] - size.width / 2, box.y - sizes.LOOP - size.height, size.width, size.height
-            )
-        else:
-            box = self._box(wire.source)
-            y = box.center[1] - size.height / 2
-            rect = Rect(box.right + sizes.LOOP - sizes.PORT, y, size.width + size.beside, size.height)
+        size = self.nesting.label_size(number, flow)
+        rect = (
+            self._loop_label(number, wire, flow) if wire.source == wire.target else self.rects[f"@{number}"]
+        )
         if flow == "right":
             return Label(above, below, rect)
         room = size.width + sizes.PORT
         return Label(above, below, Rect(rect.x + room, rect.y, rect.width - room, rect.height), beside=True)
+
+    def _loop_label(self, number: int, wire: Wire, flow: Flow) -> Rect:
+        """Those of several self-loops stand on top of each other, the innermost loop's below."""
+        loops, box = self.nesting.loops[wire.source], self._box(wire.source)
+        labels = [self.nesting.label_size(loop, flow) for loop in loops]
+        size, below = (
+            labels[loops.index(number)],
+            sum(label.height for label in labels[: loops.index(number)]),
+        )
+        out = sizes.LOOP + sizes.LOOPS_APART * (len(loops) - 1)
+        x, y = box.center
+        if flow == "right":
+            top = box.y - out - below - size.height
+            return Rect(x - size.width / 2, top, size.width, size.height)
+        top = y + sum(label.height for label in labels) / 2 - below - size.height
+        return Rect(box.right + out - sizes.PORT, top, size.width + size.beside, size.height)
 
     def _common(self, wire: Wire) -> str:
         """The innermost frame that holds both ends."""

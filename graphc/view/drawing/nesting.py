@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from math import inf
 from typing import NamedTuple
 
 from graphc.view.drawing import metrics, sizes
@@ -19,6 +21,10 @@ from graphc.view.drawing.picture import Picture, Wire
 from graphc.view.drawing.sizes import Size
 from graphc.view.drawing.strips import Crossing, with_strips
 
+LABEL = 7.0
+"""From a frame's side to its label, in px."""
+CLEAR = 4.0
+"""Between a label and a wire that goes past it, in px."""
 HEADER = 18.0
 """Room for a frame's label, in px."""
 PADDING = 10.0
@@ -51,6 +57,8 @@ class Inside:
     ways: list[list[Point]]
     borders: dict[str, list[Point]]
     """By port: the way from within to the border."""
+    header: float
+    """Where the frame's label begins."""
 
 
 @dataclass
@@ -63,7 +71,11 @@ class Nesting:
     insides: dict[str, Inside] = field(default_factory=dict)
     sizes: dict[str, Size] = field(default_factory=dict)
     own: dict[str, Size] = field(default_factory=dict)
-    """Of boxes without the room for a self-loop."""
+    """Of boxes without the room for self-loops."""
+    loops: dict[str, list[int]] = field(default_factory=dict)
+    """By box: its wires to itself."""
+    reversed: set[tuple[str, int]] = field(default_factory=set)
+    """By frame and wire: whose way in the frame is laid out against that in the steps."""
 
     def solved(self) -> Nesting:
         """With all levels laid out."""
@@ -80,14 +92,16 @@ class Nesting:
     # ---------------------------------------------------------------------------- what is on a level
 
     def _fill_boxes(self) -> None:
-        loops = {wire.source: n for n, wire in enumerate(self.picture.wires) if wire.source == wire.target}
+        for number, wire in enumerate(self.picture.wires):
+            if wire.source == wire.target:
+                self.loops.setdefault(wire.source, []).append(number)
         for box in self.picture.boxes:
             self._level(box.frame).items.append(box.id)
             self.own[box.id] = self.sizes[box.id] = sizes.box_size(self.rows[box.id])
-            if box.id in loops:
+            if box.id in self.loops:
                 flow = self.flow_in(box.frame)
-                label = self._label(loops[box.id], flow)
-                self.sizes[box.id] = sizes.with_loop(self.sizes[box.id], label, flow)
+                labels = [self.label_size(number, flow) for number in self.loops[box.id]]
+                self.sizes[box.id] = sizes.with_loops(self.sizes[box.id], labels, flow)
 
     def _level(self, frame: str) -> Level:
         if frame not in self.levels:
@@ -107,11 +121,13 @@ class Nesting:
         self.rows = sizes.rows(self.picture)
         self._paths: dict[str, list[str]] = {}
         self._flows: dict[str, Flow] = {}
-        self._place = {frame.id: n for n, frame in enumerate(self.picture.frames)}
+        order = [*(frame.id for frame in self.picture.frames), *(box.id for box in self.picture.boxes)]
+        self._place = {key: n for n, key in enumerate(order)}
 
-    def _label(self, number: int, flow: Flow) -> Size | None:
+    def label_size(self, number: int, flow: Flow) -> Size:
+        """The room for a wire's numbers, none if it has none."""
         above, below = self.texts(number)
-        return sizes.label_size(above, below, flow) if above or below else None
+        return sizes.label_size(above, below, flow) if above or below else Size(0.0, 0.0)
 
     def texts(self, number: int) -> tuple[str, str]:
         wire = self.picture.wires[number]
@@ -126,19 +142,18 @@ class Nesting:
         common = next(frame for frame in out if frame in into)
         begin = self._through(number, source, out[: out.index(common)], is_back, to_right=True)
         end = self._through(number, target, into[: into.index(common)], is_back, to_right=False)
-        label = self._label(number, self.flow_in(common))
         level = self.levels[common]
-        if label is None:
+        if not any(self.texts(number)):
             level.parts.append(Part(begin, end, number))
             return
-        self.sizes[f"@{number}"] = label
+        self.sizes[f"@{number}"] = self.label_size(number, self.flow_in(common))
         level.items.append(f"@{number}")
         level.parts += [Part(begin, f"@{number}", number), Part(f"@{number}", end, number)]
 
     def is_turned(self, wire: Wire) -> bool:
         """Whether a wire goes against the order of computation, or from a step to one before it."""
         if wire.is_back:
-            return True
+            return self._place[wire.source] > self._place[wire.target]
         out, into = self.path(wire.source), self.path(wire.target)
         common = next(frame for frame in out if frame in into)
         steps = [path[path.index(common) - 1] for path in (out, into) if path.index(common)]
@@ -154,17 +169,29 @@ class Nesting:
         return self._paths[frame]
 
     def _through(self, number: int, item: str, frames: list[str], is_back: bool, *, to_right: bool) -> str:
-        """A wire's way from an item through the borders of frames; the last of these."""
-        for frame in frames:
+        """A wire's way from an item through the borders of frames; the last of these.
+
+        Within a step every wire leaves its source upwards and enters its target from below, also one whose
+        way through the steps is laid out the other way round.
+        """
+        leaves = to_right != is_back
+        sides = [n for n, frame in enumerate(frames) if self._is_turned_flow(frame)]
+        for n, frame in enumerate(frames):
             level = self.levels[frame]
-            if self.flow_in(frame) != self.flow_in(self.picture.frame(frame).parent):
-                level.crossings.append(Crossing(number, item, to_right, to_right != is_back))
+            if n in sides:
+                level.crossings.append(Crossing(number, item, to_right, leaves))
             else:
-                port = f"{'>' if to_right else '<'}{number}"
+                is_exit = leaves if sides and n < sides[-1] else to_right
+                port = f"{'>' if is_exit else '<'}{number}"
                 level.items.append(port)
-                level.parts.append(Part(item, port, number) if to_right else Part(port, item, number))
+                level.parts.append(Part(item, port, number) if is_exit else Part(port, item, number))
+                if is_exit != to_right:
+                    self.reversed.add((frame, number))
             item = frame
         return item
+
+    def _is_turned_flow(self, frame: str) -> bool:
+        return self.flow_in(frame) != self.flow_in(self.picture.frame(frame).parent)
 
     # ---------------------------------------------------------------------------- places on a level
 
@@ -209,8 +236,9 @@ class Nesting:
         crossings = [self._at_port(crossing, rects) for crossing in level.crossings]
         wide = with_strips(rects, found.ways, crossings)
         inner = around(wide.rects.values(), [p for way in (*wide.ways, *wide.strips) for p in way])
-        size = self._framed_size(frame, inner)
-        dx = (size.width - inner.width) / 2 - inner.x
+        exits = [x - inner.x for key, (x, _) in free.items() if key[0] == ">" and flow == "up"]
+        size, header, dx = self._framed_size(frame, inner, sorted(exits))
+        dx -= inner.x
         dy = size.height - PADDING - inner.bottom
         borders: dict[str, list[Point]] = {}
         for crossing, strip in zip(crossings, wide.strips, strict=True):
@@ -226,19 +254,34 @@ class Nesting:
             {key: rect.moved(dx, dy) for key, rect in wide.rects.items()},
             [moved(way, dx, dy) for way in wide.ways],
             borders,
+            header,
         )
 
-    def _framed_size(self, frame: str, inner: Rect) -> Size:
+    def _framed_size(self, frame: str, inner: Rect, exits: list[float]) -> tuple[Size, float, float]:
+        """The size of a frame, where its label begins, and where what is inside begins.
+
+        Wires leave upwards at the `exits`. The label stands in front of them, between two or behind them,
+        whichever takes least room.
+        """
         if not frame:
-            return Size(inner.width + 2 * PADDING, inner.height + 2 * PADDING)
-        label = metrics.width(sizes.frame_label(self.picture.frame(frame)), metrics.SMALL) + 14
-        return Size(max(inner.width + 2 * PADDING, label), inner.height + PADDING + HEADER)
+            return Size(inner.width + 2 * PADDING, inner.height + 2 * PADDING), 0.0, PADDING
+        label = metrics.width(sizes.frame_label(self.picture.frame(frame)), metrics.SMALL)
+        found = []
+        for begin, end in pairwise([-inf, *exits, inf]):
+            at = max(LABEL, PADDING + begin + CLEAR)
+            shift = max(0.0, at + label + CLEAR - PADDING - end)
+            if not shift or begin == -inf:
+                found.append(
+                    (max(inner.width + 2 * PADDING + shift, at + label + LABEL), at, PADDING + shift)
+                )
+        wide, at, left = min(found)
+        return Size(wide, inner.height + PADDING + HEADER), at, left
 
     def _at_port(self, crossing: Crossing, rects: Mapping[str, Rect]) -> Crossing:
         """A port of its own: where the wire leaves a frame, or near a box's corner."""
         key = crossing.item
         if key in self.insides:
-            x, _ = self.insides[key].borders[crossing.key][-1]
+            x, _ = self.insides[key].borders[crossing.within][-1]
             return replace(crossing, port=x - rects[key].width / 2)
         side = 1 if crossing.to_right else -1
         return replace(crossing, port=side * (self.own[key].width / 2 - 8) - self.sizes[key].beside / 2)

@@ -78,7 +78,8 @@ class _Layering:
         self.items = list(self.problem.items)
         for link, turned in zip(self.problem.links, self.turned, strict=True):
             start, end = (link.target, link.source) if turned else (link.source, link.target)
-            between = range(self.ranks[start] + 1, self.ranks[end])
+            # One that goes back turns round beside both of its ends.
+            between = range(self.ranks[start] + (not turned), self.ranks[end] + turned)
             added = range(len(self.items), len(self.items) + len(between) * (len(between) <= CROSSED))
             self.items += [Item(0, _THIN)] * len(added)
             self.ranks += between[: len(added)]
@@ -141,19 +142,34 @@ class _Layering:
         for n in chain[1:-1]:
             start, end = edges[self.ranks[n]]
             way += [(start, across[n]), (end, across[n])]
-        first, last = chain[0], chain[-1]
-        middle = [sum(edges[self.ranks[n]]) / 2 for n in (first, last)]
-        begin = (middle[0] + self.items[first].along / 2, across[first] + self._port(number, 0))
-        end_ = (middle[1] - self.items[last].along / 2, across[last] + self._port(number, -1))
-        # Straight on through the rest of the layer: what else stands there may be larger.
-        way = [
-            begin,
-            (edges[self.ranks[first]][1], begin[1]),
-            *way,
-            (edges[self.ranks[last]][0], end_[1]),
-            end_,
-        ]
-        return way[::-1] if self.turned[number] else way
+        is_back = self.turned[number]
+        out = self._end(number, 0, across, edges, is_exit=not is_back)
+        into = self._end(number, -1, across, edges, is_exit=is_back)
+        way = [*out, *way, *into[::-1]]
+        return way[::-1] if is_back else way
+
+    def _end(
+        self,
+        number: int,
+        end: int,
+        across: Sequence[float],
+        edges: Sequence[tuple[float, float]],
+        *,
+        is_exit: bool,
+    ) -> list[Point]:
+        """From an end of a link straight on through the rest of its layer, in which larger items may stand,
+        and round to where the link goes if that is back."""
+        item = self.chains[number][end]
+        low, high = edges[self.ranks[item]]
+        side = 1 if is_exit else -1
+        touched = (low + high + side * self.items[item].along) / 2
+        border = high if is_exit else low
+        y = across[item] + self._port(number, end)
+        way = [(touched, y), (border, y)]
+        if self.turned[number] and len(self.chains[number]) > 2:
+            turn = border + side * LAYER_GAP * (1 + number % 3) / 4
+            way += [(turn, y), (turn, across[self.chains[number][1 if end == 0 else -2]])]
+        return way
 
 
 def _mean(numbers: Sequence[float], default: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from graphc.view.drawing import metrics
@@ -13,6 +13,8 @@ from graphc.view.drawing.picture import Box, Frame, Picture, Wire
 
 LOOP = 14.0
 """How far a self-loop stands out of its box, in px."""
+LOOPS_APART = 5.0
+"""From one self-loop to the next one around it, in px."""
 PORT = 5.0
 """From a wire to the numbers beside it, in px."""
 WIDE = 26
@@ -120,9 +122,13 @@ def label_size(above: str, below: str, flow: Flow) -> Size:
     return Size(2.0, metrics.SMALL * metrics.LINE * (bool(above) + bool(below)) + 2, beside=wide + PORT)
 
 
-def with_loop(box: Size, label: Size | None, flow: Flow) -> Size:
-    """Room for a self-loop: above a box whose wires go to the right, beside one whose wires go up."""
-    wide, high = (label.width + label.beside, label.height) if label else (0.0, 0.0)
+def with_loops(box: Size, labels: Sequence[Size], flow: Flow) -> Size:
+    """Room for self-loops and their numbers: above a box whose wires go to the right, beside one whose wires
+    go up."""
+    out = LOOP + LOOPS_APART * (len(labels) - 1)
+    high = sum(label.height for label in labels)
     if flow == "right":
-        return Size(max(box.width, wide), box.height, above=LOOP + high)
-    return Size(box.width, max(box.height, high), beside=LOOP + wide)
+        wide = max(label.width for label in labels)
+        return Size(max(box.width, wide), box.height, above=out + high)
+    wide = max(label.width + label.beside for label in labels)
+    return Size(box.width, max(box.height, high), beside=out + wide)

@@ -33,6 +33,11 @@ class Crossing:
         """What the port is called."""
         return f"{'>' if self.to_right else '<'}{self.wire}"
 
+    @property
+    def within(self) -> str:
+        """What the item's port is called, if that is a frame."""
+        return f"{'>' if self.leaves else '<'}{self.wire}"
+
 
 @dataclass(frozen=True)
 class Stretched:

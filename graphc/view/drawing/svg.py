@@ -34,7 +34,7 @@ def svg(placed: Placed, *, standalone: bool = True, gradients: bool = False) -> 
     width, height = max(placed.width, below.width), placed.height + below.height
     root = _root(placed, width, height, below if standalone else None)
     for key, rect in placed.frames.items():
-        root.append(_frame(picture.frame(key), rect))
+        root.append(_frame(picture.frame(key), rect, placed.headers[key]))
     for number, (wire, points) in enumerate(zip(picture.wires, placed.wires, strict=True)):
         root.append(_wire(number, wire, points, widths))
     for number, label in enumerate(placed.labels):
@@ -86,10 +86,10 @@ def _text(parent: ET.Element, kind: str, x: float, y: float, text: str) -> None:
     ET.SubElement(parent, "text", {"class": kind, "x": f"{x:.1f}", "y": f"{y:.1f}"}).text = text
 
 
-def _frame(frame: Frame, r: Rect) -> ET.Element:
+def _frame(frame: Frame, r: Rect, header: float) -> ET.Element:
     group = ET.Element("g", {"class": f"frame {frame.kind}", "data-id": frame.id})
     group.append(outline("rect", r, rx=6.0))
-    _text(group, "frame-label", r.x + 7, r.y + HEADER - 6, sizes.frame_label(frame))
+    _text(group, "frame-label", header, r.y + HEADER - 6, sizes.frame_label(frame))
     return group
 
 

@@ -79,7 +79,8 @@ def _document(placed: Placed, widths: Widths | None) -> Iterator[str]:
     yield r"\begin{document}"
     yield rf"\begin{{tikzpicture}}[x={unit:.4f}pt, y=-{unit:.4f}pt]"
     yield rf"\useasboundingbox (0,0) rectangle {_at((placed.width, below))};"
-    yield from (_frame(placed.picture.frame(key), rect) for key, rect in placed.frames.items())
+    for key, rect in placed.frames.items():
+        yield _frame(placed.picture.frame(key), rect, placed.headers[key])
     yield from (
         _wire(w, points, widths) for w, points in zip(placed.picture.wires, placed.wires, strict=True)
     )
@@ -119,11 +120,10 @@ def _font(size: float) -> str:
     return rf"\sffamily\fontsize{{{size:.1f}}}{{{size:.1f}}}\selectfont"
 
 
-def _frame(frame: Frame, r: Rect) -> str:
+def _frame(frame: Frame, r: Rect, header: float) -> str:
     border = rf"\draw[fill=frame inside, draw=frame border, rounded corners=4pt] {_corners(r)};"
-    return (
-        f"{border} {_text('small text, anchor=base west', (r.x + 7, r.y + HEADER - 6), frame_label(frame))}"
-    )
+    label = _text("small text, anchor=base west", (header, r.y + HEADER - 6), frame_label(frame))
+    return f"{border} {label}"
 
 
 def _text(style: str, at: Point, text: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 import graphc
 from graphc.driver.pictures.picturing import picture
+from graphc.view.drawing import metrics, sizes
 from graphc.view.drawing.geometry import Placed, Rect
 from graphc.view.drawing.picture import Box, Picture
 from graphc.view.drawing.unrolled import unrolled
@@ -66,6 +68,37 @@ def collisions(placed: Placed) -> list[tuple[str, str]]:
     pairs = np.argwhere(np.triu((across > 0.01) & (down > 0.01), 1))
     keys = list(named)
     return [(keys[a], keys[b]) for a, b in pairs]
+
+
+def crossed(placed: Placed) -> list[tuple[str, str]]:
+    """Wires that go through a box, through another wire's numbers or through a frame's label."""
+    named = dict(placed.boxes)
+    named |= {f"@{n}": label.rect for n, label in enumerate(placed.labels) if label is not None}
+    for key, x in placed.headers.items():
+        label = metrics.width(sizes.frame_label(placed.picture.frame(key)), metrics.SMALL)
+        named[f"#{key}"] = Rect(x, placed.frames[key].y + 3, label, metrics.SMALL)
+    lines = [(n, *begin, *end) for n, way in enumerate(placed.wires) for begin, end in pairwise(way)]
+    if not lines:
+        return []
+    keys, wires = list(named), [line[0] for line in lines]
+    meets = _meets(np.array(lines)[:, 1:], np.array([(r.x, r.y, r.right, r.bottom) for r in named.values()]))
+    return [
+        (f"{placed.picture.wires[n].source} to {placed.picture.wires[n].target}", keys[k])
+        for n, k in sorted({(wires[line], k) for line, k in np.argwhere(meets)})
+        if keys[k] != f"@{n}"
+    ]
+
+
+def _meets(lines: np.ndarray, rects: np.ndarray) -> np.ndarray:
+    """Which lines have a part inside which rectangles, farther in than half a px (Liang and Barsky 1984)."""
+    first, last = np.zeros((len(lines), len(rects))), np.ones((len(lines), len(rects)))
+    for low, high in ((0, 2), (1, 3)):
+        start, way = lines[:, low, None], lines[:, high, None] - lines[:, low, None]
+        sides = np.stack([rects[None, :, low] + 0.5 - start, rects[None, :, high] - 0.5 - start])
+        # A line along the other axis is inside all of the time or never: its quotients are infinite.
+        found = np.sort(sides / np.where(way == 0, 1e-30, way), axis=0)
+        first, last = np.maximum(first, found[0]), np.minimum(last, found[1])
+    return first < last
 
 
 def outside(placed: Placed) -> list[str]:

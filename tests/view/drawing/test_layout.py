@@ -20,7 +20,7 @@ from graphc.view.drawing.picture import Box, Frame, Picture, Wire
 from graphc.view.drawing.plain import plain
 from graphc.view.drawing.svg import svg
 from graphc.view.drawing.unrolled import unrolled
-from tests.view.drawing.pictures import NAMES, bare, collisions, outside, pictures, rolled
+from tests.view.drawing.pictures import NAMES, bare, collisions, crossed, outside, pictures, rolled
 
 LIBRARIES = [name for name, module in engines.MODULES.items() if importlib.util.find_spec(module)]
 
@@ -32,6 +32,7 @@ def test_nothing_collides_in_any_spec_rolled_and_unrolled(name: str) -> None:
         assert len(shown.boxes) <= MOST
         placed = lay_out(shown, engine="plain", labels=True)
         assert not collisions(placed)
+        assert not crossed(placed)
         assert not outside(placed)
         check_wires(placed)
         check_svg(placed)
@@ -54,6 +55,7 @@ def test_nothing_collides_when_a_library_finds_the_places(name: str, engine: str
         assert placed.engine == engine
         assert not placed.notes
         assert not collisions(placed)
+        assert not crossed(placed)
         assert not outside(placed)
         check_wires(placed)
 
@@ -103,6 +105,19 @@ def test_a_recurrence_of_one_operation_is_a_loop_at_its_box() -> None:
         label = placed.labels[0]
         assert label is not None
         assert label.above == "t-1: 1"
+
+
+@pytest.mark.parametrize("engine", ["plain", *LIBRARIES])
+def test_several_recurrences_of_a_box_are_loops_around_each_other(engine: str) -> None:
+    boxes = [Box(key, key, "", "operation", "real", value=np.array(1.0)) for key in ("x", "y", "h")]
+    loops = [Wire("h", "h", said=said, is_back=True) for said in ("t-1", "t-2", "t-3")]
+    found = Picture("loops", boxes, [Wire("x", "h"), Wire("y", "h"), *loops])
+    for flow in ("right", "up"):
+        placed = lay_out(found, engine=engine, flow=flow)
+        assert not collisions(placed)
+        assert not crossed(placed)
+        assert not outside(placed)
+        assert len({way[1] for way in placed.wires[2:]}) == 3
 
 
 def test_a_picture_with_nothing_and_frames_with_nothing() -> None:
