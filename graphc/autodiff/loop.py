@@ -19,7 +19,7 @@ from graphc.analysis.liveness import free_values, live_nodes
 from graphc.autodiff.closure import Binding, Closure
 from graphc.autodiff.fit import starred, summed_over_steps, zeros
 from graphc.autodiff.rewrite import renamed
-from graphc.autodiff.walk import Export, Part, Walk
+from graphc.autodiff.walk import Export, Part, Walk, cotangent_name
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Loop, LoopNode, Value, body_graph
 from graphc.ops.elementwise import ADD
@@ -83,7 +83,7 @@ class _Reversal:
         for initial, primal, after, final in ends:
             if primal in self.outer.context.active:
                 start = self.outer.total(final) or zeros(self.outer.builder, primal.type)
-                cotangent = Value(primal.type, primal.name)
+                cotangent = Value(primal.type, cotangent_name(primal))
                 self.inner.add(after, cotangent, "next step")
 
                 def receive(value: Value, initial: Value = initial) -> None:
@@ -95,7 +95,10 @@ class _Reversal:
         count = self.loop.carries
         for output, result in zip(self.loop.body_outputs[count:], self.node.results[count:], strict=True):
             for part in self.outer.crossing(result, output):
-                slice_ = Value(output.type, output.name)
+                # Without what comes back from later steps, which the loop adds.
+                said = cotangent_name(output, " from outside the loop")
+                part.value.name = said if part.value.name == cotangent_name(result) else part.value.name
+                slice_ = Value(output.type, said)
                 self.sequences.append((part.value, slice_))
                 self.inner.add(output, slice_, part.origin)
 
@@ -106,7 +109,7 @@ class _Reversal:
                 continue
             output = self.loop.body_outputs[self.loop.carries + number]
             spanning = output.type.with_axes({*output.type.axes, starred(index)})
-            whole = Value(spanning, view.name)
+            whole = Value(spanning, cotangent_name(view))
             builder = self.inner.builder
             own = builder(PICK, whole, builder(STEP, index=index), index=starred(index))
             self.inner.add(output, own, "later steps")

@@ -101,6 +101,8 @@ class Walk:
             first, *rest = (part.value for part in self.parts[primal])
             for value in rest:
                 first = self.builder(ADD, first, value)
+            # A sum that is handed on unchanged keeps the name under which it was found.
+            first.name = first.name or cotangent_name(primal)
             self.totals[primal] = first
         return self.totals.get(primal)
 
@@ -118,6 +120,11 @@ class Walk:
         if name is not None and total is not None:
             parts = tuple(self.parts[primal]) if self.context.wanted_parts else ()
             self.exports.append(Export(name, total, parts))
+
+
+def cotangent_name(primal: Value, more: str = "") -> str:
+    """What a reader calls the cotangent of a value, "" for one without a name."""
+    return f"cotangent of {primal.name}{more}" if primal.name else ""
 
 
 def owners(nodes: Sequence[AnyNode]) -> dict[Value, str]:

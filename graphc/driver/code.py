@@ -8,61 +8,77 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graphc.driver.pictures.first_example import example
 from graphc.driver.pipeline import LOSS
 from graphc.driver.tracing import ordered_names
 from graphc.driver.training import fit_settings
 from graphc.ir.graph import Graph
 from graphc.schedule import schedule
 from graphc.schedule.printer import program_text
-from graphc.schedule.program import Launch
+from graphc.schedule.program import Buffer, Launch
 from graphc.schedule.program import Program as Scheduled
+from graphc.schedule.rooms import Room
 from graphc.types import BATCH_NAME
 
 if TYPE_CHECKING:
     from graphc.backend.cpu.unit import Unit
     from graphc.driver.program import Program
     from graphc.view.drawing.picture import Picture
-    from graphc.view.drawing.schedules import Room
 
 
 def schedule_stage(program: Program) -> str:
     """The programs of the training step: their sizes, buffers and steps."""
-    given = _own_lengths(program)
+    given = known_lengths(program)
     step = _scheduled_step(program)
-    texts = [[program_text(scheduled, given, program.real.itemsize)] for scheduled in step]
+    real = program.real.itemsize
+    file = program.pipeline.file.span.source.name
+    texts = [[program_text(made, given, real, _rooms(made, given, real), file)] for made in step]
     return _parts([f"# {_subject(program)}, as it is scheduled for the CPU"], texts)
 
 
 def schedule_picture(program: Program) -> Picture:
-    """The same as a picture, with the places of buffers in memory if the spec itself has examples."""
+    """The same as a picture, with bytes and the places of buffers in memory where sizes are known."""
+    from graphc.driver.stages import spans_of_loops
     from graphc.view.drawing import schedules
 
-    given = _own_lengths(program)
+    given, real = known_lengths(program), program.real.itemsize
     step = [
-        (scheduled, _rooms(scheduled, given, program.real.itemsize)) for scheduled in _scheduled_step(program)
+        schedules.Scheduled(made, _bytes(made, given, real), _rooms(made, given, real))
+        for made in _scheduled_step(program)
     ]
-    return schedules.schedule_picture(
-        step, title=_subject(program), parameters=list(program.spec.params), loss=LOSS
+    spoken = schedules.Spoken(
+        _subject(program),
+        program.pipeline.file.span.source.name,
+        list(program.spec.params),
+        LOSS,
+        spans_of_loops(program),
+        given,
     )
+    return schedules.schedule_picture(step, spoken)
 
 
-def _rooms(scheduled: Scheduled, lengths: Mapping[str, int], real: int) -> dict[str, Room]:
-    """Where the buffers of a run lie that one worker makes."""
-    from graphc.backend.cpu.arena import Piece, place
+def _bytes(scheduled: Scheduled, lengths: Mapping[str, int], real: int) -> dict[Buffer, int]:
+    """The size of each buffer; nothing unless all lengths are known."""
     from graphc.backend.cpu.sizing import evaluate
-    from graphc.view.drawing.schedules import Room
 
     sizes = {size.name: size.of(lengths[size.source]) for size in scheduled.sizes if size.source in lengths}
     if any(size.name not in sizes for size in scheduled.sizes if size.kind != "key"):
         return {}
     widths = {"real": real, "int": 8, "bool": 1}
-    pieces = {
-        buffer.name: Piece(evaluate(buffer.size, sizes) * widths[buffer.dtype], first, last)
-        for buffer, first, last in scheduled.lives
-    }
+    return {buffer: evaluate(buffer.size, sizes) * widths[buffer.dtype] for buffer in scheduled.buffers}
+
+
+def _rooms(scheduled: Scheduled, lengths: Mapping[str, int], real: int) -> dict[str, Room]:
+    """Where the buffers of a run lie that one worker makes."""
+    from graphc.backend.cpu.arena import Piece, place
+
+    taken = _bytes(scheduled, lengths, real)
+    if not taken:
+        return {}
+    pieces = {buffer: Piece(taken[buffer], first, last) for buffer, first, last in scheduled.lives}
     starts, _ = place(list(pieces.values()))
     return {
-        name: Room(start, piece.bytes) for (name, piece), start in zip(pieces.items(), starts, strict=True)
+        b.name: Room(start, piece.bytes) for (b, piece), start in zip(pieces.items(), starts, strict=True)
     }
 
 
@@ -103,12 +119,18 @@ def _graphs(program: Program) -> list[Graph]:
     return [pipeline.forward("train", ordered_names(program), dense=True).graph]
 
 
-def _own_lengths(program: Program) -> dict[str, int]:
-    """The batch and the run-time lengths of the spec's own examples; nothing if it does not give them all."""
-    if program.examples is None:
+def known_lengths(program: Program) -> dict[str, int]:
+    """The batch and the run-time lengths of the spec's own examples, or of a batch of its data, in which all
+    examples are taken to be as long as the first; nothing if neither gives them all."""
+    if program.examples is not None:
+        fed = program.feed(None)
+        return {BATCH_NAME: fed.batch, **{name: int(np.max(own)) for name, own in fed.lengths.items()}}
+    batch = fit_settings(program, {}).batch
+    shown = example(program, None) if program.spec.data is not None else None
+    if batch is None or shown is None or shown.inputs is None:
         return {}
-    fed = program.feed(None)
-    return {BATCH_NAME: fed.batch, **{name: int(np.max(own)) for name, own in fed.lengths.items()}}
+    fed = program.feed(shown.inputs, shown.lengths)
+    return {BATCH_NAME: batch, **{name: int(np.max(own)) for name, own in fed.lengths.items()}}
 
 
 def _sources(scheduled: Scheduled, real: str) -> Iterator[str]:

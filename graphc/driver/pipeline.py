@@ -33,6 +33,7 @@ from graphc.ops.reduction import REDUCE_SUM
 from graphc.passes import optimize
 from graphc.passes.additive import additive
 from graphc.passes.dce import Dce
+from graphc.passes.entitle import entitled
 from graphc.passes.signature import signature
 from graphc.passes.stabilize import Stabilize
 from graphc.types import BATCH
@@ -190,7 +191,11 @@ class Pipeline:
         """What computes values by name."""
         key = ("forward", mode, tuple(names), dense, continued)
 
-        return self.once(key, lambda: self._forward(self.graph(mode, names, continued), dense))
+        return self.once(key, lambda: self._forward(self.entitled(self.graph(mode, names, continued)), dense))
+
+    def entitled(self, graph: Graph) -> Graph:
+        """A graph as lowered, with the names that a reader of what is compiled of it knows."""
+        return entitled(graph, self.file.span.source.name)
 
     def made(self, key: tuple[object, ...], graph: Graph, dense: bool) -> Executable:
         """A graph of the spec's equations, optimised and made ready, once for each key."""
@@ -266,7 +271,7 @@ class Pipeline:
         memory: Keeping,
         divided: bool,
     ) -> Differentiated:
-        graph = self.with_loss(mode, names, objective, continued)
+        graph = self.entitled(self.with_loss(mode, names, objective, continued))
         rounds: tuple[Executable, ...] = ()
         shares: frozenset[str] = frozenset()
         if divided:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphc.diagnostics import fault
+from graphc.diagnostics import Span, fault
 from graphc.driver.inventory import parameter_rows
 from graphc.driver.tracing import ordered_names
 from graphc.frontend.dump import dump_tree
-from graphc.ir.graph import Graph
+from graphc.ir.graph import Graph, Node
 from graphc.ir.printer import print_graph
 from graphc.passes.unroll import unroll
 from graphc.view.parameters import parameters_text
@@ -81,3 +81,17 @@ def optimised_picture(program: Program) -> Picture:
     graph = pipeline.optimized(pipeline.graph("train", wanted), keep=frozenset(names), dense=True)
     title = pipeline.file.span.source.name
     return graph_picture(graph, title=title, parameters=list(program.spec.params), loss=loss)
+
+
+def spans_of_loops(program: Program) -> frozenset[Span]:
+    """The places of the spec that are computed in loops as it is written, and nowhere else.
+
+    What comes from there and stands outside of all loops has been moved out of one.
+    """
+    inside, outside = set[Span](), set[Span]()
+    graph = forward_graph(program)
+    top = {node for node in graph.nodes if isinstance(node, Node)}
+    for node in graph.walk():
+        if isinstance(node, Node) and node.span is not None:
+            (outside if node in top else inside).add(node.span)
+    return frozenset(inside - outside)

@@ -93,9 +93,9 @@ class _Printer:
             yield f"stack {number} = {self.name(value)}"
 
     def remark(self, name: str, span: Span | None) -> str:
-        parts = [name] if name else []
+        text = "" if span is None else " ".join(span.text.split())
+        parts = [name] if name and name != text else []
         if span is not None:
-            text = " ".join(span.text.split())
             shown = text if len(text) <= _WIDEST_TEXT else text[: _WIDEST_TEXT - 3] + "..."
             parts.append(f"{place(span, self.file)}: {shown}")
         return f"   # {'; '.join(parts)}" if parts else ""

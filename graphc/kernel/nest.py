@@ -15,22 +15,24 @@ from graphc.kernel.expr import DType, Expr, Kind, Name
 
 @dataclass(frozen=True)
 class Let:
-    """A local value: computed here, never changed."""
+    """A local value: computed here, never changed. `title` is what a reader calls it."""
 
     name: Name
     value: Expr
     span: Span | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True)
 class Store:
-    """buffer[offset] = value, or += where it accumulates."""
+    """buffer[offset] = value, or += where it accumulates. `title` is what a reader calls the value."""
 
     buffer: str
     offset: Expr
     value: Expr
     accumulate: bool = False
     span: Span | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,17 @@ class Accumulator:
 
 @dataclass(frozen=True)
 class Gather:
-    """One more element for an accumulator. `number` is what argmax and argmin remember of the winner."""
+    """One more element for an accumulator, of which `title` is what a reader calls it.
+
+    `number` is what argmax and argmin remember of the winner.
+    """
 
     accumulator: Name
     kind: Kind
     value: Expr
     number: Expr | None = None
     span: Span | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from graphc.ops.summing import REDUCE_SUM
 from graphc.passes.layout import arrange, stack_together, wanted
 from graphc.passes.products import Product, Sum, shared, sums
 from graphc.passes.rebuild import changed
-from graphc.passes.rows import Level, Row, slices
+from graphc.passes.rows import Level, Row, slices, together
 
 
 class Join:
@@ -136,6 +136,7 @@ def _hand_out(
 ) -> None:
     """Put what `b` has in front of a place, and make the results of nodes parts of what was joined."""
     results = [node.result for node in nodes]
+    joined.name = together(results)
     level.replace([*b.nodes, *slices(joined, dim, results)], nodes, place)
     level.rows.append(Row(joined, dim, tuple(results)))
 

@@ -13,7 +13,7 @@ from graphc.ops.indexing import SCATTER_ADD
 from graphc.ops.movement import CONCAT
 from graphc.passes.products import Product, shared, sums
 from graphc.passes.rebuild import Stack
-from graphc.passes.rows import Level, Row, slices
+from graphc.passes.rows import Level, Row, slices, together
 
 Group = frozenset[Value]
 
@@ -125,14 +125,14 @@ def stack_together(level: Level, body: Level, dim: int, values: Sequence[Value])
     assert body.parts
     assert body.node
     b = Builder()
-    whole = b(CONCAT, *values, dim=dim)
+    whole = b(CONCAT, *values, called=together(values), dim=dim)
     last = max(map(body.made_at, values))
     body.replace(b.nodes, (), body.at(last + 1))
     body.rows.append(Row(whole, dim, tuple(values)))
     stacks = {stack.value: stack for stack in body.parts.stacks}
     gone = [stacks[value] for value in values]
     body.parts.stacks = [stack for stack in body.parts.stacks if stack not in gone]
-    result = Value(whole.type.with_axes({*whole.type.axes, body.parts.index}))
+    result = Value(whole.type.with_axes({*whole.type.axes, body.parts.index}), whole.name)
     body.parts.stacks.append(Stack(whole, result))
     results = [stack.result for stack in gone]
     level.replace(slices(result, dim, results), (), level.at(level.number(body.node) + 1))

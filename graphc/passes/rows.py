@@ -14,6 +14,9 @@ from graphc.ops.movement import CONCAT, SLICE
 from graphc.passes.rebuild import Parts
 from graphc.types import BATCH, Dim
 
+LONGEST = 48
+"""Letters of the names of values that lie side by side, before they are counted."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -176,7 +179,7 @@ class Level:
         if whole is None:
             return None
         self.outer.replace(b.nodes, (), self.node)
-        inside = Value(whole.type)
+        inside = Value(whole.type, whole.name)
         self.parts.constants.append((whole, inside))
         self.rows.append(Row(inside, dim, tuple(parts)))
         return inside
@@ -188,11 +191,20 @@ class Level:
     def _copied(self, b: Builder, parts: Sequence[Value], dim: int) -> Value:
         """The parts in a new value, made as early as it can be, so that others find it."""
         made = Builder()
-        whole = made(CONCAT, *parts, dim=dim)
+        whole = made(CONCAT, *parts, called=together(parts), dim=dim)
         ready = max(map(self.made_at, parts)) + 1
         self.replace(made.nodes, (), self.at(ready))
         self.rows.append(Row(whole, dim, tuple(parts)))
         return whole
+
+
+def together(values: Sequence[Value]) -> str:
+    """What a reader calls values that lie side by side, "" if one of them has no name."""
+    names = list(dict.fromkeys(value.name for value in values))
+    if not all(names):
+        return ""
+    said = ", ".join(names)
+    return said if len(said) <= LONGEST else f"{names[0]} and {len(names) - 1} more"
 
 
 def _part(b: Builder, row: Row, first: int, count: int) -> Value:

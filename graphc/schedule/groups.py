@@ -93,6 +93,11 @@ class Member:
     """The indices that it sums over, in the order of its first variables."""
 
     @property
+    def title(self) -> str:
+        """What a reader calls the value."""
+        return self.value.name if self.value is not None else ""
+
+    @property
     def reads(self) -> Iterator[Entry]:
         for expr in (self.expr, *(self.held or ())):
             for part in expr.walk():

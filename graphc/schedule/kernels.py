@@ -9,7 +9,7 @@ from graphc.ir.graph import Value
 from graphc.kernel.expr import Const, DType, Expr, Load, Name, Reduce, rewrite, select
 from graphc.kernel.nest import Accumulator, For, Gather, If, Kernel, Let, Parameter, Statement, Store
 from graphc.schedule.groups import Group, Member, Stage
-from graphc.schedule.places import Memory, Place
+from graphc.schedule.places import Memory, Place, identifier
 from graphc.schedule.program import Argument, Launch
 from graphc.schedule.sites import Entry
 from graphc.types import BATCH, Index
@@ -63,7 +63,7 @@ class Scope:
 
     def name(self, member: Member) -> Name:
         stem = member.value.name if member.value is not None and member.value.name else "e"
-        plain = "".join(c if c.isalnum() and c.isascii() else "_" for c in stem)
+        plain = identifier(stem)
         name, number = f"{plain}_", 1
         while name in self.taken:
             number += 1
@@ -94,7 +94,9 @@ class Scope:
         if member.held is not None:
             condition, old = (self.resolved(member, part) for part in member.held)
             value = select(condition, value, old)
-        return Store(member.place.buffer.name, self.offset(member), value, span=member.span)
+        return Store(
+            member.place.buffer.name, self.offset(member), value, span=member.span, title=member.title
+        )
 
 
 def _rows(writer: Writer, group: Group, sliced: bool) -> tuple[Statement, ...]:
@@ -135,7 +137,7 @@ def stage_parts(scope: Scope, stage: Stage) -> tuple[list[Statement], list[State
         else:
             value = scope.resolved(member, member.expr)
             if member.value is not None and _used_locally(scope.group, member):
-                inside.append(Let(name, value, member.span))
+                inside.append(Let(name, value, member.span, member.title))
                 value = name
             if member.place is not None:
                 inside.append(scope.store(member, value))
@@ -169,7 +171,7 @@ def _gather(scope: Scope, member: Member, reduce: Reduce, name: Name) -> Stateme
         for variable, extent in reduce.over:
             number = number * extent + variable
     body = scope.resolved(member, reduce.body)
-    return Gather(name, reduce.kind, body, number, member.span)
+    return Gather(name, reduce.kind, body, number, member.span, member.title)
 
 
 def _columns(writer: Writer, group: Group) -> tuple[Statement, ...]:
@@ -188,7 +190,7 @@ def _columns(writer: Writer, group: Group) -> tuple[Statement, ...]:
         buffer, offset = member.place.buffer.name, scope.offset(member)
         zero.append(Store(buffer, offset, Const(0.0, "real")))
         body = scope.resolved(member, own.body)
-        inside.append(Store(buffer, offset, body, accumulate=True, span=member.span))
+        inside.append(Store(buffer, offset, body, True, member.span, member.title))
     memory = writer.memory
     axes = {index: (name, memory.extent(index)) for index, name in group.outer}
     sums = dict(zip(first.summed, reduce.over, strict=False))

@@ -66,7 +66,7 @@ class Level:
                 if seen is not None:
                     self.places[value] = seen
                     return seen
-            self.put(value, self.memory.laid_out(value.name or "v", value.type))
+            self.put(value, self.memory.laid_out(value.name or "v", value.type, title=value.name))
         return self.places[value]
 
     def put(self, value: Value, place: Place, held: Held | None = None) -> None:

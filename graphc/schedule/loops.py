@@ -95,7 +95,7 @@ class Layout:
         stacked = outputs[loop.carries :]
         self.carries = own[2]
         self.rings = [
-            _ring(memory, value, value in stacked or after in stacked, frame.extent)
+            _ring(memory, value, after.name, value in stacked or after in stacked, frame.extent)
             for value, after in zip(own[2], outputs, strict=False)
         ]
         for value, ring in zip(own[2], self.rings, strict=True):
@@ -149,7 +149,7 @@ class Layout:
         _, outside, _ = loop.split(self.node.operands)
         if value in inside:
             return self.level.place(outside[inside.index(value)])
-        return self.level.memory.laid_out(result.name or "stack", result.type)
+        return self.level.memory.laid_out(result.name or "stack", result.type, title=result.name)
 
     def _lies_there(self, value: Value) -> bool:
         """Whether a stacked value is where its stack is without being stored for it."""
@@ -203,9 +203,10 @@ class Layout:
         return [*zeros, *self.body.matrices.packed.values(), made]
 
 
-def _ring(memory: Memory, value: Value, whole: bool, extent: Expr) -> Ring:
+def _ring(memory: Memory, value: Value, after: str, whole: bool, extent: Expr) -> Ring:
+    """The rows of a carry, which a reader calls as what each step makes of it."""
     rows = extent + 1 if whole else Const(2)
-    place = memory.laid_out(value.name or "state", value.type, leading=rows)
+    place = memory.laid_out(value.name or "state", value.type, leading=rows, title=after or value.name)
     row: Expr = ONE
     for index in value.type.axes:
         row = row * memory.extent(index)

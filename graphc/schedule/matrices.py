@@ -90,7 +90,9 @@ class Matrices:
 
     def _fresh(self, value: Value) -> Value:
         copied = Value(value.type, value.name)
-        self.level.places[copied] = self.level.memory.laid_out(value.name or "copy", value.type)
+        self.level.places[copied] = self.level.memory.laid_out(
+            value.name or "copy", value.type, title=value.name
+        )
         return copied
 
     def _repacked(self, node: Node, operands: tuple[Value, ...], out: Place) -> tuple[Value, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,6 +11,9 @@ from graphc.kernel.expr import ONE, ZERO, Const, DType, Expr, Name, add, substit
 from graphc.schedule.program import Buffer, Role, Size, segment_length
 from graphc.schedule.tables import tables
 from graphc.types import BATCH, Index, Length, TensorType
+
+_LONGEST = 30
+"""Letters of an identifier that is made of a text."""
 
 
 @dataclass(frozen=True)
@@ -139,9 +143,10 @@ class Memory:
         source: str = "",
         type: TensorType | None = None,
         data: tuple[float, ...] = (),
+        title: str = "",
     ) -> Buffer:
         """A new buffer, its name made unique."""
-        stem = _plain(name) or "v"
+        stem = identifier(name) or "v"
         taken = {buffer.name for buffer in self.buffers}
         unique, number = stem, 1
         while unique in taken:
@@ -149,7 +154,7 @@ class Memory:
             unique = f"{stem}_{number}"
         # No segment is longer than the first one.
         largest = substitute(size, {span.segment.name: ZERO for span in self.spans.values()})
-        made = Buffer(unique, dtype, largest, role, source, type, data)
+        made = Buffer(unique, dtype, largest, role, source, type, data, title)
         self.buffers.append(made)
         return made
 
@@ -173,7 +178,14 @@ class Memory:
         return self.buffer("table", dtype, Const(len(data)), "constant", data=data)
 
     def laid_out(
-        self, name: str, type: TensorType, *, role: Role = "work", source: str = "", leading: Expr = ONE
+        self,
+        name: str,
+        type: TensorType,
+        *,
+        role: Role = "work",
+        source: str = "",
+        leading: Expr = ONE,
+        title: str = "",
     ) -> Place:
         """A new buffer for a value, or for `leading` of them in a row. Inputs and outputs lie as typed."""
         axes = type.axes if role in ("input", "output") else self.order(type.axes)
@@ -187,8 +199,18 @@ class Memory:
             strides[index] = step
             step = step * self.extent(index)
         given = type if role in ("input", "output") else None
-        buffer = self.buffer(name, type.dtype, step * leading, role, source, given)
+        buffer = self.buffer(name, type.dtype, step * leading, role, source, given, title=title)
         return Place(buffer, ZERO, {index: strides[index] for index in axes}, tuple(dims))
+
+
+def identifier(title: str) -> str:
+    """The name of a value as an identifier; of a longer text its first words."""
+    if " " not in title:
+        return _plain(title)
+    words = [word for word in re.split(r"\W+", title, flags=re.ASCII) if word]
+    while len("_".join(words)) > _LONGEST:
+        words.pop()
+    return _plain("_".join(words))
 
 
 def _plain(name: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from graphc.diagnostics import Span
+from graphc.ir.printer import place
 from graphc.kernel.evaluate import Evaluator
 from graphc.kernel.expr import ZERO, Expr, Load, Name
-from graphc.kernel.nest import Gather, Kernel, Let, Statement, Store
+from graphc.kernel.nest import Gather, Kernel, Let, Store
 from graphc.kernel.printer import kernel_text, text
-from graphc.schedule.phases import Access
+from graphc.schedule.handing import handed_on, loads
 from graphc.schedule.program import (
     Barrier,
     Buffer,
@@ -21,18 +23,28 @@ from graphc.schedule.program import (
     Repeat,
     Step,
 )
+from graphc.schedule.rooms import Room, letters
+from graphc.schedule.titles import titles
 
 
-def program_text(program: Program, lengths: Mapping[str, int], real: int) -> str:
+def program_text(
+    program: Program,
+    lengths: Mapping[str, int],
+    real: int,
+    rooms: Mapping[str, Room] | None = None,
+    file: str = "",
+) -> str:
     """Sizes, buffers, and the steps in their order.
 
     `lengths` are run-time lengths by name (`batch` among them): with all of them bytes are numbers, otherwise
-    formulas. `real` is how many bytes a real has.
+    formulas. `real` is how many bytes a real has, `rooms` say where buffers of the arena lie, `file` is the
+    spec.
     """
+    steps = _Steps(program, file).lines()
     parts = {
         "sizes": _sizes(program, lengths),
-        "buffers": _Buffers.of(program, lengths, real).lines(),
-        "steps; a phase begins when all workers have finished the one before it": _Steps(program).lines(),
+        "buffers": _Buffers.of(program, lengths, real, rooms or {}).lines(),
+        "steps; a phase begins when all workers have finished the one before it": steps,
     }
     return "\n\n".join("\n".join([title, *_indented(lines)]) for title, lines in parts.items())
 
@@ -60,7 +72,7 @@ def _sizes(program: Program, lengths: Mapping[str, int]) -> Iterator[str]:
         elif size.kind == "segment":
             meaning = f"steps of a segment of `{size.source}`: about the square root of its length"
         elif size.source in lengths:
-            meaning += f", {lengths[size.source]} in the examples of the spec"
+            meaning += f", {lengths[size.source]} in the examples"
         rows.append((size.name, meaning))
     return _aligned(rows) if rows else iter(())
 
@@ -72,13 +84,17 @@ class _Buffers:
     program: Program
     numbers: Mapping[str, int]
     bytes: Mapping[str, int]
+    titles: Mapping[Buffer, str]
+    shared: Mapping[str, tuple[str, ...]]
+    """The letters of the pieces of memory that buffers share, by name."""
 
     @staticmethod
-    def of(program: Program, lengths: Mapping[str, int], real: int) -> _Buffers:
+    def of(program: Program, lengths: Mapping[str, int], real: int, rooms: Mapping[str, Room]) -> _Buffers:
         sizes = [size for size in program.sizes if size.kind != "key"]
         known = all(size.source in lengths for size in sizes)
         numbers = {size.name: size.of(lengths[size.source]) for size in sizes} if known else {}
-        return _Buffers(program, numbers, {"real": real, "int": 8, "bool": 1})
+        widths = {"real": real, "int": 8, "bool": 1}
+        return _Buffers(program, numbers, widths, titles(program), letters(rooms))
 
     def lines(self) -> Iterator[str]:
         rows = [("name", "dtype", "elements", "bytes", "what it is")]
@@ -91,6 +107,8 @@ class _Buffers:
         if lives and all(self._is_known(buffer) for buffer, _, _ in lives):
             most = max(self._in_use(first) for _, first, _ in lives)
             yield f"{sum(self._count(b) for b, _, _ in lives)} bytes of work, at most {most} in use at once"
+        if any(self.shared.values()):
+            yield "buffers with a letter of memory in common lie at the same place, at different times"
 
     def _formula(self, buffer: Buffer) -> Expr:
         return buffer.size * self.bytes[buffer.dtype]
@@ -107,15 +125,23 @@ class _Buffers:
 
     def _role(self, buffer: Buffer) -> str:
         if buffer.role == "work":
-            if any(isinstance(s, Product) and s.workspace is buffer for s in self.program.walk()):
-                return "work, a part for each worker"
-            spans = [(first, last) for b, first, last in self.program.lives if b is buffer]
-            return f"work, phases {spans[0][0]} to {spans[0][1]}" if spans else "work"
+            said = f"`{self.titles[buffer]}`, " if self.titles[buffer] != buffer.name else ""
+            return said + self._life(buffer)
         if buffer.role == "constant":
             return "constant numbers"
         if buffer.role == "ids":
             return "numbers of the examples, for draws"
         return f"{'own ' if buffer.role == 'lengths' else ''}{buffer.role} `{buffer.source}`"
+
+    def _life(self, buffer: Buffer) -> str:
+        if any(isinstance(s, Product) and s.workspace is buffer for s in self.program.walk()):
+            return "work, a part for each worker"
+        spans = [(first, last) for b, first, last in self.program.lives if b is buffer]
+        if not spans:
+            return "work"
+        shared = self.shared.get(buffer.name, ())
+        memory = f", memory {' '.join(shared)}" if shared else ""
+        return f"work, phases {spans[0][0]} to {spans[0][1]}{memory}"
 
 
 # --------------------------------------------------------------------------------------- steps
@@ -124,8 +150,9 @@ class _Buffers:
 class _Steps:
     """The steps as lines: phases between barriers, kernels, products, loops."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, file: str) -> None:
         self.program = program
+        self.file = file
 
     def lines(self) -> Iterator[str]:
         phase = 0
@@ -140,7 +167,7 @@ class _Steps:
     def _step(self, step: Step) -> Iterator[str]:
         match step:
             case Launch():
-                yield from _launch(step)
+                yield from _launch(step, self.file)
             case Pack():
                 yield f"pack: {step.source.buffer.name} -> {step.packed.name}"
                 shape = f"[{text(step.k)}, {text(step.n)}]"
@@ -161,57 +188,26 @@ class _Steps:
             how = "all workers take each step together"
         yield f"loop {step.step.name} from {run}: {how}"
         around = handed_on(self.program, step)
-        for what, names in (
+        for what, buffers in (
             ("computed in front of it, for all steps at once", around.moved),
             ("kept by a loop before", around.received),
             ("kept of each step for what stands behind it", around.kept),
         ):
-            if names:
-                yield f"    # {what}: {', '.join(names)}"
+            if buffers:
+                yield f"    # {what}: {', '.join(buffer.name for buffer in buffers)}"
         for inside in step.body:
             yield from _indented(self._step(inside))
 
 
-@dataclass(frozen=True)
-class HandedOn:
-    """Buffers by name that steps of a loop share with what stands around it.
-
-    `moved` was moved out of the loop and is computed in front of it for all steps at once, `received` was
-    kept by a loop before, `kept` is kept of each step for what stands behind.
-    """
-
-    moved: tuple[str, ...]
-    received: tuple[str, ...]
-    kept: tuple[str, ...]
-
-
-def handed_on(program: Program, loop: Repeat) -> HandedOn:
-    """What was moved out of a loop, and what loops hand on to each other."""
-    sequence = list(program.walk())
-    place = next(number for number, step in enumerate(sequence) if step is loop)
-    inside = list(_inside(loop))
-    before, behind = sequence[:place], sequence[place + 1 + len(inside) :]
-    looped = Access.all(s for s in before if isinstance(s, Repeat) and loop not in _inside(s)).writes
-    own = _by_step(inside, loop.step.name)
-    given = (own.reads - own.writes) & Access.all(s for s in before if not isinstance(s, Repeat)).writes
-
-    def names(buffers: frozenset[Buffer]) -> tuple[str, ...]:
-        return tuple(buffer.name for buffer in program.buffers if buffer in buffers)
-
-    return HandedOn(
-        names(given - looped), names(own.reads & looped), names(own.writes & Access.all(behind).reads)
-    )
-
-
-def _launch(launch: Launch) -> Iterator[str]:
+def _launch(launch: Launch, file: str) -> Iterator[str]:
     kernel = launch.kernel
     given = {p.name: a for p, a in zip(kernel.buffers, launch.arguments, strict=True)}
-    loaded = {load.buffer for statement in kernel.walk() for load in _loads(statement)}
+    loaded = {load.buffer for statement in kernel.walk() for load in loads(statement)}
     reads = [given[b.name].buffer.name for b in kernel.buffers if b.name in loaded]
     writes = [given[b.name].buffer.name for b in kernel.buffers if b.written]
     who = "" if kernel.ranged else ", by one worker"
     yield f"kernel{who}: {' '.join([', '.join(reads), '->', ', '.join(writes)]).strip()}"
-    notes = [*lines_of_the_spec(kernel), *_side_by_side(kernel)]
+    notes = [*lines_of_the_spec(spans(kernel), file), *_side_by_side(kernel)]
     renamed = [(name, text(size)) for name, size in zip(kernel.sizes, launch.sizes, strict=True)]
     for name, argument in given.items():
         start = "" if argument.offset == ZERO else f" from element {text(argument.offset)} on"
@@ -221,14 +217,21 @@ def _launch(launch: Launch) -> Iterator[str]:
     yield from kernel_text(kernel).splitlines()[1:]
 
 
-def lines_of_the_spec(kernel: Kernel) -> list[str]:
-    """What the statements come from, each line of the spec with what is computed of it, in order."""
-    spans = {s.span for s in kernel.walk() if isinstance(s, Let | Store | Gather) and s.span is not None}
-    ordered = sorted(spans, key=lambda span: (span.start, -span.end))
-    found: dict[int, dict[str, None]] = {}
+def lines_of_the_spec(spans: Iterable[Span | None], file: str = "") -> list[str]:
+    """Each line that something comes from, with what is computed of it, in order.
+
+    Lines of other sources than `file` are named with their source.
+    """
+    ordered = sorted({span for span in spans if span is not None}, key=lambda s: (s.start, -s.end))
+    found: dict[str, dict[str, None]] = {}
     for span in ordered:
-        found.setdefault(span.line, {})[" ".join(span.text.split())] = None
-    return [f"line {line}: {', '.join(_outermost(list(texts)))}" for line, texts in found.items()]
+        found.setdefault(place(span, file), {})[" ".join(span.text.split())] = None
+    return [f"{where}: {', '.join(_outermost(list(texts)))}" for where, texts in found.items()]
+
+
+def spans(kernel: Kernel) -> list[Span | None]:
+    """What the statements of a kernel come from."""
+    return [s.span for s in kernel.walk() if isinstance(s, Let | Store | Gather)]
 
 
 def _outermost(texts: Sequence[str]) -> list[str]:
@@ -246,12 +249,6 @@ def _side_by_side(kernel: Kernel) -> Iterator[str]:
         parts = [value.buffer for value in values if isinstance(value, Load)]
         if len(parts) == len(values) > 1:
             yield f"{buffer} is {', '.join(parts)} side by side"
-
-
-def _loads(statement: Statement) -> Iterator[Load]:
-    for value in vars(statement).values():
-        if isinstance(value, Expr):
-            yield from (part for part in value.walk() if isinstance(part, Load))
 
 
 def _product(product: Product) -> Iterator[str]:
@@ -272,53 +269,3 @@ def _at(matrix: Matrix, row: str, column: str) -> str:
     """An element of a matrix as an element of its buffer."""
     offset = matrix.offset + Name(row) * matrix.rows + Name(column) * matrix.columns
     return f"{matrix.buffer.name}[{text(offset)}]"
-
-
-def _inside(loop: Repeat) -> Iterator[Step]:
-    for step in loop.body:
-        yield step
-        if isinstance(step, Repeat):
-            yield from _inside(step)
-
-
-# ---------------------------------------------------------- what a loop reads and writes by step
-
-
-def _by_step(steps: Iterable[Step], variable: str) -> Access:
-    """The buffers that steps read and write at places that depend on a loop's variable."""
-    found = [_of_step(step, variable) for step in steps]
-    return Access(
-        frozenset().union(*(access.reads for access in found)),
-        frozenset().union(*(access.writes for access in found)),
-    )
-
-
-def _of_step(step: Step, variable: str) -> Access:
-    match step:
-        case Launch():
-            return _of_launch(step, variable)
-        case Product():
-            operands = (step.a, step.b, step.c)
-            reads, writes = (
-                frozenset(matrix.buffer for matrix in some if variable in _names(matrix.offset))
-                for some in (operands[:2], operands[2:])
-            )
-            return Access(reads, writes)
-    return Access(frozenset(), frozenset())
-
-
-def _of_launch(launch: Launch, variable: str) -> Access:
-    kernel = launch.kernel
-    sizes = zip(kernel.sizes, launch.sizes, strict=True)
-    depending = {name for name, given in sizes if variable in _names(given)}
-    buffers = {p.name: a.buffer for p, a in zip(kernel.buffers, launch.arguments, strict=True)}
-    reads, writes = set(), set()
-    for statement in kernel.walk():
-        reads |= {buffers[load.buffer] for load in _loads(statement) if depending & _names(load.offset)}
-        if isinstance(statement, Store) and depending & _names(statement.offset):
-            writes.add(buffers[statement.buffer])
-    return Access(frozenset(reads), frozenset(writes))
-
-
-def _names(expr: Expr) -> set[str]:
-    return {part.name for part in expr.walk() if isinstance(part, Name)}

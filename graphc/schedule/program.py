@@ -42,6 +42,8 @@ class Buffer:
     type: TensorType | None = None
     data: tuple[float, ...] = ()
     """The numbers of a `constant` buffer."""
+    title: str = ""
+    """What a reader calls the value that it has, "" where nothing was said."""
 
 
 @dataclass(frozen=True)

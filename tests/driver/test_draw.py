@@ -111,24 +111,6 @@ def test_frames_inside_are_opened_with_those_around_them() -> None:
     assert not {"h[t]", "i[t]"} & set(labels)
 
 
-def test_stages() -> None:
-    program = graphc.compile(SPECS / "elman.nn")
-    optimised, schedule = (program.draw(stage=stage).picture for stage in ("optimised", "schedule"))
-    (loop,) = [frame for frame in optimised.frames if frame.kind == "loop"]
-    product = next(box for box in optimised.boxes if box.operation == "@" and box.frame != loop.id)
-    assert product.line is not None
-    assert product.line.text == "V @ x[t]"
-    kinds = [frame.kind for frame in schedule.frames]
-    assert kinds.count("loop") == 2
-    assert kinds.count("kernel") > 5
-    labels = [frame.label for frame in schedule.frames if frame.kind == "loop"]
-    assert labels[0].startswith("loop over the steps · left it: v")
-    assert any(wire.is_back for wire in schedule.wires)
-    assert {box.role for box in schedule.boxes} >= {"input", "param", "loss", "output"}
-    (note,) = schedule.notes
-    assert note.startswith("one memory: v, v_2")
-
-
 def test_two_lags_are_two_wires_back() -> None:
     text = """
 axis t = 1..T

@@ -66,8 +66,8 @@ def test_the_source_defines_what_it_calls(name: str) -> None:
         assert set(defined) == set(called)
 
 
-def test_bytes_are_formulas_where_the_batch_is_not_known() -> None:
-    assert row("digits_mlp", "x") == ["x", "float32", "n_batch * 64", "n_batch * 256", "input `x`"]
+def test_bytes_are_those_of_the_spec_s_own_examples_or_of_a_batch_of_its_data() -> None:
+    assert row("digits_mlp", "x") == ["x", "float32", "n_batch * 64", "8192", "input `x`"]
     assert row("elman", "x", "float64") == ["x", "float64", "n_T * n_batch * 2", "48", "input `x`"]
 
 

@@ -66,6 +66,8 @@ class Placed:
     height: float
     engine: str
     notes: tuple[str, ...] = ()
+    strips: tuple[Rect, ...] = ()
+    """Where the arenas of the picture's `memory` are shown."""
 
 
 def moved(points: Iterable[Point], dx: float, dy: float) -> list[Point]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from graphc.view.drawing import sizes
 from graphc.view.drawing.engines import SECONDS, Engine
 from graphc.view.drawing.geometry import Flow, Label, Placed, Point, Rect, moved
+from graphc.view.drawing.memory import with_strips
 from graphc.view.drawing.nesting import HEADER, Nesting
 from graphc.view.drawing.picture import Picture, Wire
 from graphc.view.drawing.sizes import lines, wire_label
@@ -42,13 +43,13 @@ def lay_out(
     Raises E522 for an unknown engine and E721 for one that is not installed.
     """
     labelled = len(picture.boxes) <= LABELLED if labels is None else labels
-    has_steps = any(frame.kind == "step" for frame in picture.frames)
+    has_steps = any(frame.kind in ("step", "phase") for frame in picture.frames)
     flows: tuple[Flow, ...] = ("right",) if has_steps else (flow,) if flow else ("right", "up")
     own = Engine(engine, seconds) if isinstance(engine, str) else nullcontext(engine)
     with own as solver:
         nestings = [Nesting(picture, labelled, one, solver).solved() for one in flows]
     best = max((_Gathering(nesting).placed() for nesting in nestings), key=_scale)
-    return replace(best, engine=solver.name, notes=tuple(solver.notes))
+    return with_strips(replace(best, engine=solver.name, notes=tuple(solver.notes)), MARGIN)
 
 
 def _scale(placed: Placed) -> float:

@@ -37,10 +37,24 @@ class Legend:
 def legend(placed: Placed, widths: Widths | None) -> Legend:
     """One line of samples, and a line for each note."""
     row = _Row(placed.height + LINE / 2)
-    present = {box.role for box in placed.picture.boxes}
+    present = {part.role for box in placed.picture.boxes for part in (box, *box.chips)}
     for role, name in ROLES.items():
         if role in present:
             row.sample(f"box {role}", outline(role, Rect(row.x, row.y - 6, 18, 12)), 18, name)
+    if any(box.copies and box.role == "operation" for box in placed.picture.boxes):
+        row.sample(
+            "box operation left",
+            outline("operation", Rect(row.x, row.y - 6, 18, 12)),
+            18,
+            "left by an earlier phase",
+        )
+    if any(box.marks for box in placed.picture.boxes):
+        row.sample(
+            "memory piece0",
+            outline("operation", Rect(row.x, row.y - 6, 12, 12), 3.0),
+            12,
+            "a letter for each piece of memory that is shared",
+        )
     if any(wire.is_back for wire in placed.picture.wires):
         row.sample("", _line(row.x, row.y, "wire back"), 24, "from an earlier step")
     if any(label and label.below for label in placed.labels):

@@ -18,6 +18,7 @@ from graphc.view.drawing.engines import Engine
 from graphc.view.drawing.geometry import Flow, Point, Rect, around, moved
 from graphc.view.drawing.layered import Item, Link, Problem, Solution
 from graphc.view.drawing.picture import Picture, Wire
+from graphc.view.drawing.shelves import shelved
 from graphc.view.drawing.sizes import Size
 from graphc.view.drawing.strips import Crossing, with_strips
 
@@ -29,6 +30,8 @@ HEADER = 18.0
 """Room for a frame's label, in px."""
 PADDING = 10.0
 """Within a frame, in px."""
+_SIDE_BY_SIDE = ("step", "phase")
+"""Frames that stand beside each other, while what is in them goes upwards."""
 
 
 class Part(NamedTuple):
@@ -112,12 +115,13 @@ class Nesting:
     def flow_in(self, frame: str) -> Flow:
         """Steps stand side by side, and what is in a step goes upwards."""
         if frame not in self._flows:
-            steps = [found.id for found in self.picture.around(frame) if found.kind == "step"]
+            steps = [found.id for found in self.picture.around(frame) if found.kind in _SIDE_BY_SIDE]
             self._flows[frame] = "up" if any(step not in self._rows_of_steps for step in steps) else self.flow
         return self._flows[frame]
 
     def __post_init__(self) -> None:
-        self._rows_of_steps = {frame.parent for frame in self.picture.frames if frame.kind == "step"}
+        self._rows_of_steps = {frame.parent for frame in self.picture.frames if frame.kind in _SIDE_BY_SIDE}
+        self._shelves = {frame.parent for frame in self.picture.frames if frame.kind == "phase"}
         self.rows = sizes.rows(self.picture)
         self._paths: dict[str, list[str]] = {}
         self._flows: dict[str, Flow] = {}
@@ -197,6 +201,9 @@ class Nesting:
 
     def _inside(self, frame: str) -> Inside:
         level, flow = self.levels[frame], self.flow_in(frame)
+        if frame in self._shelves and not level.parts:
+            rows = shelved([self._item(key, flow) for key in level.items])
+            return self._framed(frame, level, _turned(rows, flow), flow)
         numbers = {key: n for n, key in enumerate(level.items)}
         found = self.engine.solve(
             Problem(

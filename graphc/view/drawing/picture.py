@@ -16,7 +16,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 Role = Literal["input", "param", "state", "operation", "loss", "output"]
-FrameKind = Literal["layer", "equation", "loop", "kernel", "step", "buffer"]
+FrameKind = Literal["layer", "equation", "loop", "kernel", "step", "phase"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,8 @@ class Box:
     copies: str = ""
     shares: Mapping[str, Array] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    """The letters of the pieces of memory that it lies in."""
 
     @property
     def title(self) -> str:
@@ -125,6 +127,21 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """A buffer in the arena: `bytes` from `start` on, in the phases from `first` to `last`.
+
+    `marks` are the letters of the pieces of memory that it shares with others.
+    """
+
+    title: str
+    marks: tuple[str, ...]
+    start: int
+    bytes: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
 class Picture:
     """Boxes in the order of computation, so that a forward pass goes through them as they stand."""
 
@@ -134,6 +151,8 @@ class Picture:
     frames: Sequence[Frame] = ()
     notes: tuple[str, ...] = ()
     """What a reader should know, such as which frames were closed because there are so many boxes."""
+    memory: tuple[tuple[Piece, ...], ...] = ()
+    """Of each program of a schedule the buffers in its arena."""
 
     def box(self, key: str) -> Box:
         return self._boxes[key]

@@ -1,8 +1,9 @@
 """The picture of a schedule: what is computed in one kernel, what is left of a loop, and who shares memory.
 
 A frame is a phase (between barriers), a loop, or a kernel; a box is a buffer as some step writes it, or a
-value that a kernel keeps to itself. A wire back runs from what a step of a loop leaves to where the next one
-finds it.
+value that a kernel keeps to itself. What an earlier phase has left is read from a copy of its box in the
+phase that reads it, so that no wire leaves a phase. A wire back runs from what a step of a loop leaves to
+where the next one finds it.
 """
 
 from __future__ import annotations
@@ -10,87 +11,115 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
+from pathlib import PurePath
 
 from graphc.diagnostics import Span
-from graphc.kernel.expr import Const, Expr, Load, Name, rewrite
-from graphc.kernel.nest import Gather, Let, Store
+from graphc.kernel.expr import Expr
 from graphc.kernel.printer import text
-from graphc.schedule.printer import handed_on, lines_of_the_spec
-from graphc.schedule.program import Barrier, Buffer, Launch, Pack, Product, Program, Repeat, Step
-from graphc.view.drawing.picture import Box, Frame, Picture, Role, Wire
+from graphc.schedule.handing import handed_on
+from graphc.schedule.phases import Access
+from graphc.schedule.program import Barrier, Buffer, Launch, Pack, Product, Program, Repeat, Step, walk
+from graphc.schedule.rooms import Room, letters
+from graphc.schedule.titles import titles
+from graphc.view.drawing.insides import Inside, is_backward, lengths_named
+from graphc.view.drawing.picture import Box, Frame, FrameKind, Picture, Piece, Role, Wire
 from graphc.view.drawing.rolled import line_of
 
 _WIDEST = 44
-"""Characters of what a box computes."""
+"""Letters of the operands of a product."""
 
 
 @dataclass(frozen=True)
-class Room:
-    """Where a buffer lies in the arena, in bytes."""
+class Scheduled:
+    """A program with what is known of its run: bytes and rooms of buffers where sizes are known."""
 
-    start: int
-    bytes: int
-
-    def meets(self, other: Room) -> bool:
-        """Whether a byte belongs to both."""
-        return self.start < other.start + other.bytes and other.start < self.start + self.bytes
+    program: Program
+    bytes: Mapping[Buffer, int] = field(default_factory=dict)
+    rooms: Mapping[str, Room] = field(default_factory=dict)
 
 
-def schedule_picture(
-    programs: Sequence[tuple[Program, Mapping[str, Room]]],
-    *,
-    title: str,
-    parameters: Collection[str] = (),
-    loss: str = "",
-) -> Picture:
-    """Programs that are run one after another, each with the rooms of its buffers where sizes are known."""
+@dataclass(frozen=True)
+class Spoken:
+    """What the spec says of the names in its programs: which are parameters, which output is the loss, and
+    which places of the spec are computed in loops as it is written; `lengths` are those of the examples."""
+
+    title: str
+    file: str = ""
+    parameters: Collection[str] = ()
+    loss: str = ""
+    loops: Collection[Span] = ()
+    lengths: Mapping[str, int] = field(default_factory=dict)
+
+
+def schedule_picture(programs: Sequence[Scheduled], spoken: Spoken) -> Picture:
+    """Programs that are run one after another."""
     several = len(programs) > 1
     made = [
-        _Drawing(program, rooms, parameters, loss, f"part {number} of {len(programs)}" if several else "")
-        for number, (program, rooms) in enumerate(programs, 1)
+        _Drawing(scheduled, spoken, f"part {number} of {len(programs)}" if several else "")
+        for number, scheduled in enumerate(programs, 1)
     ]
     for drawing in made:
         drawing.draw()
     return Picture(
-        title,
+        spoken.title,
         [box for drawing in made for box in drawing.finished()],
         [wire for drawing in made for wire in drawing.wires],
         [frame for drawing in made for frame in drawing.frames],
-        tuple(note for drawing in made for note in drawing.notes()),
+        (*_sizes(spoken), *(note for drawing in made for note in drawing.notes)),
+        memory=tuple(tuple(drawing.memory()) for drawing in made if drawing.known.rooms),
     )
+
+
+def _sizes(spoken: Spoken) -> Iterator[str]:
+    if spoken.lengths:
+        yield "bytes are those of " + ", ".join(f"{name} = {n}" for name, n in spoken.lengths.items())
 
 
 @dataclass
 class _Drawing:
-    program: Program
-    rooms: Mapping[str, Room]
-    parameters: Collection[str]
-    loss: str
+    known: Scheduled
+    spoken: Spoken
     part: str
     boxes: dict[str, Box] = field(default_factory=dict)
     wires: list[Wire] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
-    writers: dict[Buffer, str] = field(default_factory=dict)
-    """The box of what a buffer holds now."""
+    writers: dict[Buffer, tuple[str, int]] = field(default_factory=dict)
+    """The box of what a buffer holds now, and the phase that it was written in."""
+    chips: dict[tuple[str, int], str] = field(default_factory=dict)
+    """Copies of boxes, by box and phase."""
     early: list[tuple[Buffer, str, frozenset[Buffer]]] = field(default_factory=list)
     """What was read where, and which buffers a step of the loop around it had written before."""
     written: frozenset[Buffer] = frozenset()
+    notes: list[str] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=count)
+    phase: int = -1
+    frame: str = ""
+    """The frame of the phase."""
+    is_in_front: bool = True
+    """Whether a loop that goes forwards is still to come."""
+
+    def __post_init__(self) -> None:
+        self.program = self.known.program
+        self.titles = titles(self.program)
+        self.letters = letters(self.known.rooms)
+        self.lives = {buffer: (first, last) for buffer, first, last in self.program.lives}
+
+    # ------------------------------------------------------------------------------------ phases
 
     def draw(self) -> None:
-        around = self._frame(self.part, "step", "") if self.part else ""
-        phase = 0
-        frame = self._frame("phase 0", "step", around)
-        for step in self.program.steps:
-            if isinstance(step, Barrier):
-                phase += 1
-                frame = self._frame(f"phase {phase}", "step", around)
-            else:
-                self._step(step, frame)
+        around = self.framed(self.part, "phase", "") if self.part else ""
+        phases = list(_phases(self.program.steps))
+        forward = [n for n, steps in enumerate(phases) for s in walk(steps) if _goes_forwards(s)]
+        for number, steps in enumerate(phases):
+            self.phase = number
+            self.frame = self.framed(f"phase {number}", "phase", around)
+            self.is_in_front = number < max(forward, default=-1)
+            for step in steps:
+                self._step(step, self.frame)
 
-    def _frame(self, label: str, kind: str, parent: str) -> str:
+    def framed(self, label: str, kind: FrameKind, parent: str) -> str:
         key = f"{self.part}frame {next(self.numbers)}"
-        self.frames.append(Frame(key, label, kind, parent))  # type: ignore[arg-type]
+        self.frames.append(Frame(key, label, kind, parent))
         return key
 
     def _step(self, step: Step, frame: str) -> None:
@@ -98,7 +127,9 @@ class _Drawing:
             case Launch():
                 self._launch(step, frame)
             case Pack():
-                self.writers[step.packed] = self._holder(step.source.buffer)
+                self.writers[step.packed] = self.writers.get(step.source.buffer) or self._given(
+                    step.source.buffer
+                )
             case Product():
                 self._product(step, frame)
             case Repeat():
@@ -107,185 +138,208 @@ class _Drawing:
     # ------------------------------------------------------------------------------------- loops
 
     def _repeat(self, loop: Repeat, frame: str) -> None:
-        label = "loop, the last step first" if loop.reverse else "loop over the steps"
+        way = "the last step first" if loop.reverse else "the first step first"
+        label = f"loop of {_size(loop.extent)} steps, {way}"
+        inner = self.framed(label, "loop", frame)
         around = handed_on(self.program, loop)
-        for what, names in (("left it", around.moved), ("keeps", around.kept)):
-            label += f" · {what}: {', '.join(names)}" if names else ""
-        inner = self._frame(label, "loop", frame)
-        outer, before = self.early, self.written
-        self.early, self.written = [], frozenset()
+        said = [
+            f"{what} {', '.join(self.titles[buffer] for buffer in buffers)}"
+            for what, buffers in (
+                ("computed in front of it, for all steps at once:", around.moved),
+                ("reads what was kept:", around.received),
+                ("keeps of each step:", around.kept),
+            )
+            if buffers
+        ]
+        self.notes.append(f"{label}, in phase {self.phase}: {'; '.join(said)}")
+        outer, before, front = self.early, self.written, self.is_in_front
+        self.early, self.written, self.is_in_front = [], frozenset(), False
         for step in loop.body:
             if not isinstance(step, Barrier):
                 self._step(step, inner)
         for buffer, reader, written in self.early:
             if buffer in self.written and buffer not in written:
-                self.wires.append(Wire(self.writers[buffer], reader, buffer.name, is_back=True))
-        self.early, self.written = outer + self.early, before | self.written
+                self.wires.append(Wire(self.writers[buffer][0], reader, self.titles[buffer], is_back=True))
+        self.early, self.written, self.is_in_front = outer + self.early, before | self.written, front
 
-    def _read(self, buffer: Buffer, reader: str) -> None:
+    def read(self, buffer: Buffer, reader: str) -> None:
         """A wire from what a buffer holds."""
         self.early.append((buffer, reader, self.written))
         source = self._holder(buffer)
         if source and source != reader:
-            wire = Wire(source, reader)
-            if wire not in self.wires:
-                self.wires.append(wire)
+            self.wired(source, reader)
 
-    def _write(self, buffer: Buffer, writer: str) -> None:
-        self.writers[buffer] = writer
+    def wired(self, source: str, target: str) -> None:
+        wire = Wire(source, target)
+        if wire not in self.wires:
+            self.wires.append(wire)
+
+    def write(self, buffer: Buffer, writer: str) -> None:
+        self.writers[buffer] = (writer, self.phase)
         self.written |= {buffer}
 
     def _holder(self, buffer: Buffer) -> str:
-        """The box of what a buffer holds; what is given has one when it is first read."""
+        """The box of what a buffer holds, or this phase's copy of it; "" for what is not drawn."""
         if buffer not in self.writers:
             if buffer.role not in ("input", "lengths"):
                 return ""
-            role: Role = "param" if buffer.source in self.parameters else "input"
-            name = f"lengths of {buffer.source}" if buffer.role == "lengths" else buffer.source
-            self.writers[buffer] = self._box(name, "", role, "", None, buffer)
-        return self.writers[buffer]
+            self.writers[buffer] = self._given(buffer)
+        key, phase = self.writers[buffer]
+        if phase == self.phase:
+            return key
+        if (key, self.phase) not in self.chips:
+            chip = f"{self.part}box {next(self.numbers)}"
+            shape = self.boxes[key].shape if buffer.role in ("input", "lengths") else f"of phase {phase}"
+            self.boxes[chip] = replace(
+                self.boxes[key],
+                id=chip,
+                frame=self.frame,
+                name=self.titles[buffer],
+                operation="",
+                shape=shape,
+                copies=key,
+            )
+            self.chips[key, self.phase] = chip
+        return self.chips[key, self.phase]
+
+    def _given(self, buffer: Buffer) -> tuple[str, int]:
+        """The box of an input, in the phase that reads it first."""
+        role: Role = "param" if buffer.source in self.spoken.parameters else "input"
+        return self.box(self.titles[buffer], "", role, self.frame, None, buffer), self.phase
 
     # ------------------------------------------------------------------------------------- steps
 
     def _product(self, product: Product, frame: str) -> None:
-        operation = f"{product.a.buffer.name} @ {product.b.buffer.name}"
         target = product.c.buffer
+        direction = ([], [product.span]) if is_backward(self.titles[target]) else ([product.span], [])
+        inner = self._computing("product", *direction, Access.of(product), frame)
+        said = " @ ".join(self.titles[matrix.buffer] for matrix in (product.a, product.b))
+        said = _short(f"+ {said}" if product.accumulate else said, _WIDEST)
+        box = self.box(self.titles[target], said, self.role(target), inner, product.span, target)
         added = [target] if product.accumulate else []
-        box = self._box(target.name, operation, self._role(target), frame, None, target)
-        self.boxes[box] = replace(
-            self.boxes[box], notes=(*self.boxes[box].notes, *filter(None, [product.note]))
-        )
         for buffer in (product.a.buffer, product.packed or product.b.buffer, *added):
-            self._read(buffer, box)
-        self._write(target, box)
+            self.read(buffer, box)
+        self.write(target, box)
 
     def _launch(self, launch: Launch, frame: str) -> None:
-        kernel = launch.kernel
-        lines = "; ".join(lines_of_the_spec(kernel))
-        label = " · ".join(filter(None, ["kernel" if kernel.ranged else "kernel, by one worker", lines]))
-        _Kernel(self, launch, self._frame(_short(label, 90), "kernel", frame)).draw()
+        inside = Inside(self, launch)
+        kind = "kernel" if launch.kernel.ranged else "kernel, by one worker"
+        inside.draw(self._computing(kind, inside.forward, inside.backward, Access.of(launch), frame))
 
-    def _box(
+    def _computing(
+        self,
+        kind: str,
+        forward: Sequence[Span | None],
+        backward: Sequence[Span | None],
+        access: Access,
+        frame: str,
+    ) -> str:
+        """A frame that says which lines of the spec are computed in it, and how many bytes go through it."""
+        said = [kind, *self._lines(forward)]
+        said += [f"backward of {lines}" for lines in self._lines(backward)]
+        if self.known.bytes:
+            given, made = (
+                sum(self.known.bytes[b] for b in some)
+                for some in (access.reads - access.writes, access.writes)
+            )
+            said.append(f"{given} bytes in, {made} out")
+        return self.framed(" · ".join(said), "kernel", frame)
+
+    def _lines(self, spans: Iterable[Span | None]) -> list[str]:
+        """`line 12, 14, losses.nn 11`, at most once."""
+        found = [span for span in spans if span is not None]
+        places = sorted({(s.source.name != self.spoken.file, s.source.name, s.line) for s in found})
+        said = [f"{PurePath(name).name} {line}" if other else f"{line}" for other, name, line in places]
+        return ["line " + ", ".join(said)] if said else []
+
+    def box(
         self, name: str, operation: str, role: Role, frame: str, span: Span | None, buffer: Buffer | None
     ) -> str:
         key = f"{self.part}box {next(self.numbers)}"
         line = line_of(span) if span else None
-        notes = (self._life(buffer),) if buffer is not None and buffer.role == "work" else ()
-        shape = "" if buffer is None else text(buffer.size)
-        self.boxes[key] = Box(key, name, operation, role, shape, frame=frame, line=line, notes=notes)
+        marks = self.letters.get(buffer.name, ()) if buffer is not None else ()
+        shape = "" if buffer is None else self._shape(buffer, span)
+        notes = tuple(self._about(buffer)) if buffer is not None else ()
+        self.boxes[key] = Box(
+            key, name, operation, role, shape, frame=frame, line=line, notes=notes, marks=marks
+        )
         return key
 
-    def _role(self, buffer: Buffer) -> Role:
+    def _shape(self, buffer: Buffer, span: Span | None) -> str:
+        known = f" · {self.known.bytes[buffer]} bytes" if buffer in self.known.bytes else ""
+        has_left = self.is_in_front and span is not None and span in self.spoken.loops
+        return _extent(buffer) + known + (" · left the loop" if has_left else "")
+
+    def role(self, buffer: Buffer) -> Role:
         if buffer.role != "output":
             return "operation"
-        return "loss" if buffer.source == self.loss else "output"
+        return "loss" if buffer.source == self.spoken.loss else "output"
 
     # ------------------------------------------------------------------------------------ memory
 
-    def _life(self, buffer: Buffer) -> str:
-        spans = {b: (first, last) for b, first, last in self.program.lives}
-        life = "{} to {}".format(*spans[buffer]) if buffer in spans else "all"
-        room = self.rooms.get(buffer.name)
-        where = "" if room is None else f", bytes {room.start} to {room.start + room.bytes - 1} of the memory"
-        return f"`{buffer.name}` lives in phases {life}{where}"
+    def _about(self, buffer: Buffer) -> Iterator[str]:
+        """Where a buffer lies and how long, and with whom."""
+        yield f"`{buffer.name}` in the text of the schedule"
+        if buffer.role == "work":
+            life = "phases {} to {}".format(*self.lives[buffer]) if buffer in self.lives else "all phases"
+            room = self.known.rooms.get(buffer.name)
+            where = "" if room is None else f", bytes {room.start} to {room.end - 1} of the memory"
+            yield f"lives in {life}{where}"
+            if room is not None and (others := self._meeting(buffer.name, room)):
+                yield f"shares memory with {', '.join(others)}"
 
-    def notes(self) -> Iterator[str]:
-        """Which buffers lie one over the other, at different times."""
-        names = [buffer.name for buffer, _, _ in self.program.lives if buffer.name in self.rooms]
-        groups: list[list[str]] = []
-        for name in names:
-            known = next((g for g in groups if all(self.rooms[name].meets(self.rooms[o]) for o in g)), None)
-            if known is None:
-                groups.append([name])
-            else:
-                known.append(name)
-        shared = [", ".join(group) for group in groups if len(group) > 1]
-        if shared:
-            yield f"one memory: {'; '.join(shared)}"
+    def _meeting(self, name: str, room: Room) -> list[str]:
+        by_name = {buffer.name: title for buffer, title in self.titles.items()}
+        rooms = self.known.rooms.items()
+        return [by_name[other] for other, its in rooms if other != name and room.meets(its)]
+
+    def memory(self) -> Iterator[Piece]:
+        """The arena: each buffer with its place and its time."""
+        for buffer, first, last in self.program.lives:
+            room = self.known.rooms[buffer.name]
+            marks = self.letters[buffer.name]
+            yield Piece(self.titles[buffer], marks, room.start, room.bytes, first, last)
 
     def finished(self) -> Iterable[Box]:
         """Boxes that something reads, or that are results."""
         used = {wire.source for wire in self.wires} | {wire.target for wire in self.wires}
+        used |= {self.boxes[chip].copies for chip in self.chips.values()}
         return [box for box in self.boxes.values() if box.id in used or box.role in ("output", "loss")]
 
 
-@dataclass
-class _Kernel:
-    """One kernel on its way into the picture."""
-
-    drawing: _Drawing
-    launch: Launch
-    frame: str
-    locals: dict[str, str] = field(default_factory=dict)
-    """The boxes of values that the kernel keeps to itself, by name."""
-    stores: dict[Buffer, str] = field(default_factory=dict)
-
-    def draw(self) -> None:
-        self.given = {
-            parameter.name: argument.buffer
-            for parameter, argument in zip(self.launch.kernel.buffers, self.launch.arguments, strict=True)
-        }
-        for statement in self.launch.kernel.walk():
-            match statement:
-                case Let(name=name, value=value, span=span):
-                    self.locals[name.name] = self._box("", self._said(value), span, None)
-                    self._reads(value, self.locals[name.name])
-                case Gather(accumulator=name, kind=kind, value=value, span=span):
-                    box = self._box("", f"{kind}({self._said(value)})", span, None)
-                    self.locals[name.name] = box
-                    self._reads(value, box)
-                case Store():
-                    self._store(statement)
-
-    def _store(self, store: Store) -> None:
-        buffer = self.given[store.buffer]
-        if isinstance(store.value, Const) and not store.accumulate and self._is_added_to(store.buffer):
-            return  # where a sum begins
-        if isinstance(store.value, Name) and store.value.name in self.locals:
-            box = self._named(self.locals[store.value.name], buffer)
-        elif buffer in self.stores and not store.accumulate:
-            box = self.stores[buffer]
+def _phases(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    """The steps between barriers."""
+    phase: list[Step] = []
+    for step in steps:
+        if isinstance(step, Barrier):
+            yield phase
+            phase = []
         else:
-            said = self._said(store.value)
-            said = f"sum({said})" if store.accumulate else said
-            box = self._box(buffer.name, said, store.span, buffer)
-        self._reads(store.value, box)
-        self.stores[buffer] = box
-        self.drawing._write(buffer, box)
+            phase.append(step)
+    yield phase
 
-    def _is_added_to(self, name: str) -> bool:
-        return any(
-            isinstance(s, Store) and s.buffer == name and s.accumulate for s in self.launch.kernel.walk()
-        )
 
-    def _named(self, key: str, buffer: Buffer) -> str:
-        """A local value's box, which from now on is also a buffer's."""
-        box = self.drawing.boxes[key]
-        notes = (*box.notes, *((self.drawing._life(buffer),) if buffer.role == "work" else ()))
-        name = f"{box.name}, {buffer.name}" if box.name else buffer.name
-        role = self.drawing._role(buffer)
-        self.drawing.boxes[key] = replace(box, name=name, notes=notes, role=role, shape=text(buffer.size))
-        return key
+def _goes_forwards(step: Step) -> bool:
+    return isinstance(step, Repeat) and not step.reverse
 
-    def _box(self, name: str, operation: str, span: Span | None, buffer: Buffer | None) -> str:
-        role: Role = "operation" if buffer is None else self.drawing._role(buffer)
-        return self.drawing._box(name, operation, role, self.frame, span, buffer)
 
-    def _reads(self, value: Expr, box: str) -> None:
-        for part in value.walk():
-            if isinstance(part, Load):
-                self.drawing._read(self.given[part.buffer], box)
-            elif isinstance(part, Name) and part.name in self.locals and self.locals[part.name] != box:
-                wire = Wire(self.locals[part.name], box)
-                if wire not in self.drawing.wires:
-                    self.drawing.wires.append(wire)
+def _extent(buffer: Buffer) -> str:
+    """How many elements: of what is given or asked for along each axis and dim, in order."""
+    if buffer.type is None:
+        return _size(buffer.size)
+    sizes = [
+        *(
+            index.length.name if index.length.size is None else str(index.length.size.value)
+            for index in buffer.type.axes
+        ),
+        *map(str, buffer.type.sizes),
+    ]
+    return " × ".join(sizes) or "1"
 
-    def _said(self, value: Expr) -> str:
-        """What is computed, by the names of buffers, without places in them."""
-        short = rewrite(
-            value, lambda e: Name(self.given[e.buffer].name, "real") if isinstance(e, Load) else None
-        )
-        return _short(text(short), _WIDEST)
+
+def _size(size: Expr) -> str:
+    """A number of elements, by the lengths that it is made of."""
+    return lengths_named(text(size)).replace(" * ", " × ")
 
 
 def _short(said: str, most: int) -> str:

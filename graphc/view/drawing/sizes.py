@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from graphc.view.drawing import metrics
 from graphc.view.drawing.geometry import Flow
 from graphc.view.drawing.numbers import brief
-from graphc.view.drawing.picture import Box, Frame, Picture, Wire
+from graphc.view.drawing.picture import Box, Frame, Line, Picture, Wire
 
 LOOP = 14.0
 """How far a self-loop stands out of its box, in px."""
@@ -55,8 +55,9 @@ def _wrapped(box: Box) -> list[str]:
     title = box.title or "="
     if len(title) <= WIDE:
         return [title]
-    found = [f"{box.name} ="] if box.name and box.operation else [""]
-    for word in (box.operation or title).split():
+    name = f"{box.name} =" if box.name and box.operation else ""
+    found = [name if len(name) <= 2 * WIDE else ""]
+    for word in title.removeprefix(found[0]).split():
         if len(found[-1]) + len(word) > WIDE and found[-1]:
             found.append("")
         found[-1] = f"{found[-1]} {word}".strip()
@@ -76,7 +77,7 @@ def rows(picture: Picture) -> Mapping[str, list[Row]]:
         *names, last = lines(box)
         is_small = last not in _wrapped(box)
         if is_small and box.line and not _in_equation(picture, box):
-            last = f"{last}  :{box.line.number}"
+            last = f"{last}  {_where(box.line)}"
         texts = [Row("name", name) for name in names] + [Row("small" if is_small else "name", last)]
         total = brief(box.cotangent)
         if box.id not in used:
@@ -87,6 +88,12 @@ def rows(picture: Picture) -> Mapping[str, list[Row]]:
             texts.append(Row("cotangent", f"sum of {parts[box.id]}: {total}"))
         found[box.id] = [row for row in texts if row.text]
     return found
+
+
+def _where(line: Line) -> str:
+    """The number of a line, with the name of a file of the library."""
+    folder, _, name = line.file.rpartition("/")
+    return f"{name if folder == 'stdlib' else ''}:{line.number}"
 
 
 def wire_label(picture: Picture, wire: Wire) -> tuple[str, str]:

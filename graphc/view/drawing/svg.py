@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 from graphc.view.drawing import metrics, sizes
 from graphc.view.drawing.geometry import Label, Placed, Point, Rect
 from graphc.view.drawing.legend import Legend, legend
+from graphc.view.drawing.memory import marks, strip
 from graphc.view.drawing.nesting import HEADER
 from graphc.view.drawing.outlines import outline
 from graphc.view.drawing.picture import Box, Frame, Wire
@@ -42,6 +43,8 @@ def svg(placed: Placed, *, standalone: bool = True, gradients: bool = False) -> 
             root.append(_label(number, label))
     rows = sizes.rows(picture)
     root.extend(_box(box, placed.boxes[box.id], rows[box.id]) for box in picture.boxes)
+    arenas = [pieces for pieces in picture.memory if pieces]
+    root.extend(strip(pieces, rect) for pieces, rect in zip(arenas, placed.strips, strict=True))
     root.extend(below.elements)
     for element in root:
         element.tail = "\n"
@@ -149,8 +152,13 @@ def _label(number: int, label: Label) -> ET.Element:
     return group
 
 
+def _kind(box: Box) -> str:
+    is_left = box.copies and box.role == "operation"
+    return f"box {box.role} left" if is_left else f"box {box.role}"
+
+
 def _box(box: Box, r: Rect, rows: Sequence[sizes.Row]) -> ET.Element:
-    group = ET.Element("g", {"class": f"box {box.role}", "data-id": box.id})
+    group = ET.Element("g", {"class": _kind(box), "data-id": box.id})
     if box.line:
         where = f"{box.line.file}:{box.line.number}: {box.line.text}"
         ET.SubElement(group, "title").text = where
@@ -161,4 +169,5 @@ def _box(box: Box, r: Rect, rows: Sequence[sizes.Row]) -> ET.Element:
         _text(
             group, row.kind, r.center[0], y - row.size * (metrics.LINE - 0.72) / 2 - row.size * 0.1, row.text
         )
+    group.extend(marks(box.marks, r))
     return group
