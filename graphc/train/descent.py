@@ -14,6 +14,7 @@ from graphc.train.blame import Blame
 from graphc.train.data.examples import Array, Batch
 from graphc.train.fit_settings import FitSettings
 from graphc.train.optimize.averaging import Averaging
+from graphc.train.optimize.magnitudes import norms, relative_moves
 from graphc.train.optimize.update import Norm, Update
 from graphc.train.protocol import StepResult, Trainable
 from graphc.train.runs.checkpoint import under, within
@@ -48,8 +49,11 @@ class Descent:
         self.steps = 0
         self.gradient_norm = 0.0
         """Of the first objective at the last step, before clipping."""
-        self.gradients: Vector | None = None
-        """Those of which it is the norm. They hold until the next step."""
+        self.gradients: dict[int, Vector] = {}
+        """Those of each objective at the last step, before clipping. They hold until the next step."""
+        weights = model.weights
+        self.before = Vector(weights.layout, weights.now.flat.dtype) if model.objectives > 1 else None
+        """The weights before the last step, where `weights.before` has those between two objectives."""
         model.weights.settle()
         self.begin(1, settings.steps)
 
@@ -64,6 +68,8 @@ class Descent:
         Raises E501 or E502, with the last good weights put back. `place` goes into their messages.
         """
         number = self.steps + 1
+        if self.before is not None:
+            np.copyto(self.before.flat, self.model.weights.now.flat)
         first = self._along(0, batch, number, place)
         for objective in range(1, self.model.objectives):
             self._along(objective, batch, number, place)
@@ -72,6 +78,17 @@ class Descent:
         self.carried = self.model.keep()
         self.steps = number
         return first
+
+    def magnitudes(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Norms of gradients at the last step, before clipping, and relative moves, by parameter.
+
+        Where several objectives move a parameter, the gradient is that of the first of them.
+        """
+        found: dict[str, float] = {}
+        for objective, vector in self.gradients.items():
+            moved = self.model.moves(objective)
+            found |= {name: norm for name, norm in norms(vector, moved).items() if name not in found}
+        return found, relative_moves(self.model.weights.now, self.before or self.model.weights.before)
 
     def averaged(self) -> AbstractContextManager[None]:
         """Inside, the weights are their average, if there is one: it is what is measured and kept."""
@@ -117,8 +134,9 @@ class Descent:
             raise runaway(
                 "E502", f"the gradient of {_not_finite(result)} is not finite at step {number}{place}", found
             )
+        self.gradients[objective] = result.gradients
         if objective == 0:
-            self.gradient_norm, self.gradients = norm, result.gradients
+            self.gradient_norm = norm
         limit = self.settings.clip
         scale = 1.0 if limit is None or norm <= limit else limit / norm
         # A step that overflows is found by the next loss, and undone then.

@@ -17,7 +17,6 @@ from graphc.train.descent import RUNAWAY, Descent
 from graphc.train.evaluation import Evaluator
 from graphc.train.fit_settings import FitSettings
 from graphc.train.interrupts import Interrupts
-from graphc.train.optimize.magnitudes import norms, relative_moves
 from graphc.train.protocol import Trainable
 from graphc.train.reporting import Ending, EpochRecord, History, Metrics, Plan, Reporter, Silent, StepRecord
 from graphc.train.runs.checkpoint import under, within
@@ -269,9 +268,8 @@ class Trainer:
 
     def _note_magnitudes(self) -> None:
         """Of the last step, if somebody asks for it. Behind a pause no step may be left to an epoch's end."""
-        gradients = self.descent.gradients
-        if gradients is not None and (self.reporter.wants_magnitudes or self.keeper.wants_magnitudes):
-            self.at.gradients, self.at.moves = norms(gradients), relative_moves(self.model.weights)
+        if self.descent.gradients and (self.reporter.wants_magnitudes or self.keeper.wants_magnitudes):
+            self.at.gradients, self.at.moves = self.descent.magnitudes()
 
     def _record(self, number: int, metrics: dict[str, Metrics]) -> EpochRecord:
         at = self.at

@@ -72,3 +72,20 @@ output argmax(p)
 """
     found = comparisons(graphc.compile(text.lstrip()).pipeline.system("eval"))
     assert found.scores == {"p": "y"}
+
+
+@pytest.mark.parametrize(
+    ("loss", "chances", "logits"),
+    [
+        ("p = sigmoid(z)\nminimize binary_cross_entropy(p, y)", {"p": "y"}, {}),
+        ("p = sigmoid(z)\nminimize -y * log(p) - (1 - y) * log(1 - p)", {"p": "y"}, {}),
+        ("input b : index(2)\np = sigmoid(z)\nminimize binary_cross_entropy(p, b)", {"p": "b"}, {}),
+        ("minimize binary_cross_entropy_of_logit(z, y)", {}, {"z": "y"}),
+        ("p = softmax(q)\ninput d : [3]\nminimize cross_entropy(p, d)", {"p": "d"}, {}),
+        ("minimize z * y", {}, {}),
+        ("minimize log(x) * z", {}, {}),
+    ],
+)
+def test_chances_and_logits(loss: str, chances: dict[str, str], logits: dict[str, str]) -> None:
+    found = held(loss + "\n")
+    assert (found.chances, found.logits) == (chances, logits)

@@ -30,7 +30,7 @@ IMAGE = 3
 
 def sections(material: Material) -> Iterator[Section]:
     """Saturation, and dead units of relus; nothing where a spec has no such activation."""
-    sample, found = _found(material)
+    sample, found = inspected(material)
     if found:
         yield activations(found, sample)
     relus = [one for one in found if one.function == "relu"]
@@ -56,7 +56,8 @@ class _SpelledPipeline(Pipeline):
         return replace(found, system=self._spelled.system) if mode == "eval" else found
 
 
-def _found(material: Material) -> tuple[str, list[Activation]]:
+def inspected(material: Material) -> tuple[str, list[Activation]]:
+    """What the activations of a spec are given, and of which examples."""
     program, system = material.program, material.system
     chosen = [unit.name for unit in system.units.values() if any(n.op.name in CURVES for n in _nodes(unit))]
     spelled = spell(system, chosen)

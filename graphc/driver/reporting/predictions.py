@@ -26,19 +26,25 @@ _TOLERANCE = 1e-3
 
 def sections(material: Material) -> Iterator[Section]:
     """One for each class that scores are held against, one for each number that is predicted."""
+    for found in predictions(material):
+        yield classes(found) if isinstance(found, Classified) else numbers(found)
+
+
+def predictions(material: Material) -> Iterator[Classified | Estimated]:
+    """Everything that is held against an input, beside it: classes, chances of 0 and 1, numbers."""
     for target, names in scored(material).items():
         sample = _sample(material, target, *names)
         if (found := _scores(material, sample, names, target)) is not None:
-            yield classes(found)
-    judged = {name: target for name, target in odds(material).items() if target not in scored(material)}
-    for name, target in judged.items():
-        sample = _sample(material, target, name)
-        if (found := _chances(material, sample, name, target)) is not None:
-            yield classes(found)
+            yield found
+    for name, target in odds(material).items():
+        if target not in scored(material):
+            sample = _sample(material, target, name)
+            if (judged := _chances(material, sample, name, target)) is not None:
+                yield judged
     for name, target in estimated(material).items():
         sample = _sample(material, target, name)
         if (estimate := _numbers(material, sample, name, target)) is not None:
-            yield numbers(estimate)
+            yield estimate
 
 
 def _sample(material: Material, *names: str) -> Sample:

@@ -22,20 +22,24 @@ _MOST_MAPS = 12
 
 
 def attentions(material: Material) -> Iterator[Section]:
-    """Real numbers over two axes or more, of some examples; those that are shares, where any are."""
+    """Real numbers over two axes or more, of some examples."""
+    if found := attention_maps(material):
+        yield attention(found)
+
+
+def attention_maps(material: Material) -> list[Attention]:
+    """Those that are shares, where any are; the longest examples first, which have more to show."""
     names = paired(material)
     if not names:
-        return
+        return []
     sample = material.sample(_CANDIDATES)
     values = sample.values(*names)
-    found = []
+    found: list[Attention] = []
     for name in names:
-        # Long examples have more to show.
         maps = sorted(_maps(material, sample, name, values[name]), key=lambda one: -one.values[0].size)
         found += maps[:EXAMPLES]
     shares = [one for one in found if one.is_share]
-    if chosen := shares or [one for one in found if len(one.values) == 1]:
-        yield attention(chosen[:_MOST_MAPS])
+    return (shares or [one for one in found if len(one.values) == 1])[:_MOST_MAPS]
 
 
 def paired(material: Material) -> list[str]:
@@ -108,7 +112,10 @@ def recurrent(material: Material) -> dict[str, Index]:
     return {
         place.of: place.positions[0][0]
         for place in places
-        if place.of in material.program.spec.names and system.type(place.of).dtype == "real"
+        if place.of in material.program.spec.names
+        and system.type(place.of).dtype == "real"
+        # A recurrence within weights, such as a product of reflections, has no states of examples.
+        and BATCH in system.type(place.of).axes
     }
 
 
@@ -137,6 +144,12 @@ def state_pictures(material: Material) -> Iterator[Section]:
 
 def flows(material: Material) -> Iterator[Section]:
     """How large gradients are at each step, along each axis of a recurrence."""
+    for found, said in gradient_flows(material):
+        yield flow(found, said)
+
+
+def gradient_flows(material: Material) -> Iterator[tuple[Flow, str]]:
+    """Norms by step along each such axis, and of which examples."""
     program = material.program
     if not program.spec.objectives:
         return
@@ -146,7 +159,7 @@ def flows(material: Material) -> Iterator[Section]:
     for along, names in by_axis.items():
         sample = material.sample(_GRADIENTS)
         norms = program.norms(sample.batch.arrays, axis=along, lengths=sample.batch.lengths)
-        yield flow(_flow(along, norms, names, [*program.spec.params]), sample.said)
+        yield _flow(along, norms, names, [*program.spec.params]), sample.said
 
 
 def _flow(axis: str, norms: dict[str, Array], states: Sequence[str], params: Sequence[str]) -> Flow:

@@ -7,30 +7,30 @@ whose gradient is far smaller than the others' hardly learns.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 
 from graphc.train.data.examples import Array
-from graphc.train.state import Generations, Vector
+from graphc.train.state import Vector
 
 
-def norms(vector: Vector) -> dict[str, float]:
-    """The Euclidean norm of each part, computed in double precision: sqrt of the sum of squares."""
-    return {name: _norm(part) for name, part in vector.parts.items()}
+def norms(vector: Vector, names: Collection[str]) -> dict[str, float]:
+    """The Euclidean norm of each of these parts, computed in double precision: sqrt of the sum of squares."""
+    return {name: _norm(part) for name, part in vector.parts.items() if name in names}
 
 
-def relative_moves(weights: Generations) -> dict[str, float]:
-    """For each parameter |w - w0| / |w0|: the norm of the last move by the norm before it.
+def relative_moves(now: Vector, before: Vector) -> dict[str, float]:
+    """For each parameter |w - w0| / |w0|: the norm of a move by the norm before it.
 
-    Holds after a step and before the next one; of several losses the last one's move counts. Parameters that
-    were all zero have no ratio and are left out.
+    Parameters that were all zero have no ratio and are left out.
     """
     found: dict[str, float] = {}
-    for name, before in weights.before.parts.items():
-        size = _norm(before)
+    for name, part in before.parts.items():
+        size = _norm(part)
         if size > 0:
             # In double precision: small moves of large weights are lost otherwise.
-            found[name] = _norm(np.subtract(weights.now.parts[name], before, dtype=np.float64)) / size
+            found[name] = _norm(np.subtract(now.parts[name], part, dtype=np.float64)) / size
     return found
 
 

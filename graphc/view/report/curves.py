@@ -80,7 +80,11 @@ def _figure(history: History, name: str, parts: Mapping[str, Values]) -> Figure:
 def _rates(history: History) -> Iterator[Figure]:
     if np.isfinite(history.rate).any():
         yield _lines(
-            history, {"learning rate": history.rate}, "rate", "Learning rate, at the last step of each epoch."
+            history,
+            {"learning rate": history.rate},
+            "rate",
+            "Learning rate, at the last step of each epoch.",
+            from_zero=True,
         )
     if np.isfinite(history.gradient).any():
         yield _lines(
@@ -100,6 +104,7 @@ def _lines(
     is_marked: bool = False,
     said: bool = False,
     level: float | None = None,
+    from_zero: bool = False,
 ) -> Figure:
     def draw(canvas: Canvas) -> None:
         axes = plotting.one(canvas)
@@ -113,10 +118,11 @@ def _lines(
             _mark(axes, history.best)
         if level is not None:
             axes.axhline(level, color=plotting.SOFT, linestyle=":", linewidth=1)
-        _scale(axes, curves)
+        if not _scale(axes, curves) and from_zero:
+            axes.set_ylim(bottom=0)
         axes.set_xlabel("epoch")
         axes.set_ylabel(plotting.label(axis))
-        plotting.whole(axes.xaxis)
+        _epochs(axes, history)
         if len(curves) > 1:
             axes.legend(ncols=1 if len(curves) <= 4 else 2)
 
@@ -126,14 +132,25 @@ def _lines(
     )
 
 
+def _epochs(axes: Axes, history: History) -> None:
+    """Ticks at whole epochs; around a single one there is no other to see."""
+    if len(set(history.epochs)) == 1:
+        axes.set_xticks([history.epochs[0]])
+    else:
+        plotting.whole(axes.xaxis)
+
+
 def _mark(axes: Axes, epoch: int) -> None:
     axes.axvline(epoch, color=plotting.SOFT, linestyle="--", linewidth=1)
 
 
-def _scale(axes: Axes, curves: Mapping[str, Values]) -> None:
+def _scale(axes: Axes, curves: Mapping[str, Values]) -> bool:
+    """Whether the scale is logarithmic."""
     values = np.array([value for own in curves.values() for value in own if math.isfinite(value)])
-    if len(values) and values.min() > 0 and values.max() > _WIDE * values.min():
+    is_logarithmic = bool(len(values)) and values.min() > 0 and values.max() > _WIDE * values.min()
+    if is_logarithmic:
         plotting.logarithmic(axes.yaxis)
+    return is_logarithmic
 
 
 def _data(history: History, curves: Mapping[str, Values]) -> Table:
@@ -186,7 +203,7 @@ def _rows(history: History, found: Mapping[str, Values], caption: str) -> Figure
         axes.grid(False)
         axes.set_yticks(range(len(found)), [plotting.label(name) for name in found], fontsize=7)
         axes.set_xlabel("epoch")
-        plotting.whole(axes.xaxis)
+        _epochs(axes, history)
         bar = canvas.colorbar(image, ax=axes, pad=0.02)
         bar.set_label("log10")
         bar.outline.set_visible(False)
