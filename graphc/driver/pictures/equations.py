@@ -19,9 +19,12 @@ def equations(program: Compiled, *, inputs: bool = False, standalone: bool = Fal
     Gradients are those of the parameters, with `inputs` of the real inputs too, which is so anyway where
     there is nothing to train. A fragment of `align*` environments, or with `standalone` a document.
     """
+    spec = program.pipeline.spec(MODE)
+    classes = {name: found.dim or str(found.classes) for name, found in spec.inputs.items() if found.classes}
     return tex(
-        program.pipeline.spec(MODE).system,
+        spec.system,
         derived_equations(program, inputs=inputs),
+        classes=classes,
         standalone=standalone,
         title=program.spec.file.span.source.name,
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from graphc.types import Dim, DType
-from graphc.view.latex.terms import CONSTANT, Term, constant
+from graphc.types import BATCH, Dim, DType
+from graphc.view.latex.scaling import moved_out
+from graphc.view.latex.terms import CONSTANT, COUNT, Term, constant
 
 Operands = tuple[Term, ...]
 
@@ -18,12 +19,26 @@ def made(
     plain = Term(op, operands, tuple(sorted(attrs.items())), dtype, shape, has_batch)
     rule = _RULES.get(op)
     found = rule(plain, *operands) if rule else None
+    found = found if found is not None else moved_out(plain, made)
     # A scalar in the place of a tensor would say less than what it replaces.
     return found if found is not None and found.rank == plain.rank else plain
 
 
 def _like(term: Term, op: str, *operands: Term) -> Term:
     return made(op, operands, {}, term.dtype, term.shape, any(o.has_batch for o in operands))
+
+
+def for_one(term: Term) -> Term:
+    """The term with a single example in the place of a batch: nothing is summed over examples."""
+    operands = tuple(map(for_one, term.operands))
+    attrs = dict(term.attrs)
+    if term.op == COUNT and attrs["index"] == BATCH:
+        return constant(1)
+    if BATCH in term.bound:
+        attrs["indices"] = tuple(index for index in term.bound if index != BATCH)
+        if term.op == "reduce_sum" and not attrs["indices"] and not attrs["dims"]:
+            return operands[0]
+    return made(term.op, operands, attrs, term.dtype, term.shape, term.has_batch)
 
 
 def negated(term: Term) -> Term:
@@ -50,7 +65,7 @@ def _add(term: Term, x: Term, y: Term) -> Term | None:
         return _like(term, "sub", x, y.operands[0])
     if x.op == "neg":
         return _like(term, "sub", y, x.operands[0])
-    return None
+    return _like(term, "mul", constant(2), x) if x == y and term.dtype == "real" else None
 
 
 def _sub(term: Term, x: Term, y: Term) -> Term | None:
@@ -72,17 +87,31 @@ def _mul(term: Term, x: Term, y: Term) -> Term | None:
         return constant(0, term)
     if x.number() is not None and y.number() is not None:
         return constant(x.number() * y.number(), term)  # type: ignore[operator]
+    for number, other in ((x, y), (y, x)):
+        if (value := number.number()) is not None and value < 0:
+            return negated(_like(term, "mul", constant(-value, number), other))
     if x.op == "neg":
         return negated(_like(term, "mul", x.operands[0], y))
     if y.op == "neg":
         return negated(_like(term, "mul", x, y.operands[0]))
+    for root, other in ((x, y), (y, x)):
+        if root.op == "sqrt" and root == other:
+            return root.operands[0]
+        if root.op == "sqrt" and other.op == "mul" and other.operands[1] == root:
+            return _like(term, "mul", other.operands[0], root.operands[0])
+    if x.op == "mul" and x.operands[1] == y and y.op == "sqrt":
+        return _like(term, "mul", x.operands[0], y.operands[0])
     if cancelled := _cancelled(term, x, y):
         return cancelled
-    if y.op == "div" and y.operands[0].number() == 1:
-        return _like(term, "div", x, y.operands[1])
-    if x.op == "div" and x.operands[0].number() == 1:
-        return _like(term, "div", y, x.operands[1])
+    for factor, quotient in ((x, y), (y, x)):
+        if quotient.op == "div" and (quotient.operands[0].number() == 1 or _is_number_over(factor, quotient)):
+            return _like(term, "div", _like(term, "mul", factor, quotient.operands[0]), quotient.operands[1])
     return None
+
+
+def _is_number_over(factor: Term, quotient: Term) -> bool:
+    """A number goes into what a quotient divides, `2 (x / T)` as `2 x / T`."""
+    return factor.number() is not None and not quotient.rank
 
 
 def _cancelled(term: Term, x: Term, y: Term) -> Term | None:
@@ -113,15 +142,66 @@ def _apart(term: Term) -> tuple[float, float, Term]:
 
 
 def _div(term: Term, x: Term, y: Term) -> Term | None:
-    if y.number() == 1:
+    above, below = x.number(), y.number()
+    if below == 1:
         return x
-    return negated(_like(term, "div", x.operands[0], y)) if x.op == "neg" else None
+    if above == 0:
+        return constant(0, term)
+    if above is not None and below is None and not above.is_integer() and (1 / above).is_integer():
+        return _like(term, "div", constant(1, x), _like(y, "mul", constant(1 / above), y))
+    if above is None and below and not below.is_integer() and (1 / below).is_integer():
+        return _like(term, "mul", constant(1 / below), x)
+    if above is not None and below and not (above.is_integer() and below.is_integer() and above % below):
+        return constant(above / below, term)
+    if x.op == "neg":
+        return negated(_like(term, "div", x.operands[0], y))
+    if y.op == "neg":
+        return negated(_like(term, "div", x, y.operands[0]))
+    if x.op == "div":
+        return _like(term, "div", x.operands[0], _like(term, "mul", x.operands[1], y))
+    return _reduced(term, x, below) if below else _without_common(term, x, y)
+
+
+def _without_common(term: Term, x: Term, y: Term) -> Term | None:
+    """`2 x / 2 N` as `x / N`."""
+    (above, below, left), (more, further, right) = _apart(x), _apart(y)
+    ratio = above * further / (below * more)
+    if 1 in (above, more) or not ((1 / ratio).is_integer() or ratio.is_integer()):
+        return None
+    if ratio >= 1:
+        return _like(term, "div", _like(x, "mul", constant(ratio), left), right)
+    return _like(term, "div", left, _like(y, "mul", constant(1 / ratio), right))
+
+
+def _reduced(term: Term, x: Term, divisor: float) -> Term | None:
+    """A number in what is divided, against the divisor: `4 x / 2` as `2 x`."""
+    above, below, rest = _apart(x)
+    if above == 1 and below == 1:
+        return None
+    ratio = above / (below * divisor)
+    if ratio.is_integer() or not above.is_integer():
+        return _like(term, "mul", constant(ratio), rest)
+    return None
 
 
 def _pow(term: Term, x: Term, y: Term) -> Term | None:
     if y.number() == 1:
         return x
     return constant(1, term) if y.number() == 0 else None
+
+
+def _xlogy(term: Term, x: Term, y: Term) -> Term | None:
+    if x.number() == 0:
+        return constant(0, term)
+    return replace(term, op="log", operands=(y,)) if x.number() == 1 else None
+
+
+def _not(term: Term, x: Term) -> Term | None:
+    return _opposite(x)
+
+
+def _opposite(condition: Term) -> Term | None:
+    return replace(condition, op=_OPPOSITE[condition.op]) if condition.op in _OPPOSITE else None
 
 
 def _equal(term: Term, x: Term, y: Term) -> Term | None:
@@ -133,6 +213,8 @@ def _equal(term: Term, x: Term, y: Term) -> Term | None:
 def _select(term: Term, condition: Term, x: Term, y: Term) -> Term | None:
     if condition.op == CONSTANT:
         return x if condition.number() else y
+    if x.number() == 0 and (opposite := _opposite(condition)) is not None:
+        return _like(term, "select", opposite, y, x)
     kept, other = _knowing(condition, x, True), _knowing(condition, y, False)
     if (kept, other) == (x, y):
         return None
@@ -143,13 +225,34 @@ def _knowing(condition: Term, term: Term, holds: bool) -> Term:
     """The term where a condition is known: what guards a branch against its own division by zero is gone."""
     if term.op == "select" and term.operands[0] == condition:
         return _knowing(condition, term.operands[1 if holds else 2], holds)
+    if term.op == "select" and term.operands[0] == _opposite(condition):
+        return _knowing(condition, term.operands[2 if holds else 1], holds)
     operands = tuple(_knowing(condition, operand, holds) for operand in term.operands)
     return term if operands == term.operands else replace(term, operands=operands)
 
 
 def _reshape(term: Term, x: Term) -> Term | None:
-    return x if x.shape == term.shape else None
+    if x.shape == term.shape:
+        return x
+    is_scalar = not x.rank and x.number() is None
+    return _like(term, "mul", x, constant(1, term)) if is_scalar else None
 
+
+def _contract(term: Term, x: Term, y: Term) -> Term | None:
+    """With a scalar it is a multiple."""
+    left, right, result = term.attr("labels")
+    is_multiple = (not left and right == result) or (not right and left == result)
+    return _like(term, "mul", x, y) if is_multiple and not term.bound else None
+
+
+_OPPOSITE = {
+    "less": "greater_equal",
+    "greater_equal": "less",
+    "greater": "less_equal",
+    "less_equal": "greater",
+    "equal": "not_equal",
+    "not_equal": "equal",
+}
 
 _RULES: dict[str, Any] = {
     "neg": _neg,
@@ -158,7 +261,10 @@ _RULES: dict[str, Any] = {
     "mul": _mul,
     "div": _div,
     "pow": _pow,
+    "xlogy": _xlogy,
+    "logical_not": _not,
     "equal": _equal,
     "select": _select,
     "reshape": _reshape,
+    "contract": _contract,
 }

@@ -10,13 +10,18 @@ from collections.abc import Mapping
 
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Node, Value
+from graphc.ir.op import Attrs
 from graphc.ir.system import READ, System, Unit
 from graphc.ops.elementwise import SELECT
-from graphc.ops.leaf import INSIDE, PIN
-from graphc.types import Affine
+from graphc.ops.leaf import INSIDE, PIN, constant
+from graphc.types import Affine, TensorType
+from graphc.view.latex.terms import CONSTANT, Term, substitute
+
+Aliases = Mapping[str, Term]
+"""Names that only pass on another name at some position, or a number, and are left out of formulas."""
 
 
-def cleaned(system: System, unit: Unit) -> tuple[Builder, Value]:
+def cleaned(system: System, unit: Unit, aliases: Aliases) -> tuple[Builder, Value]:
     """A builder with the nodes that are left, and the unit's value among them."""
     makers = {node.result: node for node in unit.nodes if isinstance(node, Node)}
     moved: dict[Value, Value] = {}
@@ -29,9 +34,21 @@ def cleaned(system: System, unit: Unit) -> tuple[Builder, Value]:
             continue
         attrs = _of_name(system, node.attrs) if node.op is READ else node.attrs
         with builder.at(node.span):
+            if node.op is READ and (term := aliases.get(attrs["unit"])) is not None:
+                moved[node.result] = _instead_of_alias(system, builder, attrs, term)
+                continue
             operands = [moved[operand] for operand in node.operands]
             moved[node.result] = builder(node.op, *operands, called=node.result.name, **attrs)
     return builder, moved[end]
+
+
+def _instead_of_alias(system: System, builder: Builder, attrs: Attrs, term: Term) -> Value:
+    type_: TensorType = attrs["type"]
+    if term.op == CONSTANT:
+        return constant(builder, float(term.number() or 0), shape=type_.shape)
+    by = dict(zip(system.indices(attrs["unit"]), attrs["subscripts"], strict=True))
+    term = substitute(term, by)
+    return builder(READ, unit=term.attr("name"), subscripts=term.attr("subscripts"), type=type_)
 
 
 def _general(system: System, unit: Unit, makers: Mapping[Value, Node]) -> Value:
@@ -99,13 +116,13 @@ def _is_access(value: Value, makers: Mapping[Value, Node]) -> bool:
     return node.op is READ or (node.op is SELECT and _instead(node, makers) is not None)
 
 
-def _of_name(system: System, attrs: Mapping[str, object]) -> Mapping[str, object]:
+def _of_name(system: System, attrs: Attrs) -> Attrs:
     """A read of a boundary equation as a read of the name that it belongs to."""
-    unit = system.units.get(str(attrs["unit"]))
+    unit = system.units.get(attrs["unit"])
     if unit is None or unit.place is None:
         return attrs
     fixed = dict(unit.place.positions)
-    free = iter(attrs["subscripts"])  # type: ignore[call-overload]
+    free = iter(attrs["subscripts"])
     subscripts: list[Affine | int] = [
         fixed[index] if index in fixed else next(free) for index in system.indices(unit.place.of)
     ]

@@ -1,86 +1,35 @@
-"""The gradients of a whole spec: for each name, the sum of what its uses give back.
-
-A use says what one point of the reading equation gives to one position of the name, `h[t-1]`. The equation of
-the name asks the other way round: which points give something to position `t`? So subscripts are solved for
-the reader's index, `t + 1`, and indices that the name does not have are summed.
-"""
+"""The gradients of a whole spec: for each name, the sum of what its uses give back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from graphc.ir.system import System, Unit
 from graphc.types import BATCH, Affine, Index
-from graphc.view.latex.adjoint import Derived, Named, Use, derived
-from graphc.view.latex.algebra import made
-from graphc.view.latex.terms import Term, substitute, symbols
-
-
-@dataclass(frozen=True)
-class Range:
-    """A position that must lie between others for a summand to exist."""
-
-    place: Affine
-    lo: Affine
-    hi: Affine
-
-    def at(self, by: Mapping[Index, Affine]) -> Range:
-        """The same for given positions."""
-        return Range(*(_put(place, by) for place in (self.place, self.lo, self.hi)))
-
-    def holds(self) -> bool:
-        """Whether it is so for all lengths of at least one; a bound that depends on more counts as met."""
-        gaps = (self.place - self.lo, self.hi - self.place)
-        return all(not gap.is_constant or gap.constant >= 0 for gap in gaps)
-
-
-@dataclass(frozen=True)
-class Summand:
-    """What one use gives back, at the name's own indices.
-
-    `fixed` are the positions that the use reads alone (`h[T]`); `ranges` say where the summand exists;
-    `matches` are pairs of positions that must be equal, where a subscript cannot be solved.
-    """
-
-    term: Term
-    fixed: tuple[tuple[Index, Affine], ...] = ()
-    ranges: tuple[Range, ...] = ()
-    matches: tuple[tuple[Affine, Affine], ...] = ()
-
-    def at(self, place: Mapping[Index, Affine]) -> Summand | None:
-        """The summand at a fixed position, None if it does not reach there."""
-        ranges = tuple(found.at(place) for found in self.ranges)
-        if any(place.get(index, position) != position for index, position in self.fixed):
-            return None
-        if not all(found.holds() for found in ranges):
-            return None
-        return Summand(substitute(self.term, place), (), ranges, self.matches)
-
-
-@dataclass(frozen=True)
-class Sum:
-    """The cotangent of `name` at `subscripts`: the sum of its uses' shares.
-
-    At the positions `except_at` it has an equation of its own.
-    """
-
-    name: str
-    subscripts: tuple[Affine, ...]
-    summands: tuple[Summand, ...]
-    except_at: tuple[tuple[Index, Affine], ...] = ()
+from graphc.view.latex.adjoint import Derived, Named, derived
+from graphc.view.latex.aliases import aliases
+from graphc.view.latex.cleaning import Aliases
+from graphc.view.latex.shortcuts import softmax_shortcuts
+from graphc.view.latex.summands import Sum, Summand, merged, summand
+from graphc.view.latex.terms import REF
 
 
 @dataclass(frozen=True)
 class Gradients:
     """Formulas of the forward pass, and `steps` of the backward pass, from the loss to the parameters.
 
-    `seed` is the name whose cotangent is 1, None for a forward pass alone.
+    `seed` is the name whose cotangent is 1, None for a forward pass alone. With `couples` an equation goes
+    through the examples, and the formulas are those of a whole batch, in which each example of the seed has
+    the cotangent 1 / B; else they are for one example.
     """
 
     seed: str | None
+    couples: bool
     derived: Sequence[Derived]
     steps: Sequence[Sum | Named]
+    short: Mapping[str, Summand]
+    """Shorter forms of some cotangents, by name, at the positions where these are not zero."""
 
     @property
     def named(self) -> list[Named]:
@@ -93,11 +42,13 @@ def gradients(system: System, seed: str | None, units: Iterable[str], wanted: It
     `units` are the names of those that `seed` needs, in the order in which they are written.
     """
     chosen = [system.units[name] for name in units]
-    active = _active(system, chosen, wanted)
-    return _Gathering(system, seed, chosen, active).gradients()
+    instead = aliases(system, chosen, seed)
+    chosen = [unit for unit in chosen if unit.name not in instead]
+    active = _active(system, chosen, wanted, instead)
+    return _Gathering(system, seed, chosen, active, instead).gradients()
 
 
-def _active(system: System, units: Sequence[Unit], wanted: Iterable[str]) -> frozenset[str]:
+def _active(system: System, units: Sequence[Unit], wanted: Iterable[str], aliases: Aliases) -> frozenset[str]:
     """The names whose values depend on the wanted leaves."""
     found = set(wanted)
     while True:
@@ -105,7 +56,7 @@ def _active(system: System, units: Sequence[Unit], wanted: Iterable[str]) -> fro
             _owner(unit)
             for unit in units
             if _owner(unit) not in found
-            and any(_of(system, node.attrs["unit"]) in found for node in unit.reads())
+            and any(_of(system, node.attrs["unit"], aliases) in found for node in unit.reads())
         }
         if not more:
             return frozenset(found)
@@ -116,8 +67,11 @@ def _owner(unit: Unit) -> str:
     return unit.place.of if unit.place else unit.name
 
 
-def _of(system: System, name: str) -> str:
-    return _owner(system.units[name]) if name in system.units else name
+def _of(system: System, name: str, aliases: Aliases) -> str:
+    """The name that a read is one of."""
+    name = _owner(system.units[name]) if name in system.units else name
+    alias = aliases.get(name)
+    return name if alias is None or alias.op != REF else str(alias.attr("name"))
 
 
 @dataclass
@@ -126,15 +80,27 @@ class _Gathering:
     seed: str | None
     units: Sequence[Unit]
     active: frozenset[str]
+    aliases: Aliases
     summands: dict[str, list[Summand]] = field(default_factory=dict)
 
     def gradients(self) -> Gradients:
         is_active: Callable[[str], bool] = self.active.__contains__
-        found = [derived(self.system, unit, is_active) for unit in self.units]
+        values = [derived(self.system, unit, lambda name: False).value for unit in self.units]
+        couples = any(BATCH in part.bound for value in values for part in value.walk())
+        found = [
+            derived(
+                self.system,
+                unit,
+                is_active,
+                is_seed=unit.name == self.seed and not couples,
+                aliases=self.aliases,
+            )
+            for unit in self.units
+        ]
         for each in reversed(found):
             for use in each.uses:
-                summand = self._summand(each.unit, use)
-                self.summands.setdefault(use.name, []).append(summand)
+                part = summand(self.system, self.units, each.unit, use)
+                self.summands.setdefault(use.name, []).append(part)
         steps: list[Sum | Named] = []
         done = {str(self.seed)}
         for each in reversed(found):
@@ -144,18 +110,18 @@ class _Gathering:
             steps += [named for named in reversed(each.named) if named.cotangent is not None]
         for name in self.system.leaves:
             steps += self._sums(name)
-        return Gradients(self.seed, found, steps)
+        return Gradients(self.seed, couples, found, steps, softmax_shortcuts(found, steps))
 
     def _sums(self, name: str) -> Iterator[Sum]:
         """The equation of a name, after those of single positions that are read alone."""
         summands = self.summands.get(name, ())
         indices = self.system.indices(name)
-        general = tuple(summand for summand in summands if not summand.fixed)
+        general = merged(summand for summand in summands if not summand.fixed)
         places = list(dict.fromkeys(summand.fixed for summand in summands if summand.fixed))
         places += [place for place in self._boundaries(name) if place not in places]
         for place in places:
             at = dict(place)
-            parts = tuple(part for summand in summands if (part := summand.at(at)) is not None)
+            parts = merged(part for summand in summands if (part := summand.at(at)) is not None)
             if parts:
                 yield Sum(name, tuple(at.get(i, Affine.of(i)) for i in indices), parts)
         if general:
@@ -166,123 +132,6 @@ class _Gathering:
     def _boundaries(self, name: str) -> Iterator[tuple[tuple[Index, Affine], ...]]:
         """Positions of boundary equations through which something wanted is reached."""
         for unit in self.units:
-            reads = (_of(self.system, node.attrs["unit"]) for node in unit.reads())
+            reads = (_of(self.system, node.attrs["unit"], self.aliases) for node in unit.reads())
             if unit.place and unit.place.of == name and any(read in self.active for read in reads):
                 yield unit.place.positions
-
-    # ------------------------------------------------------------------------------------ one use
-
-    def _summand(self, unit: Unit, use: Use) -> Summand:
-        """A use, seen from the name that is used."""
-        own = frozenset(self.system.indices(use.name))
-        apart = _apart(use.cotangent.free | symbols(use.subscripts), self._narrowed(unit), own)
-        term = substitute(use.cotangent, apart)
-        subscripts = [_put(place, apart) for place in use.subscripts]
-        solved: dict[Index, Affine] = {}
-        fixed, matches = [], []
-        for index, place in zip(self.system.indices(use.name), subscripts, strict=True):
-            variables = symbols([place])
-            if not variables:
-                fixed.append((index, place))
-            elif found := _solved(place, Affine.of(index), variables - solved.keys()):
-                solved[found[0]] = found[1]
-            else:
-                matches.append((Affine.of(index), place))
-        ranges = tuple(Range(p, _put(j.lo, solved), _put(j.hi, solved)) for j, p in solved.items())
-        term = substitute(term, solved)
-        left = {i: replace(i, lo=_put(i.lo, solved), hi=_put(i.hi, solved)) for i in term.free - own}
-        term = substitute(term, {old: Affine.of(new) for old, new in left.items() if old != new})
-        summand = _summed(term, own, tuple(fixed), ranges, tuple(matches))
-        if term.has_batch and BATCH not in self.system.type(use.name).axes:
-            # Outside of the sums over steps, whose number is the example's own.
-            attrs = {"dims": (), "indices": (BATCH,)}
-            total = made("reduce_sum", (summand.term,), attrs, term.dtype, term.shape, False)
-            summand = replace(summand, term=total)
-        return summand
-
-    def _narrowed(self, unit: Unit) -> dict[Index, Index]:
-        """The unit's indices without the positions at their ends that have equations of their own."""
-        found: dict[Index, Index] = {}
-        for other in self.units:
-            if other.place is None or other.place.of != unit.name or len(other.place.positions) != 1:
-                continue
-            ((index, place),) = other.place.positions
-            now = found.get(index, index)
-            if place == now.lo:
-                found[index] = replace(now, lo=now.lo + 1)
-            elif place == now.hi:
-                found[index] = replace(now, hi=now.hi + -1)
-        return found
-
-
-def _apart(
-    indices: Iterable[Index], narrowed: Mapping[Index, Index], own: frozenset[Index]
-) -> dict[Index, Affine]:
-    """Other names for a reader's indices than for those of the name that is read: both may be called t."""
-    found: dict[Index, Affine] = {}
-
-    def renamed(index: Index) -> Index:
-        if index not in found:
-            now = narrowed.get(index, index)
-            inner = {symbol: Affine.of(renamed(symbol)) for symbol in symbols([now.lo, now.hi])}
-            name = f"{now.name}'" if any(now.name == other.name for other in own) else now.name
-            now = replace(now, name=name, lo=_put(now.lo, inner), hi=_put(now.hi, inner))
-            found[index] = Affine.of(now)
-        ((symbol, _),) = found[index].terms
-        assert isinstance(symbol, Index)
-        return symbol
-
-    for index in indices:
-        renamed(index)
-    return found
-
-
-def _summed(
-    term: Term,
-    own: frozenset[Index],
-    fixed: tuple[tuple[Index, Affine], ...],
-    ranges: tuple[Range, ...],
-    matches: tuple[tuple[Affine, Affine], ...],
-) -> Summand:
-    """Sum over what the name does not vary over, where the ranges of what it does leave room."""
-    kept: list[Range] = []
-    limits: dict[Index, Index] = {}
-    rest = term.free - own
-    for found in ranges:
-        room = _limit(found, rest)
-        if room is None:
-            kept.append(found)
-        else:
-            limits[room[0]] = room[1]
-    over = tuple(sorted((limits.get(i, i) for i in rest), key=lambda i: (len(symbols([i.lo, i.hi])), i.name)))
-    if over:
-        term = substitute(term, {old: Affine.of(new) for old, new in limits.items()})
-        attrs = {"dims": (), "indices": over}
-        term = made("reduce_sum", (term,), attrs, term.dtype, term.shape, term.has_batch)
-    return Summand(term, fixed, tuple(kept), matches)
-
-
-def _limit(found: Range, rest: frozenset[Index]) -> tuple[Index, Index] | None:
-    """`1 <= u <= t` as a range for t, from u on."""
-    for bound, is_upper in ((found.hi, True), (found.lo, False)):
-        if variables := symbols([bound]) & rest:
-            ((index, place),) = [_solved(bound, found.place, variables) or (next(iter(variables)), bound)]
-            return index, replace(index, lo=place) if is_upper else replace(index, hi=place)
-    return None
-
-
-def _solved(place: Affine, equals: Affine, variables: frozenset[Index]) -> tuple[Index, Affine] | None:
-    """The variable that makes `place` equal to something, if it stands there alone and once."""
-    factors = [(s, factor) for s, factor in place.terms if s in variables]
-    if len(factors) != 1 or len(symbols([place])) != 1 or abs(factors[0][1]) != 1:
-        return None
-    index, factor = factors[0]
-    assert isinstance(index, Index)
-    rest = equals - Affine(place.constant, tuple((s, c) for s, c in place.terms if s != index))
-    return index, rest if factor == 1 else -rest
-
-
-def _put(place: Affine, by: Mapping[Index, Affine]) -> Affine:
-    for symbol, position in by.items():
-        place = place.substitute(symbol, position)
-    return place

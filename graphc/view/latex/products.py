@@ -2,77 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from graphc.view.latex.elements import element
+from graphc.view.latex.pieces import ATOM, POWER, PRODUCT, Piece
 from graphc.view.latex.terms import Term
 
 if TYPE_CHECKING:
-    from graphc.view.latex.writer import Piece, Writer
+    from graphc.view.latex.writer import Writer
 
-LETTERS = "ijklmnpq"
+Labels = Sequence[str]
+Turned = tuple[Term, bool]
+"""A factor, and whether it stands there transposed."""
 
 
-def product(writer: Writer, term: Term) -> Piece:
+def _product(writer: Writer, term: Term) -> Piece:
     """`W x`, `w^T h`, `a x^T`; with explicit indices what matrix notation does not have."""
-    from graphc.view.latex.writer import PRODUCT, Piece
-
-    left, right, result = term.attr("labels")
-    x, y = term.operands
-    text = _matrices(writer, x, left, y, right, result) or _indexed(writer, term)
-    return Piece(text, PRODUCT)
+    if chain := _chain(term, is_turned=False):
+        return Piece(" ".join(_factor(writer, *turned) for turned in chain), PRODUCT)
+    return Piece(_indexed(writer, term), PRODUCT)
 
 
-def _matrices(
-    writer: Writer, x: Term, left: tuple[str, ...], y: Term, right: tuple[str, ...], result: tuple[str, ...]
-) -> str | None:
-    if not left or not right:
-        scalar, tensor = (x, y) if not left else (y, x)
-        return (
-            writer.juxtaposed([writer.tight(scalar, 1), writer.tight(tensor, 1)])
-            if result in (left, right)
-            else None
-        )
+def _chain(x: Term, *, is_turned: bool) -> list[Turned]:
+    """The factors of a product of matrices and vectors, turned as a whole or not; [] if it is none.
+
+    The transpose of a product is the product of the transposes the other way round: `x^T M y` for an inner
+    product with `M^T x`.
+    """
+    left, right, result = x.attr("labels")
+    first, second = x.operands
     shared = [label for label in left if label in right]
     if max(len(left), len(right)) > 2 or len(shared) > 1 or any(label in result for label in shared):
-        return None
-    if len({*left, *right} - {*shared}) != len(result):
-        return None  # something is summed on one side alone
+        return []
+    if len({*left, *right} - {*shared}) != len(result) or x.bound:
+        return []  # something is summed on one side alone
+    if not shared and (len(left), len(right)) != (1, 1):
+        return []
     if result and result[0] in right:
-        x, left, y, right = y, right, x, left
+        first, left, second, right = second, right, first, left
     inner = shared[0] if shared else None
-    first = _turned(
-        writer, x, is_turned=(left[-1] != inner if inner else False) or (len(left) == 1 and bool(inner))
-    )
-    second = _turned(writer, y, is_turned=right[0] != inner if inner else len(right) == 1)
-    if inner is None and (len(left), len(right)) != (1, 1):
-        return None
-    return f"{first} {second}"
+    is_first_turned = inner is not None and (left[-1] != inner or len(left) == 1)
+    is_second_turned = right[0] != inner if inner else len(right) == 1
+    both = [*_factors(first, is_first_turned), *_factors(second, is_second_turned)]
+    return [(factor, not turned) for factor, turned in reversed(both)] if is_turned else both
 
 
-def _turned(writer: Writer, x: Term, *, is_turned: bool) -> str:
-    from graphc.view.latex.writer import ATOM, POWER
+def _factors(x: Term, is_turned: bool) -> list[Turned]:
+    if x.op == "transpose" and x.rank == 2:
+        return _factors(x.operands[0], not is_turned)
+    if x.op == "contract" and all(x.attr("labels")[:2]):
+        return _chain(x, is_turned=is_turned) or [(x, is_turned)]
+    return [(x, is_turned)]
 
-    if x.op == "transpose":
-        return _turned(writer, x.operands[0], is_turned=not is_turned)
-    if not is_turned:
-        return writer.tight(x, POWER)
-    return writer.style.transposed(writer.tight(x, ATOM))
+
+def turned(writer: Writer, x: Term) -> str:
+    """The transpose of a product, factor by factor; "" for what is none."""
+    chain = _chain(x, is_turned=True) if x.op == "contract" else []
+    return " ".join(_factor(writer, *factor) for factor in chain)
+
+
+def _factor(writer: Writer, x: Term, is_turned: bool) -> str:
+    is_one = x.number() == 1 or (x.op == "expand" and x.operands[0].number() == 1)
+    text = writer.style.one if is_one else writer.tight(x, ATOM if is_turned else POWER)
+    return writer.style.transposed(text) if is_turned else text
 
 
 def _indexed(writer: Writer, term: Term) -> str:
+    """`sum_j A_{ij k} x_j`, the element that the letters on the left say."""
     left, right, result = term.attr("labels")
     labels = list(dict.fromkeys((*result, *left, *right)))
-    letter = dict(zip(labels, LETTERS, strict=False))
-    sizes = {
-        label: dim.expression
+    letter = dict(zip(labels, writer.letters(len(labels)), strict=True))
+    bound = [letter[label] for label in labels if label not in result]
+    sign = writer.style.over("sum", bound) + " " if bound else ""
+    parts = [
+        writer.tight(element(operand, tuple(letter[name] for name in names)), POWER)
         for operand, names in zip(term.operands, (left, right), strict=True)
-        for label, dim in zip(names, operand.shape, strict=True)
-    }
-    text = ""
-    for label in labels:
-        if label not in result:
-            text += writer.style.total("sum", letter[label], "1", sizes[label]) + " "
-    for operand, names in zip(term.operands, (left, right), strict=True):
-        piece = writer.held(writer.piece(operand), 3)
-        text += writer.style.below(f"[{piece}]", " ".join(letter[name] for name in names)) + " "
-    return text.strip()
+    ]
+    text = sign + writer.juxtaposed(parts)
+    return writer.style.below(f"[{text}]", " ".join(letter[label] for label in result)) if result else text
+
+
+RULES = {"contract": _product}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from graphc.ir.system import System
 from graphc.view.drawing.operations import SEPARATOR
 from graphc.view.latex.adjoint import derived
-from graphc.view.latex.style import Plain
+from graphc.view.latex.oneline import Plain
 from graphc.view.latex.writer import Writer
 
 

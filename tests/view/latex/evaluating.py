@@ -51,6 +51,14 @@ class Run:
         self.values = {n: execution.shown(n, a, self.system, self.fed) for n, a in result.values.items()}
         self.bars = {n: execution.shown(n, a, self.system, self.fed) for n, a in result.gradients.items()}
         self.named = {named.name: named for named in self.found.named}
+        self.is_for_one = self.found.seed is not None and not self.found.couples
+        """Whether formulas are for one example, whose loss has the cotangent 1, not 1 / B."""
+        if self.is_for_one and BATCH in self.system.type(str(self.found.seed)).axes:
+            for name in self.bars:
+                if BATCH in self.system.type(name).axes:
+                    self.bars[name] = self.bars[name] * self.fed.batch
+        else:
+            self.is_for_one = False
 
     def length(self, length: Length, example: int) -> int:
         steps = np.asarray(self.fed.lengths[length.name])
@@ -119,7 +127,7 @@ class Run:
             return np.float64(self.length(term.attr("length"), example))
         if term.op == "count":
             index = term.attr("index")
-            return np.float64(sum(1 for _ in self.all_of((index,), env, example)))
+            return np.float64(sum(1 for _ in self.all_of((index,), env, example))) / self.share_of((index,))
         if indices := dict(term.attrs).get("indices"):
             return self.over(term, indices, env, example)
         return self.oracle(term, [self.value(operand, env, example) for operand in term.operands])
@@ -136,15 +144,21 @@ class Run:
         if term.op not in ("softmax", "reduce_sum", "reduce_max", "reduce_min"):
             attrs = tuple((name, () if name == "indices" else value) for name, value in term.attrs)
             point = replace(term, attrs=attrs)
-            return sum(self.value(point, inner, one) for inner, one in self.all_of(indices, env, example))
+            values = [self.value(point, inner, one) for inner, one in self.all_of(indices, env, example)]
+            return sum(values) / self.share_of(indices)
         (x,) = term.operands
         found = [self.value(x, inner, one) for inner, one in self.all_of(indices, env, example)]
         if term.op == "softmax":
             assert not term.attr("dims")
             return np.exp(self.value(x, env, example)) / np.sum(np.exp(found), axis=0)
+        found = [value / self.share_of(indices) for value in found]
         total = {"reduce_sum": np.sum, "reduce_max": np.max, "reduce_min": np.min}[term.op]
         result = total(found, axis=0) if found else np.zeros([dim.value for dim in x.shape])
         return total(result, axis=term.attr("dims")) if term.attr("dims") else result
+
+    def share_of(self, indices: tuple[Index, ...]) -> int:
+        """What a sum over the examples is divided by: a formula for one example is a mean over a batch."""
+        return self.fed.batch if self.is_for_one and BATCH in indices else 1
 
     def oracle(self, term: Term, arrays: list[Any]) -> Any:
         types = tuple(TensorType(o.dtype, (), o.shape) for o in term.operands)

@@ -1,0 +1,48 @@
+"""Comparisons, and values that depend on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphc.view.latex.pieces import POWER, PRODUCT, SUM, Piece
+from graphc.view.latex.terms import Term
+
+if TYPE_CHECKING:
+    from graphc.view.latex.writer import Writer
+
+_RELATIONS = {
+    "equal": "==",
+    "not_equal": "!=",
+    "less": "<",
+    "less_equal": "<=",
+    "greater": ">",
+    "greater_equal": ">=",
+    "logical_and": "and",
+    "logical_or": "or",
+}
+
+
+def _relation(writer: Writer, term: Term) -> Piece:
+    rank = PRODUCT if term.op.startswith("logical") else SUM
+    x, y = (writer.tight(operand, rank) for operand in term.operands)
+    return Piece(x + writer.style.relation(_RELATIONS[term.op]) + y, SUM)
+
+
+def _not(writer: Writer, term: Term) -> Piece:
+    return Piece(writer.style.function("not", [writer.text(term.operands[0])]))
+
+
+def _select(writer: Writer, term: Term) -> Piece:
+    """`[c] x` where the other branch is zero, as Iverson writes it."""
+    condition, x, y = term.operands
+    when = writer.text(condition)
+    if y.number() == 0:
+        sign = writer.style.indicator(when)
+        if x.number() == 1:
+            return Piece(sign)
+        times = writer.style.times if term.rank else writer.style.space
+        return Piece(sign + times + writer.tight(x, PRODUCT), PRODUCT)
+    return Piece(writer.style.cases(writer.text(x), when, writer.text(y)), POWER)
+
+
+RULES = {**dict.fromkeys(_RELATIONS, _relation), "logical_not": _not, "select": _select}
