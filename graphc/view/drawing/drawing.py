@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from graphc.diagnostics import GraphcError, fault, nearest
+from graphc.view.drawing.engines import Engine
 from graphc.view.drawing.folding import fitting, folded
 from graphc.view.drawing.geometry import Placed
 from graphc.view.drawing.layout import lay_out
@@ -60,8 +61,8 @@ class Drawing:
         """What is shown, with places: closed frames are boxes."""
         return self._placed(folded(self.explorable))
 
-    def _placed(self, picture: Picture) -> Placed:
-        return lay_out(picture, labels=None if self.numbers else False, engine=self.layout)
+    def _placed(self, picture: Picture, engine: Engine | None = None) -> Placed:
+        return lay_out(picture, labels=None if self.numbers else False, engine=engine or self.layout)
 
     def svg(self) -> str:
         """One SVG file, with its style inside."""
@@ -71,12 +72,17 @@ class Drawing:
 
     def html(self) -> str:
         """One offline HTML file: pan, zoom, search, open and close, step through both passes."""
+        from graphc.view.drawing.arrangements import arranged
         from graphc.view.drawing.html import html
 
         pictures = {self.name: self.explorable}
         pictures |= {name: fitting(other) for name, other in self.beside.items()}
-        placed = {name: self._placed(_held(picture)) for name, picture in pictures.items()}
-        return html(placed, gradients=self.gradients)
+        with Engine(self.layout) as engine:
+            views = {
+                name: arranged(_held(picture), lambda shown: self._placed(shown, engine))
+                for name, picture in pictures.items()
+            }
+        return html(views, gradients=self.gradients)
 
     def dot(self) -> str:
         """The picture in the DOT language of Graphviz, which finds places of its own."""

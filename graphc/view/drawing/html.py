@@ -15,17 +15,20 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
+from graphc.view.drawing.arrangements import Arranged
 from graphc.view.drawing.contents import Contents
-from graphc.view.drawing.geometry import Placed
 from graphc.view.drawing.svg import svg
 
 SCRIPTS = (
     "numbers.js",
     "squeezing.js",
+    "arrangement.js",
     "view.js",
     "camera.js",
+    "grids.js",
     "panel.js",
     "search.js",
+    "sentences.js",
     "stepper.js",
     "keyboard.js",
     "page.js",
@@ -33,31 +36,30 @@ SCRIPTS = (
 """In the order in which they stand in the page: each uses only what is above it."""
 
 
-def html(drawing: Placed | Mapping[str, Placed], *, gradients: bool = False) -> str:
+def html(views: Mapping[str, Arranged], *, gradients: bool = False) -> str:
     """The page of a drawing, or of several of one spec by the names of their tabs, such as `rolled` and
-    `unrolled`.
-
-    All places are those of the picture with everything open; the frames that the picture calls closed are
-    closed by the page. With `gradients` a wire is as wide as its cotangent's norm is large.
+    `unrolled`. With `gradients` a wire is as wide as its cotangent's norm is large.
     """
-    views = {"": drawing} if isinstance(drawing, Placed) else drawing
     contents = Contents()
-    data = [contents.view(name, placed) for name, placed in views.items()]
+    shown = [contents.view(name, arranged) for name, arranged in views.items()]
     script = "\n".join(_packaged("page", name) for name in SCRIPTS)
     script = f'"use strict";\n(() => {{\n{script}\n}})();\n'
-    figures = (
-        f'<div class="view" data-view="{number}">{svg(placed, standalone=False, gradients=gradients)}</div>'
-        for number, placed in enumerate(views.values())
-    )
-    title = next(iter(views.values())).picture.title
+    title = next(iter(views.values())).whole.title
     return Template(_packaged("page", "page.html")).substitute(
         policy=_policy(script),
         title=escape(title),
         style=_style(),
-        figures="\n".join(figures),
-        data=_embedded(data),
+        figures="\n".join(_figure(arranged, gradients) for arranged in views.values()),
+        data=_embedded({"arrays": contents.arrays, "views": shown}),
         script=script,
     )
+
+
+def _figure(arranged: Arranged, gradients: bool) -> str:
+    """The first arrangement, and the others where they take no part in the page until the script asks."""
+    first, *others = (svg(placed, standalone=False, gradients=gradients) for placed in arranged.shown)
+    hidden = "".join(f"<template>{other}</template>" for other in others)
+    return f'<div class="view">{first}{hidden}</div>'
 
 
 def _packaged(*path: str) -> str:

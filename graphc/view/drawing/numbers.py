@@ -27,7 +27,14 @@ def brief(array: Array | None) -> str:
     if not np.isfinite(array).all():
         count = int(array.size - np.isfinite(array).sum())
         return f"{shape}, {count} not finite"
-    return f"{shape} ‖{number(np.linalg.norm(array.ravel()))}‖"
+    return f"{shape} ‖{number(norm(array))}‖"
+
+
+def norm(array: Array) -> float:
+    """The Euclidean norm of finite numbers, scaled first: squares of large ones would be infinite."""
+    numbers = np.abs(array.ravel()).astype(np.float64)
+    largest = float(numbers.max(initial=0.0))
+    return largest * float(np.linalg.norm(numbers / largest)) if largest else 0.0
 
 
 def number(x: object) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+VIEWPORT = {"width": 1300, "height": 800}
 
 
 @pytest.fixture(scope="session")
@@ -36,24 +37,40 @@ class Seen:
     requests: list[str] = field(default_factory=list)
 
 
-@pytest.fixture
-def show(browser: Any, tmp_path: Path) -> Iterator[Callable[[str], Any]]:
-    """Opens the text of a page. When the test is over, no page may have erred or asked for anything."""
+@pytest.fixture(scope="session")
+def tab(browser: Any) -> Iterator[tuple[Any, Seen]]:
+    """One page for all tests, and what it did."""
     seen = Seen()
-    context = browser.new_context(viewport={"width": 1300, "height": 800}, reduced_motion="reduce")
+    context = browser.new_context(viewport=VIEWPORT, reduced_motion="reduce")
+    page = context.new_page()
+    page.set_default_timeout(5000)
+    page.on("console", lambda message: seen.faults.append(message.text))
+    page.on("pageerror", lambda error: seen.faults.append(str(error)))
+    page.on("request", lambda request: seen.requests.append(request.url))
+    yield page, seen
+    context.close()
 
-    def opened(text: str) -> Any:
+
+@pytest.fixture
+def show(tab: tuple[Any, Seen], tmp_path: Path) -> Iterator[Callable[[str], Any]]:
+    """Opens the text of a page. When the test is over, it may not have erred or asked for anything."""
+    page, seen = tab
+    page.emulate_media(color_scheme="light", media="screen")
+    page.set_viewport_size(VIEWPORT)
+    page.mouse.move(5, 5)
+
+    def opened(text: str, address: str = "") -> Any:
         path = tmp_path / "drawing.html"
         path.write_text(text, encoding="utf-8")
-        page = context.new_page()
-        page.set_default_timeout(5000)
-        page.on("console", lambda message: seen.faults.append(message.text))
-        page.on("pageerror", lambda error: seen.faults.append(str(error)))
-        page.on("request", lambda request: seen.requests.append(request.url))
-        page.goto(path.as_uri())
+        # From elsewhere: another address within the same page would not load it.
+        page.goto("about:blank")
+        seen.requests.clear()
+        page.goto(path.as_uri() + address)
         assert seen.requests.pop() == path.as_uri()
         return page
 
     yield opened
-    context.close()
-    assert seen == Seen()
+    found = Seen(seen.faults[:], seen.requests[:])
+    seen.faults.clear()
+    seen.requests.clear()
+    assert found == Seen()

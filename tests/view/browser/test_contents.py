@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from typing import Any
 
 import numpy as np
 import pytest
 
 from graphc.view.drawing import contents
+from graphc.view.drawing.arrangements import arranged
 from graphc.view.drawing.contents import Contents, statistics
 from graphc.view.drawing.html import html
 from graphc.view.drawing.layout import lay_out
@@ -21,7 +22,7 @@ from graphc.view.drawing.picture import Array, Box, Frame, Line, Picture, Wire
 def page(
     *boxes: Box, wires: tuple[Wire, ...] = (), frames: tuple[Frame, ...] = (), title: str = "spec"
 ) -> str:
-    return html(lay_out(Picture(title, boxes, wires, frames)))
+    return html({"": arranged(Picture(title, boxes, wires, frames), lay_out)})
 
 
 def data(text: str) -> Any:
@@ -48,28 +49,57 @@ def test_the_policy_names_the_only_script_and_nothing_is_loaded() -> None:
 def test_any_text_comes_through_as_it_is(text: str) -> None:
     box = Box("x", text, text, "operation", text, line=Line(text, 1, text), notes=(text,))
     whole = page(box, title=text)
-    (found,) = data(whole)[0]["boxes"]
+    (found,) = data(whole)["views"][0]["boxes"]
     assert (found["name"], found["line"]["file"], found["notes"]) == (text, text, [text])
     assert whole.count("<script") == whole.count("</script>") == 2
 
 
 def test_arrays_are_whole_up_to_a_limit_and_have_statistics_beyond() -> None:
-    small, large = data(page(valued("a", np.arange(6.0).reshape(2, 3)), valued("b", np.ones(2000))))[0][
-        "boxes"
+    small, large = data(page(valued("a", np.arange(6.0).reshape(2, 3)), valued("b", np.ones(20_000))))[
+        "arrays"
     ]
-    assert small["value"]["numbers"] == [0, 1, 2, 3, 4, 5]
-    assert small["value"]["shape"] == [2, 3]
-    assert large["value"]["numbers"] is None
-    assert large["value"]["statistics"]["norm"] == pytest.approx(np.sqrt(2000))
+    assert small["numbers"] == [0, 1, 2, 3, 4, 5]
+    assert small["shape"] == [2, 3]
+    assert not {"numbers", "bytes"} & set(large)
+    assert large["statistics"]["norm"] == pytest.approx(np.sqrt(20_000))
 
 
 def test_a_page_holds_so_many_elements_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    placed = lay_out(Picture("p", [valued(key, np.ones(6)) for key in "abc"], []))
-    boxes = Contents(left=13).view("", placed)["boxes"]  # type: ignore[call-overload,index]
-    assert [box["value"]["numbers"] is not None for box in boxes] == [True, True, False]
+    shown = arranged(Picture("p", [valued(key, np.full(6, ord(key))) for key in "abc"], []), lay_out)
+
+    def whole(made: Contents) -> list[bool]:
+        made.view("", shown)
+        return ["numbers" in array for array in made.arrays]  # type: ignore[operator]
+
+    assert whole(Contents(left=13)) == [True, True, False]
     monkeypatch.setattr(contents, "WHOLE", 5)
-    boxes = Contents().view("", placed)["boxes"]  # type: ignore[call-overload,index]
-    assert all(box["value"]["numbers"] is None for box in boxes)
+    assert whole(Contents()) == [False, False, False]
+
+
+def test_equal_arrays_are_in_a_page_once() -> None:
+    shared = np.arange(4.0)
+    found = data(page(valued("a", shared), valued("b", shared.copy()), valued("c", shared.reshape(2, 2))))
+    assert [box["value"] for box in found["views"][0]["boxes"]] == [0, 0, 1]
+    assert len(found["arrays"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("array", "type"),
+    [
+        (np.linspace(-1, 1, 150), "float32"),
+        (np.linspace(-1, 1, 150, dtype=np.float32), "float32"),
+        (np.array([np.nan, np.inf, -np.inf] * 50), "float32"),
+        (np.linspace(1, 2, 150) * 1e300, "float64"),
+        (np.linspace(1, 2, 150) * 1e-300, "float64"),
+        (np.arange(150), "float32"),
+        (np.arange(150) + 2**40, "float64"),
+    ],
+)
+def test_many_numbers_are_bytes_that_say_what_they_are(array: Array, type: str) -> None:
+    (found,) = data(page(valued("a", array)))["arrays"]
+    assert found["type"] == type
+    numbers = np.frombuffer(b64decode(found["bytes"]), np.dtype(type).newbyteorder("<"))
+    np.testing.assert_allclose(numbers, array, rtol=1e-6)
 
 
 def test_statistics_of_what_is_finite() -> None:
@@ -94,7 +124,7 @@ def test_an_operation_knows_the_equation_around_it() -> None:
     inner = Box("y~0", "", "exp", "operation", "real", frame="=y", line=Line("s.nn", 3, "exp(x)"))
     alone = Box("z", "z", "exp", "operation", "real", line=Line("s.nn", 4, "exp(y)"))
     leaf = Box("x", "x", "", "input", "real", line=Line("s.nn", 1, "x : real = 2"))
-    boxes = data(page(inner, alone, leaf, frames=(frame,)))[0]["boxes"]
+    boxes = data(page(inner, alone, leaf, frames=(frame,)))["views"][0]["boxes"]
     assert [box["equation"] for box in boxes] == ["y = exp(x) + 1", "z = exp(y)", "x : real = 2"]
 
 
@@ -102,6 +132,31 @@ def test_summands_by_step_add_up_with_what_comes_in_other_ways() -> None:
     steps = np.arange(3.0)
     shared = Box("w", "w", "", "param", "real", cotangent=np.array(3.0), shares={"T": steps})
     penalised = Box("v", "v", "", "param", "real", cotangent=np.array(3.5), shares={"T": steps})
-    first, second = (box["shares"]["T"] for box in data(page(shared, penalised))[0]["boxes"])
+    first, second = (box["shares"]["T"] for box in data(page(shared, penalised))["views"][0]["boxes"])
     assert first == [["step 1", "0"], ["step 2", "1"], ["step 3", "2"]]
     assert second == [*first, ["in other ways", "0.5"]]
+
+
+# ------------------------------------------------------------------------------------ arrangements
+
+
+def nested() -> Picture:
+    """Two groups side by side, the first with a group in it; one more holds nothing."""
+    frames = [Frame("a", "a", "layer"), Frame("b", "b", "layer"), Frame("c", "c", "equation", parent="a")]
+    boxes = [
+        Box(key, key, "", "operation", "real", frame=frame) for key, frame in zip("xyz", "cab", strict=True)
+    ]
+    return Picture("p", boxes, [Wire("x", "y"), Wire("y", "z")], [*frames, Frame("empty", "empty", "layer")])
+
+
+def test_what_one_click_leads_to_is_laid_out() -> None:
+    shown = arranged(nested(), lay_out)
+    closed = [frozenset(shown.closed(placed)) for placed in shown.shown]
+    assert closed[:2] == [frozenset(), frozenset("ab")]
+    assert set(closed) == {frozenset(), *map(frozenset, ("ab", "bc", "a", "b", "c"))}
+    assert len(closed) == len(set(closed))
+
+
+def test_a_page_has_so_many_arrangements_as_there_is_room_for() -> None:
+    assert len(arranged(nested(), lay_out, room=0).shown) == 2
+    assert len(arranged(nested(), lay_out, room=4).shown) == 3

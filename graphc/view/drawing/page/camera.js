@@ -2,6 +2,20 @@
 
 const LEAST = 0.05;
 const MOST = 8;
+const AT_FIRST = 1.6;
+/** What is sought is shown at least so large that it can be read. */
+const READABLE = 0.75;
+
+/** Room around the drawing and what is sought in it, in px. */
+const AROUND = 12;
+
+/** How far something must move to be in sight: to the middle, or with its beginning into sight if it is too large. */
+function towards(from, size, room) {
+  const isTooLarge = size > room - 2 * AROUND;
+  if (from >= 0 && from + size <= room) return 0;
+  if (isTooLarge) return from >= 0 && from < room / 2 ? 0 : AROUND - from;
+  return room / 2 - from - size / 2;
+}
 
 class Camera {
   constructor(canvas) {
@@ -11,6 +25,7 @@ class Camera {
     canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     canvas.addEventListener("pointerdown", (event) => this.press(event));
     canvas.addEventListener("pointermove", (event) => this.drag(event));
+    new ResizeObserver(() => this.refit()).observe(canvas);
     for (const end of ["pointerup", "pointercancel"]) {
       window.addEventListener(end, (event) => this.fingers.delete(event.pointerId));
     }
@@ -22,12 +37,13 @@ class Camera {
     this.apply();
   }
 
-  /** All in sight, but no larger than drawn. */
+  /** All in sight; a small drawing is larger than drawn. */
   fitting() {
     const [width, height] = this.extent();
     const { clientWidth, clientHeight } = this.canvas;
-    const scale = Math.max(LEAST, Math.min(1, clientWidth / width, clientHeight / height));
-    return { scale, x: (clientWidth - width * scale) / 2, y: (clientHeight - height * scale) / 2 };
+    const most = Math.min((clientWidth - AROUND) / width, (clientHeight - AROUND) / height);
+    const scale = Math.max(LEAST, Math.min(AT_FIRST, most));
+    return { scale, x: (clientWidth - width * scale) / 2, y: (clientHeight - height * scale) / 2, isFitted: true };
   }
 
   extent() {
@@ -39,15 +55,32 @@ class Camera {
     this.apply();
   }
 
+  /** When its room changes, a drawing that was all in sight stays so. */
+  refit() {
+    if (this.view?.camera.isFitted) this.fit();
+  }
+
   apply(isGliding = false) {
     const { x, y, scale } = this.view.camera;
     this.view.svg.classList.toggle("gliding", isGliding);
     this.view.svg.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
   }
 
+  /** The left upper corner of a place of the drawing, in px of the canvas. */
+  onScreen([left, top]) {
+    const { x, y, scale } = this.view.camera;
+    return [left * scale + x, top * scale + y];
+  }
+
+  /** Moves the drawing so that a place of it stands where it stood. */
+  hold(place, [left, top]) {
+    const [x, y] = this.onScreen(place);
+    this.pan(left - x, top - y);
+  }
+
   pan(dx, dy) {
-    this.view.camera.x += dx;
-    this.view.camera.y += dy;
+    const { x, y, scale } = this.view.camera;
+    this.view.camera = { x: x + dx, y: y + dy, scale };
     this.apply();
   }
 
@@ -63,17 +96,16 @@ class Camera {
     this.apply();
   }
 
-  /** Brings a place of the drawing into sight, large enough to read, and leaves it alone if it is. */
-  seek([x, y, width, height]) {
-    if (this.view.camera.scale < 0.6) this.zoom(0.9 / this.view.camera.scale);
+  /** Brings a place of the drawing into sight, if need be large enough to read, and leaves it alone if it is. */
+  seek([x, y, width, height], isToBeRead) {
+    if (isToBeRead && this.view.camera.scale < READABLE) this.zoom(1 / this.view.camera.scale);
     const { clientWidth, clientHeight } = this.canvas;
     const camera = this.view.camera;
     const left = x * camera.scale + camera.x;
     const top = y * camera.scale + camera.y;
     const [wide, high] = [width * camera.scale, height * camera.scale];
-    const margin = 30;
-    if (left < margin || left + wide > clientWidth - margin) camera.x += clientWidth / 2 - left - wide / 2;
-    if (top < margin || top + high > clientHeight - margin) camera.y += clientHeight / 2 - top - high / 2;
+    const [dx, dy] = [towards(left, wide, clientWidth), towards(top, high, clientHeight)];
+    if (dx || dy) this.view.camera = { x: camera.x + dx, y: camera.y + dy, scale: camera.scale };
     this.apply(true);
   }
 

@@ -31,6 +31,8 @@ class Keyboard {
       "0": () => page.camera.fit(),
       n: () => page.stepper.go(1),
       p: () => page.stepper.go(-1),
+      Home: () => page.stepper.jump(0),
+      End: () => page.stepper.jump(page.stepper.steps.length - 1),
       " ": () => page.stepper.play(),
       Enter: () => page.enter(page.focused()),
       Escape: () => this.escape(),

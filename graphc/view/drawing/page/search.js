@@ -19,7 +19,7 @@ class Search {
     const boxes = this.page.view.data.boxes;
     this.hits = wanted ? boxes.filter((box) => text(box).includes(wanted)).map((box) => box.id) : [];
     this.at = -1;
-    this.mark(wanted);
+    this.mark();
   }
 
   /** To the next hit, or to the one before; what hides it is opened. */
@@ -27,7 +27,7 @@ class Search {
     if (!this.hits.length) return;
     this.at = (this.at + by + this.hits.length + (this.at < 0 && by < 0 ? 1 : 0)) % this.hits.length;
     this.page.reveal(this.hits[this.at]);
-    this.mark(this.input.value);
+    this.mark();
   }
 
   clear() {
@@ -36,12 +36,14 @@ class Search {
     this.page.canvas.focus();
   }
 
-  mark(wanted) {
-    const { nodes } = this.page.view;
-    for (const node of nodes.values()) node.classList.remove("hit", "here");
-    for (const id of this.hits) nodes.get(id).classList.add("hit");
-    if (this.at >= 0) nodes.get(this.hits[this.at]).classList.add("here");
+  /** A hit that is hidden shows at its group. */
+  mark() {
+    const { view } = this.page;
+    for (const node of view.nodes.values()) node.classList.remove("hit", "here");
+    for (const id of this.hits) view.nodes.get(view.standing(id)).classList.add("hit");
+    if (this.at >= 0) view.nodes.get(view.standing(this.hits[this.at])).classList.add("here");
     const place = this.at >= 0 ? `${this.at + 1} of ` : "";
-    byId("hits").textContent = wanted ? `${place}${this.hits.length}` : "";
+    const isSought = this.input.value.trim() !== "";
+    byId("hits").textContent = isSought ? `${place}${this.hits.length}` : "";
   }
 }

@@ -80,6 +80,13 @@ function crossing([x, y, width, height], [ax, ay], [bx, by]) {
   return [ax + share * (bx - ax), ay + share * (by - ay)];
 }
 
+/** The polyline that a path of a wire rounds off: a bend is drawn as a curve with the corner as its control point. */
+function corners(path) {
+  const parts = [...path.matchAll(/([MLQ])([-\d. ]+)/g)].map(([, letter, text]) => [letter, text.trim().split(" ").map(Number)]);
+  const bends = parts.filter(([letter]) => letter === "Q").map(([, [x, y]]) => [x, y]);
+  return [parts[0][1], ...bends, parts[parts.length - 1][1]];
+}
+
 /** A polyline with rounded bends, as the path of a wire. */
 function rounded(points, radius = 7) {
   const kept = points.filter((p, i) => i === 0 || Math.hypot(p[0] - points[i - 1][0], p[1] - points[i - 1][1]) > 0.1);
