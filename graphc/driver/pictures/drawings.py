@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graphc.diagnostics import fault, nearest
 from graphc.driver import stages
 from graphc.driver.pictures.first_example import Example, example
-from graphc.driver.pictures.picturing import picture
+from graphc.driver.pictures.picturing import Picturing
 from graphc.view.drawing.drawing import EXPLORED, Drawing
 from graphc.view.drawing.picture import Axis, Frame, Picture
 from graphc.view.drawing.unrolled import unrolled
@@ -57,15 +57,15 @@ def _of_the_spec(
 ) -> tuple[str, Picture, Mapping[str, Picture]]:
     """The picture that is asked for, rolled or unrolled, by its name, and the other one if there is one."""
     shown = example(program, inputs) if numbers else Example(None)
-    whole = picture(program, shown.inputs, lengths=shown.lengths, numbers=numbers)
+    pictures = Picturing(program, shown.inputs, ends=shown.lengths, numbers=numbers)
     if unroll is False:
-        made = _noted(whole, shown)
+        made = _noted(pictures.picture, shown)
         return ROLLED, made, _unrolled_beside(made)
-    wanted = _wanted(whole, unroll)
+    wanted = _wanted(pictures.outline, unroll)
     if wanted.known is not None and wanted.steps < wanted.known:
         shown = shown.cut(program, wanted.length, wanted.steps)
-        whole = picture(program, shown.inputs, lengths=shown.lengths, numbers=numbers)
-    made = _noted(whole, shown)
+        pictures = Picturing(program, shown.inputs, ends=shown.lengths, numbers=numbers)
+    made = _noted(pictures.by_step(wanted.length), shown)
     return UNROLLED, unrolled(made, wanted.length, wanted.steps), {ROLLED: made}
 
 

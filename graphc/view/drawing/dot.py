@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from graphc.view.drawing.numbers import brief
 from graphc.view.drawing.picture import Box, Frame, Picture, Role, Wire
 from graphc.view.drawing.sizes import lines, wire_label
 
@@ -76,7 +77,8 @@ class _Writing:
             yield f"{_INDENT * depth}}}"
 
     def _box(self, box: Box) -> str:
-        attributes = [f"label={quote(chr(10).join(lines(box)))}", _LOOKS[box.role]]
+        chips = [f"{chip.name} {brief(chip.cotangent)}".strip() for chip in box.chips]
+        attributes = [f"label={quote(chr(10).join([*lines(box), *chips]))}", _LOOKS[box.role]]
         if box.line is not None:
             place = f"{box.line.file}:{box.line.number}: {box.line.text}"
             attributes.append(f"tooltip={quote(chr(10).join((place, *box.notes)))}")

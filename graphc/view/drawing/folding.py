@@ -85,6 +85,7 @@ class _Folding:
             cotangent=result.cotangent if result else None,
             has_batch=result.has_batch if result else False,
             notes=(f"{len(members)} boxes",),
+            chips=tuple(box for box in members if box.copies) if frame.kind == "equation" else (),
         )
 
     def _results(self, members: list[Box]) -> list[Box]:
@@ -131,6 +132,7 @@ def _formula(frame: Frame) -> str:
     """What an equation says on its right."""
     text = frame.line.text if frame.line else ""
     right = text.split("=", 1)[1].strip() if text.startswith(frame.label) and "=" in text else text
+    right = frame.formula or right
     return right if len(right) <= _LONG else right[: _LONG - 1].rstrip() + "…"
 
 
@@ -142,7 +144,7 @@ def _merged(wires: list[Wire]) -> Wire:
     known = [part for part in parts if part is not None]
     total = np.add.reduce(known) if len(known) == len(parts) else None
     said = f"{wires[0].said}, {len(wires)} uses".removeprefix(", ")
-    return replace(wires[0], said=said, cotangent=total, readings={}, only={}, parts=_parts(wires))
+    return replace(wires[0], said=said, cotangent=total, readings={}, only=(), parts=_parts(wires))
 
 
 def _many(wires: list[Wire]) -> Wire:
@@ -154,7 +156,7 @@ def _many(wires: list[Wire]) -> Wire:
         cotangent=None,
         merged=len(wires),
         readings={},
-        only={},
+        only=(),
         parts=_parts(wires),
     )
 
@@ -204,7 +206,7 @@ def _labels(picture: Picture, closed: Collection[str]) -> str:
         and frame.kind != "step"
         and not any(outer.id in closed for outer in picture.around(frame.parent))
     ]
-    labels = list(dict.fromkeys(frame.label for frame in frames))
+    labels = list(dict.fromkeys(frame.general or frame.label for frame in frames))
     return ", ".join([*labels[:SAID], *([f"{len(labels) - SAID} more"] if len(labels) > SAID else [])])
 
 

@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import numpy.typing as npt
 
+from graphc.types import Affine, Index
+
 Array = npt.NDArray[Any]
 
 Role = Literal["input", "param", "state", "operation", "loss", "output"]
@@ -22,12 +24,14 @@ FrameKind = Literal["layer", "equation", "loop", "kernel", "step", "phase"]
 @dataclass(frozen=True)
 class Axis:
     """An axis that a value runs along: the name that the spec gives it, and the number of its positions where
-    that is known."""
+    that is known: the most of all examples."""
 
     name: str
     length: str
     """The name of its end: axes that end together have their positions side by side."""
     size: int | None = None
+    ends: tuple[int, ...] = ()
+    """The numbers of positions that examples have, where they differ."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +45,34 @@ class Line:
 
 @dataclass(frozen=True)
 class Reading:
-    """How a wire's target reads its source along one axis of the source.
+    """Where a wire's target reads its source along one axis of the source: `t-1`, `T`, `u` of a sum over u.
 
-    `axis` is the target's axis whose position counts, `shift` what is added to it: `h[t-1]` is ("t", -1).
-    Without an axis, `position` is the only one that is read (`T` is -1, counted from the end), and None
-    stands for all.
+    None is a position that is computed, which may be any.
     """
 
-    axis: str | None = None
-    shift: int = 0
-    position: int | None = None
+    place: Affine | None = None
+
+    @property
+    def axis(self) -> str | None:
+        """The axis whose position counts, as `t` does in `h[t-1]`."""
+        if self.place is None or len(self.place.terms) != 1:
+            return None
+        symbol, factor = self.place.terms[0]
+        return spoken(symbol) if isinstance(symbol, Index) and factor == 1 else None
+
+    @property
+    def shift(self) -> int:
+        """What is added to the position along `axis`: -1 in `h[t-1]`."""
+        return self.place.constant if self.place else 0
+
+
+def spoken(index: Index) -> str:
+    """An index as the spec calls it: a bound one that would hide another of its name has a prime inside."""
+    return index.name.rstrip("'")
+
+
+Equality = tuple[Affine, Affine]
+"""Two positions that are one: `t-1` and 0 where a step reads `h[0]`."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +84,8 @@ class Box:
     axes first (after a batch, if `has_batch`), then the element's dims; None for what was not computed.
     `derivative` says what the operation gives back to each operand, a line each.
     `copies` says of which other box this is one more picture: a weight next to each of its users. `shares`
-    are the summands of its cotangent by step, by the name of an axis' end: the steps first.
+    are the summands of its cotangent by step, by the name of an axis' end: the steps first. `chips` are the
+    copies of weights that a closed equation reads: they stand in its box.
     """
 
     id: str
@@ -80,6 +103,7 @@ class Box:
     copies: str = ""
     shares: Mapping[str, Array] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    chips: tuple[Box, ...] = ()
     marks: tuple[str, ...] = ()
     """The letters of the pieces of memory that it lies in."""
 
@@ -96,10 +120,14 @@ class Wire:
 
     `said` says at which position it is read, where that is not the user's own (`t-1`, `T`, `all t`).
     `is_back` marks a wire of a recurrence, from one step to a later one: it is drawn backwards. `readings`
-    are by axis of the source; `only` limits the wire to the steps of the target at which a boundary value is
-    read, the last one as -1. `value` is what the wire carries where that is not the value of its source, as
-    out of a closed frame; `merged` says how many wires it stands for. `parts` are the numbers of the wires of
-    the whole picture that it stands for, where frames have been closed.
+    are by axis of the source. `only` says where a boundary value is read: where all these equalities hold;
+    `never` says where the target has a boundary value instead: where all of one group hold. Where all steps
+    of the target read the same, `shares` are the cotangent's summands by step, by the name of the axis' end:
+    the steps first.
+
+    `value` is what the wire carries where that is not the value of its source, as out of a closed frame;
+    `merged` says how many wires it stands for. `parts` are the numbers of the wires of the whole picture that
+    it stands for, where frames have been closed.
     """
 
     source: str
@@ -108,10 +136,12 @@ class Wire:
     is_back: bool = False
     cotangent: Array | None = None
     readings: Mapping[str, Reading] = field(default_factory=dict)
-    only: Mapping[str, int] = field(default_factory=dict)
+    only: tuple[Equality, ...] = ()
+    never: tuple[tuple[Equality, ...], ...] = ()
     value: Array | None = None
     merged: int = 1
     parts: tuple[int, ...] = ()
+    shares: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -124,6 +154,10 @@ class Frame:
     parent: str = ""
     is_open: bool = True
     line: Line | None = None
+    formula: str = ""
+    """What an equation says on its right."""
+    general: str = ""
+    """The label for any step, of a frame that is one step's."""
 
 
 @dataclass(frozen=True)

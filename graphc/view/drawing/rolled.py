@@ -4,15 +4,31 @@ wire back."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+import networkx as nx
+
+from graphc.analysis.recurrence import dependence_graph
 from graphc.diagnostics import Span
 from graphc.ir.graph import Node
 from graphc.ir.system import Subscript, Unit
-from graphc.types import BATCH, Affine, Index, Length, TensorType
+from graphc.types import BATCH, Affine, Index, TensorType
 from graphc.view.drawing.operations import SEPARATOR, Operation, Spelled
-from graphc.view.drawing.picture import Array, Axis, Box, Frame, Line, Picture, Reading, Role, Wire
+from graphc.view.drawing.picture import (
+    Array,
+    Axis,
+    Box,
+    Equality,
+    Frame,
+    Line,
+    Picture,
+    Reading,
+    Role,
+    Wire,
+    spoken,
+)
+from graphc.view.drawing.places import examples, holds
 from graphc.view.latex.rules import derivative
 
 FEW = 1
@@ -24,25 +40,26 @@ class Numbers:
     """What a run found, by the names of the spelled system: axes as declared, then the element's dims, after
     a batch of `has_batch`.
 
-    `summands` has a name's cotangents by the operation that they came through. `lengths` are the numbers of
-    steps, `shares` the summands of a cotangent by step, by name and by the name of an axis' end.
+    `uses` are the summands of cotangents: what comes back through the read of that number of an operation.
+    `by_step` takes them apart where all steps read the same, by the name of an axis' end: the reader's steps
+    come first, before a batch. `lengths` are the examples' numbers of steps.
     """
 
     values: Mapping[str, Array] = field(default_factory=dict)
     cotangents: Mapping[str, Array] = field(default_factory=dict)
-    summands: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
-    lengths: Mapping[str, int] = field(default_factory=dict)
+    uses: Mapping[tuple[str, int], Array] = field(default_factory=dict)
+    by_step: Mapping[str, Mapping[tuple[str, int], Array]] = field(default_factory=dict)
+    lengths: Mapping[str, Collection[int]] = field(default_factory=dict)
     has_batch: bool = False
-    shares: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Naming:
-    """What the spec says of its names: which one is the loss, which are outputs, and the calls that layers
-    are made by."""
+    """What the spec says of its names: which are losses, which are outputs, and the calls that layers are
+    made by."""
 
     title: str
-    loss: str | None = None
+    losses: Collection[str] = ()
     outputs: Collection[str] = ()
     layers: Mapping[str, Span] = field(default_factory=dict)
 
@@ -60,17 +77,21 @@ class _Rolling:
     frames: dict[str, Frame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        units, operations = self.spelled.system.units, self.spelled.operations
-        self.sizes = Counter(operation.equation for operation in operations.values())
-        self.uses = Counter(node.attrs["unit"] for name in operations for node in units[name].reads())
+        self.sizes = Counter(operation.equation for operation in self.spelled.operations.values())
+        components = nx.strongly_connected_components(dependence_graph(self.spelled.system))
+        self.component = {name: number for number, names in enumerate(components) for name in names}
 
     def picture(self) -> Picture:
         system, operations = self.spelled.system, self.spelled.operations
-        wires = [wire for name in operations for wire in self._wires(system.units[name])]
+        wires = [
+            wire for name in operations for wire in self._wires(system.units[name]) if self._is_used(wire)
+        ]
         used = {wire.source for wire in wires}
         leaves = [self._leaf(name) for name in system.leaves if name in used]
         boxes = [*leaves, *(self._box(operation) for operation in operations.values())]
-        return Picture(self.naming.title, boxes, self._completed(wires), list(self.frames.values()))
+        shares = _shares(wires)
+        boxes = [replace(box, shares=shares.get(box.id, {})) for box in boxes]
+        return Picture(self.naming.title, boxes, wires, list(self.frames.values()))
 
     # ------------------------------------------------------------------------------------- boxes
 
@@ -85,7 +106,7 @@ class _Rolling:
         role: Role = "operation"
         if operation.name in self.naming.outputs:
             role = "output"
-        if operation.name == self.naming.loss:
+        if operation.name in self.naming.losses:
             role = "loss"
         name = _called(unit.name, unit.indices) if operation.is_result else ""
         return self._made(
@@ -117,7 +138,6 @@ class _Rolling:
             cotangent=self.numbers.cotangents.get(key),
             derivative=derivative(self.spelled.system, key) if key in self.spelled.operations else "",
             has_batch=self.numbers.has_batch and BATCH in type_.axes,
-            shares=self.numbers.shares.get(key, {}),
         )
 
     # ------------------------------------------------------------------------------------ frames
@@ -132,9 +152,9 @@ class _Rolling:
         found = f"={equation}"
         if found not in self.frames:
             unit = self.spelled.system.units[equation]
-            self.frames[found] = Frame(
-                found, _called(equation, unit.indices), "equation", parent, line=line_of(unit.span)
-            )
+            line, label = line_of(unit.span), _called(equation, unit.indices)
+            right = right_side(line.text)
+            self.frames[found] = Frame(found, label, "equation", parent, line=line, formula=right)
         return found
 
     def _layer(self, name: str) -> str:
@@ -155,16 +175,14 @@ class _Rolling:
 
     def _wires(self, unit: Unit) -> Iterator[Wire]:
         """A wire for each use; the boundary values of a name are used at their own steps only."""
-        reads = unit.reads()
-        parts = {name: dict(found) for name, found in self.numbers.summands.items()}
-        for node in reads:
+        never = self._never(unit)
+        by_step = self.numbers.by_step.items()
+        for number, node in enumerate(unit.reads()):
             source: str = node.attrs["unit"]
-            cotangent = parts.get(source, {}).pop(unit.name, None)
-            if cotangent is None and source not in self.numbers.summands and self.uses[source] == 1:
-                cotangent = self.numbers.cotangents.get(source)
+            use = (unit.name, number)
             indices = self.spelled.system.indices(source)
             readings = {
-                index.name.rstrip("'"): _reading(index, subscript)
+                spoken(index): Reading(subscript if isinstance(subscript, Affine) else None)
                 for index, subscript in zip(indices, node.attrs["subscripts"], strict=True)
             }
             said = [_said(*pair) for pair in zip(indices, node.attrs["subscripts"], strict=True)]
@@ -172,45 +190,61 @@ class _Rolling:
                 source,
                 unit.name,
                 said=", ".join(filter(None, said)),
-                is_back=any(reading.axis and reading.shift for reading in readings.values()),
-                cotangent=cotangent,
+                is_back=self._is_back(unit, source, readings),
+                cotangent=self.numbers.uses.get(use),
                 readings=readings,
-                only=self._only(source, node, reads),
+                only=(only := self._only(source, node, unit)),
+                never=() if only else never,
+                shares={length: found[use] for length, found in by_step if use in found},
             )
 
-    def _completed(self, wires: list[Wire]) -> list[Wire]:
-        """Of a recurrence no summand is known, only the sum: a single unknown one is what is left of it."""
-        missing: dict[str, list[int]] = {}
-        for number, wire in enumerate(wires):
-            if wire.cotangent is None:
-                missing.setdefault(wire.source, []).append(number)
-        for source, numbers in missing.items():
-            total = self.numbers.cotangents.get(source)
-            if total is None or len(numbers) != 1:
-                continue
-            known = [w.cotangent for w in wires if w.source == source and w.cotangent is not None]
-            if known and all(part.shape == total.shape for part in known):
-                wires[numbers[0]] = replace(wires[numbers[0]], cotangent=total - sum(known))
-        return wires
+    def _is_back(self, unit: Unit, source: str, readings: Mapping[str, Reading]) -> bool:
+        """Whether another step is read: a fixed number of steps away, or any within a recurrence."""
+        if any(reading.axis in self._axes(unit) and reading.shift for reading in readings.values()):
+            return True
+        is_recurrent = self.component[unit.name] == self.component.get(source)
+        return is_recurrent and any(name != r.axis for name, r in readings.items())
 
-    def _only(self, source: str, node: Node, reads: list[Node]) -> Mapping[str, int]:
-        """The steps at which a boundary value such as `h[0]` is read instead of `h[t-1]`: here 1."""
+    def _axes(self, unit: Unit) -> set[str]:
+        return {spoken(index) for index in unit.indices}
+
+    def _only(self, source: str, node: Node, unit: Unit) -> tuple[Equality, ...]:
+        """Where a boundary value such as `h[0]` is read instead of `h[t-1]`: where t-1 is 0. An equation that
+        has one within its axis reads that at its own step."""
         boundary = self.spelled.system.units.get(source)
         if boundary is None or boundary.place is None:
-            return {}
-        found: dict[str, int] = {}
-        for other in reads:
-            if other.attrs["unit"] != boundary.place.of or other.span != node.span:
-                continue
-            of = self.spelled.system.indices(boundary.place.of)
-            subscripts = dict(zip(of, other.attrs["subscripts"], strict=True))
-            for index, position in boundary.place.positions:
-                reading = _reading(index, subscripts[index])
-                step = position - reading.shift
-                place = _position(step) if isinstance(step, Affine) else None
-                if reading.axis is not None and place is not None:
-                    found[reading.axis] = place
-        return found
+            return ()
+        of, positions = boundary.place.of, boundary.place.positions
+        for other in unit.reads():
+            if other.attrs["unit"] == of and other.span == node.span:
+                places = dict(zip(self.spelled.system.indices(of), other.attrs["subscripts"], strict=True))
+                found = [(places[index], position) for index, position in positions]
+                return tuple((place, position) for place, position in found if isinstance(place, Affine))
+        if of == unit.name:
+            return tuple((Affine.of(index), position) for index, position in positions)
+        return ()
+
+    def _never(self, unit: Unit) -> tuple[tuple[Equality, ...], ...]:
+        """Where a boundary within the axis, `h[1] = ...`, stands in the place of the equation."""
+        equation = self.spelled.system.units[unit.name.split(SEPARATOR)[0]]
+        own = tuple(Affine.of(index) for index in equation.indices)
+        starts = (self._only(node.attrs["unit"], node, equation) for node in equation.reads())
+        return tuple(only for only in starts if only and all(place in own for place, _ in only))
+
+    def _is_used(self, wire: Wire) -> bool:
+        """Whether a boundary value is read at all: `h[T]` is `h[0]` in a sequence without steps only."""
+        ends = {name: tuple(found) for name, found in self.numbers.lengths.items()}
+        return any(all(holds(one, steps) is not False for one in wire.only) for steps in examples(ends))
+
+
+def _shares(wires: Iterable[Wire]) -> dict[str, dict[str, Array]]:
+    """What the steps of each axis add to a cotangent through all uses together, by what is used."""
+    found: dict[str, dict[str, Array]] = {}
+    for wire in wires:
+        by_length = found.setdefault(wire.source, {})
+        for length, array in wire.shares.items():
+            by_length[length] = by_length.get(length, 0) + array
+    return found
 
 
 def line_of(span: Span) -> Line:
@@ -220,39 +254,33 @@ def line_of(span: Span) -> Line:
 def _called(name: str, indices: tuple[Index, ...]) -> str:
     """A name with its subscripts, as the left side of its equation has them: `h[t]`, `res.z[k]`. What the
     compiler named itself, such as the loss of `minimize (w * x)^2`, is called what it is: `loss`."""
-    own = [index.name.rstrip("'") for index in indices]
+    own = [spoken(index) for index in indices]
     written = name.split("@")[0]
-    return f"{written}[{', '.join(own)}]" if own else written
+    # A boundary within a recurrence runs along its axis, but is called `h[2]` as it is.
+    return f"{written}[{', '.join(own)}]" if own and "[" not in written else written
 
 
-def _axis(index: Index, lengths: Mapping[str, int]) -> Axis:
-    size = index.length.size.value if index.length.size is not None else lengths.get(index.length.name)
-    return Axis(index.name.rstrip("'"), index.length.name, size)
+def right_side(text: str) -> str:
+    """What an equation says behind its `=`; all of it if it gives no name, as in `minimize sum(z^2)`."""
+    depth = 0
+    for place, sign in enumerate(text):
+        depth += (sign in "([") - (sign in ")]")
+        is_alone = text[place - 1] not in "=!<>" and text[place + 1 : place + 2] != "="
+        if sign == "=" and not depth and is_alone:
+            return text[place + 1 :].strip()
+    return text
 
 
-def _reading(index: Index, subscript: Subscript) -> Reading:
-    if not isinstance(subscript, Affine):
-        return Reading()
-    terms = [(symbol, factor) for symbol, factor in subscript.terms if isinstance(symbol, Index)]
-    if len(terms) == 1 and len(subscript.terms) == 1 and terms[0][1] == 1:
-        return Reading(terms[0][0].name.rstrip("'"), subscript.constant)
-    return Reading(position=_position(subscript))
-
-
-def _position(place: Affine) -> int | None:
-    """A fixed position: counted from 0, or from the end downwards (`T` is -1, `T + 1` is 0 steps behind it:
-    -0 has no sign, so None)."""
-    if place.is_constant:
-        return place.constant
-    lengths = [symbol for symbol, factor in place.terms if isinstance(symbol, Length) and factor == 1]
-    if len(lengths) == len(place.terms) == 1 and place.constant <= 0:
-        return place.constant - 1
-    return None
+def _axis(index: Index, lengths: Mapping[str, Collection[int]]) -> Axis:
+    length = index.length
+    ends = tuple(sorted(lengths.get(length.name, ())))
+    size = length.size.value if length.size is not None else max(ends, default=None)
+    return Axis(spoken(index), length.name, size, ends if len(ends) > 1 else ())
 
 
 def _said(index: Index, subscript: Subscript) -> str:
     """What a wire says of an axis of its source: nothing where the reader reads it at its own position."""
     if not isinstance(subscript, Affine):
-        return f"{index.name.rstrip(chr(39))} by number"
+        return f"{spoken(index)} by number"
     text = str(subscript).replace("'", "")
-    return "" if text == index.name.rstrip("'") else text
+    return "" if text == spoken(index) else text

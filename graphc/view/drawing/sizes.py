@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from graphc.view.drawing import metrics
-from graphc.view.drawing.geometry import Flow
+from graphc.view.drawing.geometry import Flow, Rect
 from graphc.view.drawing.numbers import brief
 from graphc.view.drawing.picture import Box, Frame, Line, Picture, Wire
 
@@ -17,6 +17,8 @@ LOOPS_APART = 5.0
 """From one self-loop to the next one around it, in px."""
 PORT = 5.0
 """From a wire to the numbers beside it, in px."""
+CHIP = (20.0, 5.0)
+"""Beside the letters of a chip, left and right together, and above and below, in px."""
 WIDE = 26
 """Letters in a line of a box."""
 
@@ -32,15 +34,28 @@ class Size(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line of text in a box: what it says, and whether that is a name or something smaller."""
+    """A line of text in a box: what it says, and whether that is a name or something smaller. A chip is a
+    weight with its share of a gradient."""
 
-    kind: Literal["name", "small", "value", "cotangent"]
+    kind: Literal["name", "small", "value", "cotangent", "chip"]
     text: str
+    share: str = ""
 
     @property
     def size(self) -> float:
         """Of its letters, in px."""
         return metrics.FONT if self.kind == "name" else metrics.SMALL
+
+    @property
+    def height(self) -> float:
+        """Of the line, in px: a chip has a border around it."""
+        return self.size * metrics.LINE + (CHIP[1] if self.kind == "chip" else 0.0)
+
+    @property
+    def width(self) -> float:
+        """Of the letters, and of the border around a chip, in px."""
+        letters = metrics.width(f"{self.text}  {self.share}".strip(), self.size)
+        return letters + (CHIP[0] if self.kind == "chip" else 0.0)
 
 
 def lines(box: Box) -> list[str]:
@@ -86,6 +101,7 @@ def rows(picture: Picture) -> Mapping[str, list[Row]]:
             texts.append(Row("cotangent", f"share: {total}"))
         elif parts[box.id] > 1 and total:
             texts.append(Row("cotangent", f"sum of {parts[box.id]}: {total}"))
+        texts += [Row("chip", chip.name, brief(chip.cotangent)) for chip in box.chips]
         found[box.id] = [row for row in texts if row.text]
     return found
 
@@ -117,8 +133,13 @@ def frame_label(frame: Frame) -> str:
 
 def box_size(texts: list[Row]) -> Size:
     """Room for the texts in a box."""
-    wide = max(metrics.width(row.text, row.size) for row in texts)
-    return Size(wide + 16, sum(row.size * metrics.LINE for row in texts) + 8)
+    wide = max(row.width for row in texts)
+    return Size(wide + 16, sum(row.height for row in texts) + 8)
+
+
+def chip_rect(box: Rect, bottom: float, row: Row) -> Rect:
+    """Where a chip stands in a box: in the line of text that ends at y = `bottom`."""
+    return Rect(box.center[0] - row.width / 2, bottom - row.height + 2, row.width, row.height - 3)
 
 
 def label_size(above: str, below: str, flow: Flow) -> Size:

@@ -163,11 +163,22 @@ def _box(box: Box, r: Rect, rows: Sequence[sizes.Row]) -> ET.Element:
         where = f"{box.line.file}:{box.line.number}: {box.line.text}"
         ET.SubElement(group, "title").text = where
     group.append(outline(box.role, r))
-    y = r.center[1] - sum(row.size * metrics.LINE for row in rows) / 2
+    y = r.center[1] - sum(row.height for row in rows) / 2
     for row in rows:
-        y += row.size * metrics.LINE
-        _text(
-            group, row.kind, r.center[0], y - row.size * (metrics.LINE - 0.72) / 2 - row.size * 0.1, row.text
-        )
+        y += row.height
+        base = y - (row.height - row.size * 0.72) / 2 - row.size * 0.1
+        if row.kind == "chip":
+            _chip(group, row, sizes.chip_rect(r, y, row), base)
+        else:
+            _text(group, row.kind, r.center[0], base, row.text)
     group.extend(marks(box.marks, r))
     return group
+
+
+def _chip(box: ET.Element, row: sizes.Row, r: Rect, base: float) -> None:
+    """A weight in the box of the equation that reads it."""
+    group = ET.SubElement(box, "g", {"class": "param"})
+    group.append(outline("param", r))
+    _text(group, "small", r.center[0], base, f"{row.text}  " if row.share else row.text)
+    if row.share:
+        ET.SubElement(group[-1], "tspan", {"class": "cotangent"}).text = row.share

@@ -8,7 +8,7 @@ from graphc.view.drawing import metrics
 from graphc.view.drawing.geometry import Label, Placed, Point, Rect
 from graphc.view.drawing.layout import HEADER
 from graphc.view.drawing.picture import Box, Frame, Role, Wire
-from graphc.view.drawing.sizes import Row, frame_label, rows
+from graphc.view.drawing.sizes import Row, chip_rect, frame_label, rows
 from graphc.view.drawing.svg import corners, towards
 from graphc.view.drawing.widths import Widths
 
@@ -163,10 +163,16 @@ def _label(label: Label) -> Iterator[str]:
 
 def _box(box: Box, r: Rect, texts: Sequence[Row]) -> Iterator[str]:
     yield rf"\draw[fill={box.role} inside, draw={box.role} border{_outline(box.role, r)};"
-    y = r.center[1] - sum(row.size * metrics.LINE for row in texts) / 2
+    y = r.center[1] - sum(row.height for row in texts) / 2
     for row in texts:
-        y += row.size * metrics.LINE
-        yield _text(f"{row.kind} text, anchor=base", (r.center[0], y - row.size * 0.3), row.text)
+        y += row.height
+        kind, text = row.kind, row.text
+        if row.kind == "chip":
+            chip = chip_rect(r, y, row)
+            yield rf"\draw[fill=param inside, draw=param border{_outline('param', chip)};"
+            kind, text = "small", f"{row.text} {row.share}"
+        base = y - (row.height - row.size * metrics.LINE) / 2 - row.size * 0.3
+        yield _text(f"{kind} text, anchor=base", (r.center[0], base), text.strip())
 
 
 def _outline(role: Role, r: Rect) -> str:

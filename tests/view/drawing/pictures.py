@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import graphc
-from graphc.driver.pictures.picturing import picture
+from graphc.driver.pictures.picturing import Picturing
 from graphc.view.drawing import metrics, sizes
 from graphc.view.drawing.geometry import Placed, Rect
 from graphc.view.drawing.picture import Box, Picture
@@ -24,7 +24,7 @@ STEPS = 3
 @cache
 def rolled(name: str) -> Picture:
     """The picture of a spec of `specs/`, with numbers that nothing has computed."""
-    found = picture(graphc.compile(str(SPECS / f"{name}.nn"), backend="reference"), numbers=False)
+    found = Picturing(graphc.compile(str(SPECS / f"{name}.nn"), backend="reference"), numbers=False).picture
     boxes = [replace(box, value=_array(box), cotangent=_array(box)) for box in found.boxes]
     wires = [replace(wire, cotangent=_array(found.box(wire.source))) for wire in found.wires]
     return replace(found, boxes=boxes, wires=wires)
@@ -47,9 +47,11 @@ def pictures(name: str) -> list[Picture]:
     return [found, *(unrolled(found, length, STEPS) for length in lengths(found))]
 
 
+@cache
 def computed(name: str) -> Picture:
-    """The picture of a spec with the numbers of its own values."""
-    return picture(graphc.compile(str(SPECS / f"{name}.nn"), backend="reference"))
+    """The picture of a spec with the numbers of its own values, and those of each step of all its axes."""
+    found = Picturing(graphc.compile(str(SPECS / f"{name}.nn"), backend="reference"))
+    return found.by_step(*lengths(found.outline))
 
 
 def bare(found: Picture) -> Picture:
