@@ -59,7 +59,7 @@ class Engine:
         assert process.stdin is not None
         assert process.stdout is not None
         items = [(item.along, item.across, item.end, item.before, item.behind) for item in problem.items]
-        links = [(link.source, link.target, link.leaves, link.enters) for link in problem.links]
+        links = [(link.source, link.target, link.leaves, link.enters, link.weight) for link in problem.links]
         request = {"problem": {"items": items, "links": links}, "layer_gap": LAYER_GAP, "item_gap": ITEM_GAP}
         try:
             process.stdin.write(json.dumps(request) + "\n")

@@ -94,8 +94,8 @@ def _solved(items: list[Any], links: list[Any], options: dict[str, Any]) -> Solu
         for n, (along, across, end, before, behind) in enumerate(items)
     ]
     edges = []
-    for source, target, leaves, enters in links:
-        edge: dict[str, Any] = {"source": source, "target": target}
+    for source, target, leaves, enters, weight in links:
+        edge: dict[str, Any] = {"source": source, "target": target, "weight": weight}
         if leaves is not None:
             edge["source_port"] = _port("right", leaves, items[source][1])
         if enters is not None:

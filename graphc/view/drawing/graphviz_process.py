@@ -29,15 +29,15 @@ def solve(problem: dict[str, Any], layer_gap: float, item_gap: float) -> dict[st
             height=max(across + 2 * max(before, behind), 1) / INCH,
         )
         ends.get(end, []).append(n)
-    for n, (source, target, _, _) in enumerate(problem["links"]):
-        graph.add_edge(source, target, key=str(n), arrowhead="none")
+    for n, (source, target, _, _, weight) in enumerate(problem["links"]):
+        graph.add_edge(source, target, key=str(n), arrowhead="none", weight=round(weight))
     for end, rank in (("first", "source"), ("last", "sink")):
         if ends[end]:
             graph.add_subgraph(ends[end], rank=rank)
     graph.layout("dot")
     centers = [_point(graph.get_node(n).attr["pos"]) for n in range(len(problem["items"]))]
     ways = []
-    for n, (source, target, leaves, enters) in enumerate(problem["links"]):
+    for n, (source, target, leaves, enters, _) in enumerate(problem["links"]):
         spline = [_point(p) for p in graph.get_edge(source, target, key=str(n)).attr["pos"].split()]
         way = spline[::3]  # a polyline is a spline whose every third point is a corner
         ways.append(_through_ports(way, problem["items"], centers, (source, leaves), (target, enters)))

@@ -34,12 +34,14 @@ class Item:
 @dataclass(frozen=True)
 class Link:
     """From one item to another, by their numbers. `leaves` and `enters` are where it touches them: the
-    distance across the flow from their centers, in px; None leaves that to the engine."""
+    distance across the flow from their centers, in px; None leaves that to the engine. How much it matters
+    that a link is straight is its `weight`."""
 
     source: int
     target: int
     leaves: float | None = None
     enters: float | None = None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)

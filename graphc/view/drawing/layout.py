@@ -13,11 +13,11 @@ from graphc.view.drawing import sizes
 from graphc.view.drawing.engines import SECONDS, Engine
 from graphc.view.drawing.geometry import Flow, Label, Placed, Point, Rect, moved
 from graphc.view.drawing.memory import with_strips
-from graphc.view.drawing.nesting import HEADER, Nesting
+from graphc.view.drawing.nesting import Nesting
 from graphc.view.drawing.picture import Picture, Wire
 from graphc.view.drawing.sizes import lines, wire_label
 
-__all__ = ["HEADER", "Label", "Placed", "Point", "Rect", "lay_out", "lines", "wire_label"]
+__all__ = ["Label", "Placed", "Point", "Rect", "lay_out", "lines", "wire_label"]
 
 LABELLED = 150
 """Above so many boxes wires carry no numbers: they could not be read."""

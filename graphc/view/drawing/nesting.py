@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from math import inf
 from typing import NamedTuple
 
-from graphc.view.drawing import metrics, sizes
+from graphc.view.drawing import sizes
 from graphc.view.drawing.engines import Engine
+from graphc.view.drawing.framing import PADDING, Inside, framed_size
 from graphc.view.drawing.geometry import Flow, Point, Rect, around, moved
 from graphc.view.drawing.layered import Item, Link, Problem, Solution
 from graphc.view.drawing.picture import Picture, Wire
@@ -22,16 +22,10 @@ from graphc.view.drawing.shelves import shelved
 from graphc.view.drawing.sizes import Size
 from graphc.view.drawing.strips import Crossing, with_strips
 
-LABEL = 7.0
-"""From a frame's side to its label, in px."""
-CLEAR = 4.0
-"""Between a label and a wire that goes past it, in px."""
-HEADER = 18.0
-"""Room for a frame's label, in px."""
-PADDING = 10.0
-"""Within a frame, in px."""
 _SIDE_BY_SIDE = ("step", "phase")
 """Frames that stand beside each other, while what is in them goes upwards."""
+IN_LINE = 1000.0
+"""How much more it matters that steps stand on one line than that a wire is straight."""
 
 
 class Part(NamedTuple):
@@ -49,19 +43,6 @@ class Level:
     items: list[str] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     crossings: list[Crossing] = field(default_factory=list)
-
-
-@dataclass
-class Inside:
-    """A level with places, from the frame's left upper corner."""
-
-    size: Size
-    rects: dict[str, Rect]
-    ways: list[list[Point]]
-    borders: dict[str, list[Point]]
-    """By port: the way from within to the border."""
-    header: float
-    """Where the frame's label begins."""
 
 
 @dataclass
@@ -204,16 +185,31 @@ class Nesting:
         if frame in self._shelves and not level.parts:
             rows = shelved([self._item(key, flow) for key in level.items])
             return self._framed(frame, level, _turned(rows, flow), flow)
+        steps = self._even_steps(level)
         numbers = {key: n for n, key in enumerate(level.items)}
         found = self.engine.solve(
             Problem(
                 tuple(self._item(key, flow) for key in level.items),
-                tuple(
-                    Link(numbers[p.source], numbers[p.target], *self._touched(p, flow)) for p in level.parts
+                (
+                    *(
+                        Link(numbers[p.source], numbers[p.target], *self._touched(p, flow))
+                        for p in level.parts
+                    ),
+                    # Nobody sees these: they keep the steps on one line.
+                    *(Link(numbers[a], numbers[b], 0.0, 0.0, IN_LINE) for a, b in pairwise(steps)),
                 ),
             )
         )
         return self._framed(frame, level, _turned(found, flow), flow)
+
+    def _even_steps(self, level: Level) -> list[str]:
+        """The steps of a level, all as high as the highest: with their middles their feet are on one line."""
+        steps = [key for key in level.items if key in self.insides and self.picture.frame(key).kind == "step"]
+        highest = max((self.sizes[key].height for key in steps), default=0.0)
+        for key in steps:
+            self.insides[key] = self.insides[key].as_high_as(highest)
+            self.sizes[key] = self.insides[key].size
+        return steps
 
     def _item(self, key: str, flow: Flow) -> Item:
         if key[0] in "<>":
@@ -241,10 +237,11 @@ class Nesting:
         free = dict(zip(level.items, found.centers, strict=True))
         rects = {key: _rect(center, self.sizes[key]) for key, center in free.items() if key[0] not in "<>"}
         crossings = [self._at_port(crossing, rects) for crossing in level.crossings]
-        wide = with_strips(rects, found.ways, crossings)
+        wide = with_strips(rects, found.ways[: len(level.parts)], crossings)
         inner = around(wide.rects.values(), [p for way in (*wide.ways, *wide.strips) for p in way])
         exits = [x - inner.x for key, (x, _) in free.items() if key[0] == ">" and flow == "up"]
-        size, header, dx = self._framed_size(frame, inner, sorted(exits))
+        label = sizes.frame_label(self.picture.frame(frame)) if frame else ""
+        size, header, dx = framed_size(inner, label, sorted(exits))
         dx -= inner.x
         dy = size.height - PADDING - inner.bottom
         borders: dict[str, list[Point]] = {}
@@ -263,26 +260,6 @@ class Nesting:
             borders,
             header,
         )
-
-    def _framed_size(self, frame: str, inner: Rect, exits: list[float]) -> tuple[Size, float, float]:
-        """The size of a frame, where its label begins, and where what is inside begins.
-
-        Wires leave upwards at the `exits`. The label stands in front of them, between two or behind them,
-        whichever takes least room.
-        """
-        if not frame:
-            return Size(inner.width + 2 * PADDING, inner.height + 2 * PADDING), 0.0, PADDING
-        label = metrics.width(sizes.frame_label(self.picture.frame(frame)), metrics.SMALL)
-        found = []
-        for begin, end in pairwise([-inf, *exits, inf]):
-            at = max(LABEL, PADDING + begin + CLEAR)
-            shift = max(0.0, at + label + CLEAR - PADDING - end)
-            if not shift or begin == -inf:
-                found.append(
-                    (max(inner.width + 2 * PADDING + shift, at + label + LABEL), at, PADDING + shift)
-                )
-        wide, at, left = min(found)
-        return Size(wide, inner.height + PADDING + HEADER), at, left
 
     def _at_port(self, crossing: Crossing, rects: Mapping[str, Rect]) -> Crossing:
         """A port of its own: where the wire leaves a frame, or near a box's corner."""

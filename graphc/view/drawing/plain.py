@@ -118,11 +118,17 @@ class _Layering:
 
     def _across(self, layers: Sequence[Sequence[int]]) -> list[float]:
         across = [0.0] * len(self.items)
-        before, behind = self._neighbours()
+        pulls: list[list[tuple[int, float]]] = [[] for _ in self.items]
+        for link, chain in zip(self.problem.links, self.chains, strict=True):
+            for one, other in pairwise(chain):
+                pulls[one].append((other, link.weight))
+                pulls[other].append((one, link.weight))
+        firm = [max((weight for _, weight in pulled), default=1.0) for pulled in pulls]
         for sweep in range(SWEEPS):
             for layer in layers if sweep % 2 == 0 else layers[::-1]:
-                wanted = [_mean([across[m] for m in before[n] + behind[n]], across[n]) for n in layer]
-                for n, place in zip(layer, _apart(wanted, [self.items[n] for n in layer]), strict=True):
+                wanted = [_pulled(pulls[n], across) if pulls[n] else across[n] for n in layer]
+                items, weights = [self.items[n] for n in layer], [firm[n] for n in layer]
+                for n, place in zip(layer, _apart(wanted, items, weights), strict=True):
                     across[n] = place
         return across
 
@@ -176,17 +182,23 @@ def _mean(numbers: Sequence[float], default: float) -> float:
     return sum(numbers) / len(numbers) if numbers else default
 
 
-def _apart(wanted: Sequence[float], items: Sequence[Item]) -> list[float]:
-    """The places nearest to those wanted (least squares) at which items in this order do not overlap."""
+def _pulled(pulls: Sequence[tuple[int, float]], across: Sequence[float]) -> float:
+    """The mean place of what an item is linked with, by the weights of the links."""
+    return sum(across[n] * weight for n, weight in pulls) / sum(weight for _, weight in pulls)
+
+
+def _apart(wanted: Sequence[float], items: Sequence[Item], weights: Sequence[float]) -> list[float]:
+    """The places nearest to those wanted (weighted least squares) at which items in this order do not
+    overlap."""
     shifts = [0.0]
     for one, other in pairwise(items):
         shifts.append(shifts[-1] + one.across / 2 + one.behind + other.before + other.across / 2 + ITEM_GAP)
-    pools: list[tuple[float, int]] = []
-    for place, shift in zip(wanted, shifts, strict=False):
-        total, count = place - shift, 1
-        while pools and pools[-1][0] / pools[-1][1] > total / count:
-            more, many = pools.pop()
-            total, count = total + more, count + many
-        pools.append((total, count))
-    level = [total / count for total, count in pools for _ in range(count)]
+    pools: list[tuple[float, float, int]] = []
+    for place, shift, weight in zip(wanted, shifts, weights, strict=False):
+        total, heavy, count = (place - shift) * weight, weight, 1
+        while pools and pools[-1][0] / pools[-1][1] > total / heavy:
+            more, weights_of, many = pools.pop()
+            total, heavy, count = total + more, heavy + weights_of, count + many
+        pools.append((total, heavy, count))
+    level = [total / heavy for total, heavy, count in pools for _ in range(count)]
     return [place + shift for place, shift in zip(level, shifts, strict=True)]

@@ -11,10 +11,10 @@ from importlib.resources import files
 from xml.etree import ElementTree as ET
 
 from graphc.view.drawing import metrics, sizes
+from graphc.view.drawing.framing import HEADER
 from graphc.view.drawing.geometry import Label, Placed, Point, Rect
 from graphc.view.drawing.legend import Legend, legend
 from graphc.view.drawing.memory import marks, strip
-from graphc.view.drawing.nesting import HEADER
 from graphc.view.drawing.outlines import outline
 from graphc.view.drawing.picture import Box, Frame, Wire
 from graphc.view.drawing.widths import Widths

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from graphc.view.drawing import metrics
+from graphc.view.drawing.framing import HEADER
 from graphc.view.drawing.geometry import Label, Placed, Point, Rect
-from graphc.view.drawing.layout import HEADER
 from graphc.view.drawing.picture import Box, Frame, Role, Wire
 from graphc.view.drawing.sizes import Row, chip_rect, frame_label, rows
 from graphc.view.drawing.svg import corners, towards

@@ -72,9 +72,11 @@ def check_wires(placed: Placed) -> None:
             assert box.y - 0.5 <= y <= box.bottom + 0.5
 
 
-def test_steps_stand_side_by_side_and_are_computed_upwards() -> None:
-    placed = lay_out(unrolled(rolled("elman"), "T", 3), engine="plain")
+@pytest.mark.parametrize("engine", ["plain", *LIBRARIES])
+def test_steps_stand_side_by_side_and_are_computed_upwards(engine: str) -> None:
+    placed = lay_out(unrolled(rolled("elman"), "T", 3), engine=engine)
     first, second, third = (placed.frames[f"T={step}"] for step in (1, 2, 3))
+    assert [second.bottom, third.bottom] == pytest.approx([first.bottom] * 2, abs=2)
     assert first.right < second.x
     assert second.right < third.x
     assert placed.boxes["x@2"].y > placed.boxes["h@2"].bottom > placed.boxes["yhat@2"].bottom
