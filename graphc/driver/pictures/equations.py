@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.analysis.usage import needed
-from graphc.driver.pictures.numbers import MODE
-from graphc.driver.pictures.picturing import named_unit
+from graphc.driver.pictures.picturing import MODE, named_unit
 from graphc.view.latex.document import tex
 from graphc.view.latex.gradients import Gradients, gradients
 
@@ -20,9 +19,12 @@ def equations(program: Compiled, *, inputs: bool = False, standalone: bool = Fal
     Gradients are those of the parameters, with `inputs` of the real inputs too, which is so anyway where
     there is nothing to train. A fragment of `align*` environments, or with `standalone` a document.
     """
+    spec = program.pipeline.spec(MODE)
+    classes = {name: found.dim or str(found.classes) for name, found in spec.inputs.items() if found.classes}
     return tex(
-        program.pipeline.spec(MODE).system,
+        spec.system,
         derived_equations(program, inputs=inputs),
+        classes=classes,
         standalone=standalone,
         title=program.spec.file.span.source.name,
     )
