@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.analysis.usage import needed
-from graphc.driver.pictures.picturing import MODE, named_unit
+from graphc.driver.pictures.numbers import MODE
+from graphc.driver.pictures.picturing import named_unit
 from graphc.view.latex.document import tex
 from graphc.view.latex.gradients import Gradients, gradients
 
