@@ -89,9 +89,26 @@ def test_fewer_steps_are_those_of_a_shorter_example(elman: Program) -> None:
 
 
 def test_the_page_has_the_recurrence_rolled_and_unrolled(elman: Program) -> None:
-    assert (elman.draw().name, [*elman.draw().beside]) == ("rolled", ["unrolled"])
-    assert (elman.draw(unroll=2).name, [*elman.draw(unroll=2).beside]) == ("unrolled", ["rolled"])
-    assert not compiled("sigmoid").draw().beside
+    for drawing, name, others in (
+        (elman.draw(), "rolled", ["unrolled"]),
+        (elman.draw(unroll=2), "unrolled", ["rolled"]),
+        (compiled("sigmoid").draw(), "rolled", []),
+    ):
+        assert drawing.tabs is not None
+        whole, beside = drawing.tabs()
+        assert (drawing.name, [*beside]) == (name, others)
+        assert [box.id for box in whole.boxes] == [box.id for box in drawing.picture.boxes]
+
+
+def test_what_each_step_adds_is_computed_for_a_page_only(elman: Program) -> None:
+    drawing = elman.draw()
+    assert drawing.tabs is not None
+    whole, beside = drawing.tabs()
+    assert not drawing.picture.box("U").shares
+    shares = whole.box("U").shares["T"]
+    np.testing.assert_allclose(shares.sum(0), drawing.picture.box("U").cotangent)
+    chips = [box for box in beside["unrolled"].boxes if box.copies == "U"]
+    np.testing.assert_array_equal([chip.cotangent for chip in chips], shares)
 
 
 def test_frames_are_closed_and_opened(elman: Program) -> None:

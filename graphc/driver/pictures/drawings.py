@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,10 @@ or one by name into so many steps."""
 
 STAGES = ("spec", "optimised", "schedule")
 ROLLED, UNROLLED = "rolled", "unrolled"
+MANY = 500
+"""Steps of longer axes are not told apart on a page, unless one is unrolled."""
+Tabs = Callable[[], tuple[Picture, Mapping[str, Picture]]] | None
+"""The picture with all that a page lists, and others by name: made when a page is written."""
 ALL = "all"
 """Every frame, to open or to close."""
 
@@ -45,32 +49,40 @@ def draw(
             "E522", f"a stage to draw is {_listed(STAGES)}, not `{stage}`", help=nearest(stage, STAGES)
         )
     if stage in (None, "spec"):
-        name, made, beside = _of_the_spec(program, inputs, unroll, numbers)
+        name, made, tabs = _of_the_spec(program, inputs, unroll, numbers)
     else:
-        name, made, beside = str(stage), _of_a_stage(program, str(stage), unroll), {}
+        name, made, tabs = str(stage), _of_a_stage(program, str(stage), unroll), None
     opened, closed = _framed(made, open, close)
-    return Drawing(made, opened, closed, name, beside, numbers, gradients, layout)
+    return Drawing(made, opened, closed, name, numbers, gradients, layout, tabs)
 
 
 def _of_the_spec(
     program: Program, inputs: Mapping[str, Any] | None, unroll: Unroll, numbers: bool
-) -> tuple[str, Picture, Mapping[str, Picture]]:
-    """The picture that is asked for, rolled or unrolled, by its name, and the other one if there is one."""
+) -> tuple[str, Picture, Tabs]:
+    """The picture that is asked for, rolled or unrolled, by its name, and the tabs of a page with both."""
     shown = example(program, inputs) if numbers else Example(None)
     pictures = Picturing(program, shown.inputs, ends=shown.lengths, numbers=numbers)
     if unroll is False:
-        made = _noted(pictures.picture, shown)
-        return ROLLED, made, _unrolled_beside(made)
+        return ROLLED, _noted(pictures.picture, shown), lambda: _both(pictures, shown)
     wanted = _wanted(pictures.outline, unroll)
     if wanted.known is not None and wanted.steps < wanted.known:
         shown = shown.cut(program, wanted.length, wanted.steps)
         pictures = Picturing(program, shown.inputs, ends=shown.lengths, numbers=numbers)
-    made = _noted(pictures.by_step(wanted.length), shown)
-    return UNROLLED, unrolled(made, wanted.length, wanted.steps), {ROLLED: made}
+    whole = _noted(pictures.by_step(wanted.length), shown)
+    made = unrolled(whole, wanted.length, wanted.steps)
+    return UNROLLED, made, lambda: (made, {ROLLED: whole})
 
 
 def _noted(made: Picture, shown: Example) -> Picture:
     return replace(made, notes=(*made.notes, shown.why)) if shown.why else made
+
+
+def _both(pictures: Picturing, shown: Example) -> tuple[Picture, Mapping[str, Picture]]:
+    """The rolled picture with the summands of each step, and the unrolled one if there is one."""
+    sizes = {axis.length: axis.size for box in pictures.outline.boxes for axis in box.axes}
+    made = pictures.by_step(*(length for length, size in sizes.items() if size and size <= MANY))
+    made = _noted(made, shown)
+    return made, _unrolled_beside(made)
 
 
 def _unrolled_beside(made: Picture) -> dict[str, Picture]:
@@ -199,7 +211,8 @@ def _recurrent(made: Picture) -> list[str]:
         axis.length
         for wire in made.wires
         for axis in made.box(wire.source).axes
-        if wire.is_back and (reading := wire.readings.get(axis.name)) and reading.axis and reading.shift
+        if wire.is_back and (reading := wire.readings.get(axis.name)) and reading.axis
+        if reading.shift or reading.axis != axis.name
     }
     return sorted(back)
 
