@@ -142,6 +142,17 @@ def test_every_row_says_what_it_is_bound_by(trained: Profile) -> None:
             assert row.bound == ""
 
 
+def test_what_a_product_reached_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "measure", lambda real, workers: Limits(workers, [(1, 1e10)], 3e10, 1.0))
+    text = "dim N = 300\nparam A, B : [N, N]\nC = A @ B\noutput C\n"
+    found = measured(graphc.compile(text, backend="cpu"), forward=True)
+    (product,) = (row for row in found.rows if row.kind == "product")
+    assert product.operations == 2 * 300**3
+    assert product.reached == pytest.approx(1)
+    assert found.machine is not None
+    assert found.machine.products == pytest.approx(product.rate(product.operations))
+
+
 def test_what_is_joined_belongs_to_each_gate(trained: Profile) -> None:
     joined = [row for row in trained.rows if row.kind == "product" and len(row.places) > 1]
     assert joined

@@ -27,6 +27,10 @@ _LITTLE = 0.25
 """What uses less of every limit than this is bound by none of them."""
 
 
+_CERTAIN = 10
+"""Readings of a clock that a step must last to be taken at its word."""
+
+
 class Schedule:
     """The rows of one program. `readings` are those of each sample."""
 
@@ -36,10 +40,9 @@ class Schedule:
         executable: Timed,
         readings: Sequence[Reading],
         real: np.dtype[Any],
-        limits: Limits,
         spec: str,
     ) -> None:
-        self.part, self.program, self.limits, self.spec = part, executable.program, limits, spec
+        self.part, self.program, self.spec = part, executable.program, spec
         self.sizes = executable.sizes(real)
         self.widths = {"real": real.itemsize, "int": 8, "bool": 1}
         self.costs = operation_counts(real.name)
@@ -49,10 +52,21 @@ class Schedule:
         seconds = np.maximum(seconds - self.calls * clock.cost(), 0.0)
         self.mean, self.most = seconds.mean(axis=0), seconds.max(axis=0)
 
-    def rows(self) -> list[Measured]:
-        """The steps in their order, then the waiting."""
-        steps = list(self._amounts(self.program.steps, self.sizes))
-        found = iter([self._row(*each) for each in zip(count(), steps, origins(steps), strict=False)])
+        self.steps = list(self._amounts(self.program.steps, self.sizes))
+
+    def fastest(self) -> float:
+        """Operations in a second of the fastest product, of those that a clock can tell; 0 without one."""
+        rates = [
+            found.operations * self.calls[slot] / self.most[slot]
+            for slot, (step, found) in enumerate(self.steps, clock.FIRST)
+            if isinstance(step, Product) and self.most[slot] > _CERTAIN * self.calls[slot] * clock.cost()
+        ]
+        return float(max(rates, default=0.0))
+
+    def rows(self, limits: Limits) -> list[Measured]:
+        """The steps in their order, held against the limits, then the waiting."""
+        steps = self.steps
+        found = iter([self._row(*each, limits) for each in zip(count(), steps, origins(steps), strict=False)])
         rows = [
             one
             for step, direction in zip(self.program.steps, of_program(self.program), strict=True)
@@ -90,12 +104,12 @@ class Schedule:
                 one = next(found)
                 yield replace(one, row=replace(one.row, depth=depth, direction=direction))
 
-    def _row(self, number: int, step: tuple[Compute, Amount], shares: Origins) -> Measured:
+    def _row(self, number: int, step: tuple[Compute, Amount], shares: Origins, limits: Limits) -> Measured:
         kind, name = _named(step[0])
         lines, found = places(shares, self.spec), step[1]
         row = Row(self.part, kind, name, lines, bytes=found.bytes, operations=found.operations)
         row = self._timed(row, clock.FIRST + number)
-        bound, reached = self._bound(row, found)
+        bound, reached = _bound(row, found, limits)
         return Measured(replace(row, bound=bound, reached=reached), shares)
 
     def _timed(self, row: Row, slot: int) -> Row:
@@ -106,16 +120,17 @@ class Schedule:
             busiest=float(self.most[slot]),
         )
 
-    def _bound(self, row: Row, found: Amount) -> tuple[Bound, float | None]:
-        """Which limit is nearest, and how much of it is used."""
-        if row.busiest <= row.calls * clock.cost():
-            return "", None  # too short for a clock to say more than that
-        rate = self.limits.products if row.kind == "product" else self.limits.elementwise
-        moving, computing = found.bytes / self.limits.bandwidth(found.bytes), found.operations / rate
-        reached = max(moving, computing) * row.calls / row.busiest
-        if reached < _LITTLE:
-            return "latency", reached
-        return ("memory" if moving >= computing else "arithmetic"), reached
+
+def _bound(row: Row, found: Amount, limits: Limits) -> tuple[Bound, float | None]:
+    """Which limit is nearest, and how much of it is used."""
+    if row.busiest <= row.calls * clock.cost():
+        return "", None  # too short for a clock to say more than that
+    rate = limits.products if row.kind == "product" else limits.elementwise
+    moving, computing = found.bytes / limits.bandwidth(found.bytes), found.operations / rate
+    reached = max(moving, computing) * row.calls / row.busiest
+    if reached < _LITTLE:
+        return "latency", reached
+    return ("memory" if moving >= computing else "arithmetic"), reached
 
 
 def _named(step: Compute) -> tuple[Kind, str]:
