@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from graphc.ir.graph import Node, Value
 from graphc.ir.op import Op
 from graphc.ir.system import READ, System, Unit
-from graphc.ops.elementwise import CAST, EQUAL, LOG, MUL, NOT_EQUAL, SOFTPLUS, SUB, XLOGY
+from graphc.ops.elementwise import CAST, EQUAL, LOG, MUL, NEG, NOT_EQUAL, SOFTPLUS, SUB, XLOGY
 from graphc.ops.indexing import GATHER
 from graphc.ops.leaf import PIN
 from graphc.ops.reduction import ARGMAX
@@ -96,9 +96,11 @@ def _read(value: Value, made: Made) -> str:
 
 
 def _number(value: Value, made: Made) -> str:
-    """The name that a value is read from, as it is or made a real number."""
+    """The name that a value is read from, as it is, made a real number, or with the other sign."""
     node = made.get(value)
-    return _read(node.operands[0] if node is not None and node.op is CAST else value, made)
+    return (
+        _number(node.operands[0], made) if node is not None and node.op in (CAST, NEG) else _read(value, made)
+    )
 
 
 def _logged(value: Value, made: Made) -> str:

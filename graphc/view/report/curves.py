@@ -11,7 +11,7 @@ import numpy as np
 
 from graphc.view.numbers import number
 from graphc.view.report import plotting
-from graphc.view.report.page import Figure, Section, Table, thinned
+from graphc.view.report.page import Figure, Item, Section, Table, Text, thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,6 +105,7 @@ def _lines(
     said: bool = False,
     level: float | None = None,
     from_zero: bool = False,
+    with_zeros: bool = False,
 ) -> Figure:
     def draw(canvas: Canvas) -> None:
         axes = plotting.one(canvas)
@@ -118,7 +119,7 @@ def _lines(
             _mark(axes, history.best)
         if level is not None:
             axes.axhline(level, color=plotting.SOFT, linestyle=":", linewidth=1)
-        if not _scale(axes, curves) and from_zero:
+        if not _scale(axes, curves, with_zeros=with_zeros) and from_zero:
             axes.set_ylim(bottom=0)
         axes.set_xlabel("epoch")
         axes.set_ylabel(plotting.label(axis))
@@ -144,13 +145,16 @@ def _mark(axes: Axes, epoch: int) -> None:
     axes.axvline(epoch, color=plotting.SOFT, linestyle="--", linewidth=1)
 
 
-def _scale(axes: Axes, curves: Mapping[str, Values]) -> bool:
-    """Whether the scale is logarithmic."""
+def _scale(axes: Axes, curves: Mapping[str, Values], *, with_zeros: bool) -> bool:
+    """Whether the scale is logarithmic; `with_zeros` also if some values are zero, which fall off it then."""
     values = np.array([value for own in curves.values() for value in own if math.isfinite(value)])
-    is_logarithmic = bool(len(values)) and values.min() > 0 and values.max() > _WIDE * values.min()
-    if is_logarithmic:
-        plotting.logarithmic(axes.yaxis)
-    return is_logarithmic
+    above = values[values > 0]
+    if not len(above) or above.max() <= _WIDE * above.min():
+        return False
+    if values.min() < 0 or (len(above) < len(values) and not with_zeros):
+        return False
+    plotting.logarithmic(axes.yaxis)
+    return True
 
 
 def _data(history: History, curves: Mapping[str, Values]) -> Table:
@@ -172,14 +176,17 @@ def _described(caption: str, history: History, curves: Mapping[str, Values]) -> 
 
 def _by_parameter(
     history: History, found: Mapping[str, Values], caption: str, level: float | None = None
-) -> Iterator[Figure]:
+) -> Iterator[Item]:
     found = {name: values for name, values in found.items() if np.isfinite(values).any()}
     if not found:
         return
-    if len(found) <= FEW:
-        yield _lines(history, found, "norm" if level is None else "ratio", caption, level=level)
-        return
-    yield _rows(history, found, caption)
+    if not any(value > 0 for values in found.values() for value in values):
+        yield Text(f"{caption.split(' The dotted')[0]} All are zero.")
+    elif len(found) <= FEW:
+        axis = "norm" if level is None else "ratio"
+        yield _lines(history, found, axis, caption, level=level, with_zeros=True)
+    else:
+        yield _rows(history, found, caption)
 
 
 def _rows(history: History, found: Mapping[str, Values], caption: str) -> Figure:

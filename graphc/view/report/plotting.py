@@ -69,7 +69,7 @@ _SETTINGS: dict[Any, Any] = {
 def check_installed() -> None:
     """Raises E740 without matplotlib."""
     if find_spec("matplotlib") is None:
-        raise fault("E740", "the figures of a report need matplotlib", help="pip install 'graphc[report]'")
+        raise fault("E740", "figures need the library `matplotlib`", help="pip install 'graphc[report]'")
 
 
 _FEW_DECADES = 300.0

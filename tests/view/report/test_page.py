@@ -9,7 +9,6 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from graphc.diagnostics import GraphcError
 from graphc.view.report import plotting
 from graphc.view.report.page import Figure, Note, Report, Section, Table, Text, thinned
 from tests.view.report.html import check
@@ -77,14 +76,6 @@ def test_a_figure_is_the_same_each_time_and_changes_no_settings() -> None:
     assert dict(matplotlib.rcParams) == before
     pyplot = sys.modules.get("matplotlib.pyplot")
     assert pyplot is None or not pyplot.get_fignums()
-
-
-def test_a_missing_library_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plotting, "find_spec", lambda name: None)
-    with pytest.raises(GraphcError, match="matplotlib") as caught:
-        plotting.svg(line)
-    assert caught.value.diagnostics[0].code == "E740"
-    assert "graphc[report]" in str(caught.value)
 
 
 @pytest.mark.parametrize(("text", "shown"), [(" ", "␣"), ("\n", "↵"), ("a\x00b", "a�b"), ("abcdef", "ab…")])
