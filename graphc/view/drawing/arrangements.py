@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from graphc.view.drawing.folding import folded
-from graphc.view.drawing.geometry import Placed
+from graphc.view.drawing.geometry import Flow, Placed
 from graphc.view.drawing.picture import Picture
 
-ROOM = 700
+ROOM = 500
 """So many boxes the arrangements have at most beside the three that are always there, about 1 KB each."""
 
 
@@ -32,9 +32,15 @@ class Arranged:
         return [box.id for box in placed.picture.boxes if box.id in frames]
 
 
-def arranged(whole: Picture, place: Callable[[Picture], Placed], room: int = ROOM) -> Arranged:
-    """`place` lays out a picture. The frames that `whole` calls closed are closed at first."""
+Place = Callable[[Picture, Flow | None], Placed]
+"""Lays out a picture, computed into a direction or the one that suits it."""
+
+
+def arranged(whole: Picture, place: Place, room: int = ROOM) -> Arranged:
+    """The frames that `whole` calls closed are closed at first. What one click leads to is computed into the
+    same direction: a reader is to find things again."""
     found: dict[frozenset[str], Placed] = {}
+    flow: Flow | None = None
     always = 3
     for number, closed in enumerate(_ways(whole)):
         key = _outermost(whole, closed)
@@ -45,7 +51,8 @@ def arranged(whole: Picture, place: Callable[[Picture], Placed], room: int = ROO
             room -= len(picture.boxes)
             if room < 0:
                 break
-        found[key] = place(picture)
+            flow = next(iter(found.values())).flow
+        found[key] = place(picture, flow)
     return Arranged(whole, list(found.values()))
 
 

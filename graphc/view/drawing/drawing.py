@@ -5,14 +5,14 @@ from __future__ import annotations
 import html as markup
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 from graphc.diagnostics import GraphcError, fault, nearest
 from graphc.view.drawing.engines import Engine
 from graphc.view.drawing.folding import fitting, folded
-from graphc.view.drawing.geometry import Placed
+from graphc.view.drawing.geometry import Flow, Placed
 from graphc.view.drawing.layout import lay_out
 from graphc.view.drawing.picture import Picture
 from graphc.view.files import write_bytes
@@ -31,28 +31,25 @@ class Drawing:
     """What `Program.draw` gives: shown by notebooks, written by `save`.
 
     `picture` has everything that can be seen. Of its frames those in `opened` stay open and those in `closed`
-    are closed; of the others so many are closed that what is shown can be read. `numbers` are the values and
+    are closed; of the others so many are closed that what is shown can be read. `beside` are other pictures
+    of the same program, which the HTML drawing has in tabs, next to `name`. `numbers` are the values and
     cotangents at the wires, `gradients` widths of wires by the norms of cotangents. `layout` finds the
-    places, when the first format that needs them asks. `tabs` makes what the HTML drawing has beyond that:
-    the picture, called `name`, with all that its panel lists, and others of the same program by name.
+    places, when the first format that needs them asks.
     """
 
     picture: Picture
     opened: frozenset[str] = frozenset()
     closed: frozenset[str] = frozenset()
     name: str = "drawing"
+    beside: Mapping[str, Picture] = field(default_factory=dict)
     numbers: bool = True
     gradients: bool = False
     layout: str = "auto"
-    tabs: Callable[[], tuple[Picture, Mapping[str, Picture]]] | None = None
 
     @cached_property
     def explorable(self) -> Picture:
         """Everything, with the frames marked that are closed, and notes of what had to be."""
-        return self._marked(self.picture)
-
-    def _marked(self, picture: Picture) -> Picture:
-        fits = picture if self.opened >= {f.id for f in picture.frames} else fitting(picture)
+        fits = self.picture if self.opened >= {f.id for f in self.picture.frames} else fitting(self.picture)
         frames = [
             replace(frame, is_open=frame.id not in self.closed and (frame.id in self.opened or frame.is_open))
             for frame in fits.frames
@@ -64,8 +61,9 @@ class Drawing:
         """What is shown, with places: closed frames are boxes."""
         return self._placed(folded(self.explorable))
 
-    def _placed(self, picture: Picture, engine: Engine | None = None) -> Placed:
-        return lay_out(picture, labels=None if self.numbers else False, engine=engine or self.layout)
+    def _placed(self, picture: Picture, flow: Flow | None = None, *, engine: Engine | None = None) -> Placed:
+        labels = None if self.numbers else False
+        return lay_out(picture, labels=labels, engine=engine or self.layout, flow=flow)
 
     def svg(self) -> str:
         """One SVG file, with its style inside."""
@@ -78,13 +76,11 @@ class Drawing:
         from graphc.view.drawing.arrangements import arranged
         from graphc.view.drawing.html import html
 
-        own, others = self.tabs() if self.tabs else (self.picture, {})
-        pictures = {self.name: self._marked(own), **{name: fitting(other) for name, other in others.items()}}
+        pictures = {self.name: self.explorable}
+        pictures |= {name: fitting(other) for name, other in self.beside.items()}
         with Engine(self.layout) as engine:
-            views = {
-                name: arranged(_held(picture), lambda shown: self._placed(shown, engine))
-                for name, picture in pictures.items()
-            }
+            place = partial(self._placed, engine=engine)
+            views = {name: arranged(_held(picture), place) for name, picture in pictures.items()}
         return html(views, gradients=self.gradients)
 
     def dot(self) -> str:

@@ -54,7 +54,7 @@ class Label:
 class Placed:
     """A picture with places: boxes and open frames by key, wires (and their labels) in the picture's
     order, and the x at which a frame's label begins. `engine` found them; `notes` say if another one was
-    wanted."""
+    wanted. `flow` is that of what is in no step."""
 
     picture: Picture
     boxes: Mapping[str, Rect]
@@ -66,6 +66,7 @@ class Placed:
     height: float
     engine: str
     notes: tuple[str, ...] = ()
+    flow: Flow = "right"
     strips: tuple[Rect, ...] = ()
     """Where the arenas of the picture's `memory` are shown."""
 

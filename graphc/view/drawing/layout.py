@@ -48,7 +48,8 @@ def lay_out(
     own = Engine(engine, seconds) if isinstance(engine, str) else nullcontext(engine)
     with own as solver:
         nestings = [Nesting(picture, labelled, one, solver).solved() for one in flows]
-    best = max((_Gathering(nesting).placed() for nesting in nestings), key=_scale)
+    placed = [replace(_Gathering(nesting).placed(), flow=nesting.flow) for nesting in nestings]
+    best = max(placed, key=_scale)
     return with_strips(replace(best, engine=solver.name, notes=tuple(solver.notes)), MARGIN)
 
 

@@ -15,14 +15,15 @@ from graphc.view.drawing import contents
 from graphc.view.drawing.arrangements import arranged
 from graphc.view.drawing.contents import Contents, statistics
 from graphc.view.drawing.html import html
-from graphc.view.drawing.layout import lay_out
 from graphc.view.drawing.picture import Array, Box, Frame, Line, Picture, Wire
+
+from .test_page import placed
 
 
 def page(
     *boxes: Box, wires: tuple[Wire, ...] = (), frames: tuple[Frame, ...] = (), title: str = "spec"
 ) -> str:
-    return html({"": arranged(Picture(title, boxes, wires, frames), lay_out)})
+    return html({"": arranged(Picture(title, boxes, wires, frames), placed)})
 
 
 def data(text: str) -> Any:
@@ -65,7 +66,7 @@ def test_arrays_are_whole_up_to_a_limit_and_have_statistics_beyond() -> None:
 
 
 def test_a_page_holds_so_many_elements_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = arranged(Picture("p", [valued(key, np.full(6, ord(key))) for key in "abc"], []), lay_out)
+    shown = arranged(Picture("p", [valued(key, np.full(6, ord(key))) for key in "abc"], []), placed)
 
     def whole(made: Contents) -> list[bool]:
         made.view("", shown)
@@ -150,7 +151,7 @@ def nested() -> Picture:
 
 
 def test_what_one_click_leads_to_is_laid_out() -> None:
-    shown = arranged(nested(), lay_out)
+    shown = arranged(nested(), placed)
     closed = [frozenset(shown.closed(placed)) for placed in shown.shown]
     assert closed[:2] == [frozenset(), frozenset("ab")]
     assert set(closed) == {frozenset(), *map(frozenset, ("ab", "bc", "a", "b", "c"))}
@@ -158,5 +159,5 @@ def test_what_one_click_leads_to_is_laid_out() -> None:
 
 
 def test_a_page_has_so_many_arrangements_as_there_is_room_for() -> None:
-    assert len(arranged(nested(), lay_out, room=0).shown) == 2
-    assert len(arranged(nested(), lay_out, room=4).shown) == 3
+    assert len(arranged(nested(), placed, room=0).shown) == 2
+    assert len(arranged(nested(), placed, room=4).shown) == 3

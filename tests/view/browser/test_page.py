@@ -14,6 +14,7 @@ import graphc
 from graphc.view.drawing.arrangements import ROOM, arranged
 from graphc.view.drawing.engines import Engine
 from graphc.view.drawing.folding import folded
+from graphc.view.drawing.geometry import Flow, Placed
 from graphc.view.drawing.html import html
 from graphc.view.drawing.layout import lay_out
 from graphc.view.drawing.picture import Box, Picture, Wire
@@ -46,17 +47,21 @@ def pictures(name: str, steps: int) -> dict[str, Picture]:
     return found | ({"unrolled": program.draw(unroll=steps).picture} if steps else {})
 
 
+def placed(picture: Picture, flow: Flow | None = None, engine: Engine | str = "auto") -> Placed:
+    return lay_out(picture, flow=flow, engine=engine)
+
+
 @cache
 def drawn(name: str, steps: int = 0, room: int = ROOM) -> str:
     """The page of a spec, rolled and, with steps, unrolled on a second tab."""
     with Engine() as engine:
-        place = partial(lay_out, engine=engine)
+        place = partial(placed, engine=engine)
         return html({view: arranged(found, place, room) for view, found in pictures(name, steps).items()})
 
 
 def alone(*boxes: Box, wires: tuple[Wire, ...] = ()) -> str:
     """The page of a picture without groups."""
-    return html({"": arranged(Picture("p", boxes, wires), lay_out)})
+    return html({"": arranged(Picture("p", boxes, wires), placed)})
 
 
 def node(page: Any, key: str) -> Any:
@@ -96,7 +101,7 @@ def test_markup_in_names_and_comments_is_shown_and_not_executed(show: Show, tmp_
     found = graphc.compile(path).draw().picture
     box = Box("b", HOSTILE, HOSTILE, "operation", HOSTILE, notes=(HOSTILE,))
     whole = Picture(found.title, [*found.boxes, box], found.wires, found.frames, (HOSTILE,))
-    page = show(html({"": arranged(whole, lay_out)}))
+    page = show(html({"": arranged(whole, placed)}))
     assert "<img src=x onerror=" in page.inner_text("h1")
     assert page.inner_text("#notes") == HOSTILE
     node(page, "b").click()
@@ -257,13 +262,13 @@ def test_what_is_closed_is_laid_out_as_a_picture_of_its_own(show: Show) -> None:
     page.click("#tab-1")
     page.click("#close-all")
     closed = folded(whole, {frame.id for frame in whole.frames})
-    placed = lay_out(closed)
+    own = placed(closed)
     found = {one["id"]: one for one in page.evaluate(RECTS)}
     first, last = found["h[0]"], found["last"]
-    scale = first["height"] / placed.boxes["h[0]"].height
+    scale = first["height"] / own.boxes["h[0]"].height
     for one, box in ((first, "h[0]"), (last, "last")):
         assert one["x"] - first["x"] == pytest.approx(
-            (placed.boxes[box].x - placed.boxes["h[0]"].x) * scale, rel=0.05
+            (own.boxes[box].x - own.boxes["h[0]"].x) * scale, rel=0.05
         )
     assert {box.id for box in closed.boxes} <= set(found)
     assert page.locator(".chosen path.wire").count() == len(closed.wires)

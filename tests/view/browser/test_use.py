@@ -175,7 +175,7 @@ def test_summands_of_a_fork_and_their_sum(show: Show) -> None:
 
 
 def test_summands_of_a_shared_weight_by_step(show: Show) -> None:
-    page = show(drawn("elman"))
+    page = show(graphc.compile(SPECS / "elman.nn", dtype="float64").draw().html())
     node(page, "w").click()
     rows = page.locator("#panel table.summands tr").all_inner_texts()
     assert [row.split("\t")[0] for row in rows] == ["step 1", "step 2", "step 3", "sum"]
