@@ -5,7 +5,7 @@ from __future__ import annotations
 import html as markup
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -31,25 +31,28 @@ class Drawing:
     """What `Program.draw` gives: shown by notebooks, written by `save`.
 
     `picture` has everything that can be seen. Of its frames those in `opened` stay open and those in `closed`
-    are closed; of the others so many are closed that what is shown can be read. `beside` are other pictures
-    of the same program, which the HTML drawing has in tabs, next to `name`. `numbers` are the values and
+    are closed; of the others so many are closed that what is shown can be read. `numbers` are the values and
     cotangents at the wires, `gradients` widths of wires by the norms of cotangents. `layout` finds the
-    places, when the first format that needs them asks.
+    places, when the first format that needs them asks. `tabs` makes what the HTML drawing has beyond that:
+    the picture, called `name`, with all that its panel lists, and others of the same program by name.
     """
 
     picture: Picture
     opened: frozenset[str] = frozenset()
     closed: frozenset[str] = frozenset()
     name: str = "drawing"
-    beside: Mapping[str, Picture] = field(default_factory=dict)
     numbers: bool = True
     gradients: bool = False
     layout: str = "auto"
+    tabs: Callable[[], tuple[Picture, Mapping[str, Picture]]] | None = None
 
     @cached_property
     def explorable(self) -> Picture:
         """Everything, with the frames marked that are closed, and notes of what had to be."""
-        fits = self.picture if self.opened >= {f.id for f in self.picture.frames} else fitting(self.picture)
+        return self._marked(self.picture)
+
+    def _marked(self, picture: Picture) -> Picture:
+        fits = picture if self.opened >= {f.id for f in picture.frames} else fitting(picture)
         frames = [
             replace(frame, is_open=frame.id not in self.closed and (frame.id in self.opened or frame.is_open))
             for frame in fits.frames
@@ -76,8 +79,8 @@ class Drawing:
         from graphc.view.drawing.arrangements import arranged
         from graphc.view.drawing.html import html
 
-        pictures = {self.name: self.explorable}
-        pictures |= {name: fitting(other) for name, other in self.beside.items()}
+        own, others = self.tabs() if self.tabs else (self.picture, {})
+        pictures = {self.name: self._marked(own), **{name: fitting(other) for name, other in others.items()}}
         with Engine(self.layout) as engine:
             place = partial(self._placed, engine=engine)
             views = {name: arranged(_held(picture), place) for name, picture in pictures.items()}
