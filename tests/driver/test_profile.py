@@ -103,7 +103,7 @@ def test_the_passes_are_told_apart(trained: Profile, backend: str) -> None:
     for row in gradients:
         assert row.direction in ("forward", "backward", "both")
         if row.direction == "forward":
-            assert "grad_" not in row.name
+            assert "gradient of" not in row.name
     last = max(number for number, row in enumerate(gradients) if row.direction == "forward")
     assert any(row.direction == "backward" for row in gradients[last + 1 :])
     assert {row.direction for row in found.rows if row.part != "loss and gradients"} == {""}
@@ -165,7 +165,7 @@ def test_what_is_joined_belongs_to_each_gate(trained: Profile) -> None:
 def test_what_each_unit_takes_to_compile() -> None:
     program = graphc.compile("input x : [3] = [1, 2, 3]\ny = x * 2\noutput y\n", backend="cpu")
     found = measured(program, compiling=True)
-    assert [unit.name for unit in found.units] == ["workers", "step", "kernel out_y"]
+    assert [unit.name for unit in found.units] == ["workers", "step", "kernel y"]
     assert all(unit.translation > 0 and unit.llvm > 0 for unit in found.units)
     assert not measured(program).units
 

@@ -13,10 +13,8 @@ from typing import TypeVar
 from graphc.ir.graph import Graph, LoopNode
 from graphc.schedule.phases import Access
 from graphc.schedule.program import Program, Repeat
+from graphc.schedule.titles import GRADIENT
 from graphc.view.profile import Direction
-
-_GRADIENT = "grad:"
-"""How names of outputs begin that are gradients."""
 
 Place = TypeVar("Place", bound=Hashable)
 Work = tuple[AbstractSet[Place], AbstractSet[Place], bool]
@@ -46,7 +44,7 @@ def of_graph(graph: Graph) -> list[Direction]:
 def _directions(works: Sequence[Work[Place]], outputs: Mapping[str, Place]) -> list[Direction]:
     """A kernel that also writes what the loss does not need is of both passes; a loop keeps such values for
     the backward pass, and is still one of the forward pass."""
-    needed = {place for name, place in outputs.items() if not name.startswith(_GRADIENT)}
+    needed = {place for name, place in outputs.items() if not name.startswith(GRADIENT)}
     if not needed or len(needed) == len(outputs):
         return [""] * len(works)
     found: list[Direction] = []

@@ -222,14 +222,14 @@ def _units(plain: Program) -> list[Unit]:
     from graphc.backend.cpu import emit
     from graphc.backend.cpu.assemble import assemble
     from graphc.backend.cpu.compile import compile_costs
-    from graphc.driver.profiling.schedule import written
+    from graphc.driver.profiling.schedule import named, written
 
     real = plain.real.name
     made: Sequence[Any] = plain.pipeline.executables
     programs = [executable.program for executable in made]
     names = {
-        emit.unit(step.kernel, real).key: f"kernel {written(step)}"
-        for program in programs
+        emit.unit(step.kernel, real).key: f"kernel {written(step, titles)}"
+        for program, titles in ((program, named(program)) for program in programs)
         for step in program.walk()
         if isinstance(step, Launch)
     }

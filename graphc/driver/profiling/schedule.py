@@ -19,14 +19,16 @@ from graphc.driver.profiling.directions import of_program
 from graphc.driver.profiling.origins import Compute, origins
 from graphc.driver.profiling.rows import Measured, Origins, places
 from graphc.schedule.phases import Access
-from graphc.schedule.program import Launch, Pack, Product, Repeat
+from graphc.schedule.program import Buffer, Launch, Pack, Product, Program, Repeat
 from graphc.schedule.program import Step as Scheduled
+from graphc.schedule.titles import titles
 from graphc.view.profile import Bound, Direction, Kind, Row
 
 _LITTLE = 0.25
 """What uses less of every limit than this is bound by none of them."""
 
 
+Titles = Mapping[Buffer, str]
 _CERTAIN = 10
 """Readings of a clock that a step must last to be taken at its word."""
 
@@ -43,6 +45,7 @@ class Schedule:
         spec: str,
     ) -> None:
         self.part, self.program, self.spec = part, executable.program, spec
+        self.titles = named(self.program)
         self.sizes = executable.sizes(real)
         self.widths = {"real": real.itemsize, "int": 8, "bool": 1}
         self.costs = operation_counts(real.name)
@@ -105,7 +108,7 @@ class Schedule:
                 yield replace(one, row=replace(one.row, depth=depth, direction=direction))
 
     def _row(self, number: int, step: tuple[Compute, Amount], shares: Origins, limits: Limits) -> Measured:
-        kind, name = _named(step[0])
+        kind, name = _named(step[0], self.titles)
         lines, found = places(shares, self.spec), step[1]
         row = Row(self.part, kind, name, lines, bytes=found.bytes, operations=found.operations)
         row = self._timed(row, clock.FIRST + number)
@@ -133,15 +136,34 @@ def _bound(row: Row, found: Amount, limits: Limits) -> tuple[Bound, float | None
     return ("memory" if moving >= computing else "arithmetic"), reached
 
 
-def _named(step: Compute) -> tuple[Kind, str]:
+def _named(step: Compute, titles: Titles) -> tuple[Kind, str]:
     if isinstance(step, Pack):
-        return "pack", f"{step.source.buffer.name} -> {step.packed.name}"
-    if isinstance(step, Product):
-        sign = "+=" if step.accumulate else "="
-        return "product", f"{step.c.buffer.name} {sign} {step.a.buffer.name} @ {step.b.buffer.name}"
-    return "kernel", written(step)
+        return "pack", titles[step.source.buffer]
+    if not isinstance(step, Product):
+        return "kernel", written(step, titles)
+    result, left, right = (_quoted(titles[part.buffer]) for part in (step.c, step.a, step.b))
+    if _is_product(titles[step.c.buffer]) and not step.accumulate:
+        return "product", titles[step.c.buffer]
+    return "product", f"{result} {'+=' if step.accumulate else '='} {left} @ {right}"
 
 
-def written(step: Scheduled) -> str:
+def _is_product(title: str) -> bool:
+    """Whether it says what is multiplied: `W @ h[t]`, and not the cotangent of that."""
+    return " @ " in title and not title.startswith(("cotangent of ", "gradient of "))
+
+
+def _quoted(title: str) -> str:
+    """What has words of its own is set apart from the operators around it."""
+    return f"`{title}`" if " " in title else title
+
+
+def named(program: Program) -> Titles:
+    """The buffers by the spec's names. An output that is named as an input, such as the new weights, is
+    known as one by being written."""
+    found = titles(program)
+    return {b: b.source if b.role == "output" and b.source in found.values() else found[b] for b in found}
+
+
+def written(step: Scheduled, titles: Titles) -> str:
     """The buffers that a step writes, by name."""
-    return ", ".join(sorted(buffer.name for buffer in Access.of(step).writes))
+    return ", ".join(sorted(titles[buffer] for buffer in Access.of(step).writes))
