@@ -17,7 +17,6 @@ from graphc.view.parameters import parameters_text
 
 if TYPE_CHECKING:
     from graphc.driver.program import Program
-    from graphc.view.drawing.picture import Picture
 
 STAGES = ("ast", "params", "ir", "grad", "schedule", "kernel", "unrolled")
 
@@ -69,18 +68,6 @@ def lengths(program: Program) -> dict[str, int]:
         if not scope_length.is_fixed:
             found.setdefault(scope_length.name, UNROLLED)
     return found
-
-
-def optimised_picture(program: Program) -> Picture:
-    """The forward graph: simplified, with all names of the spec, for inputs of one length."""
-    from graphc.view.drawing.graphs import graph_picture
-
-    pipeline, names = program.pipeline, ordered_names(program)
-    loss = pipeline.loss_unit("train") if pipeline.has_loss("train") else None
-    wanted = list(dict.fromkeys([*names, *([loss] if loss else [])]))
-    graph = pipeline.optimized(pipeline.graph("train", wanted), keep=frozenset(names), dense=True)
-    title = pipeline.file.span.source.name
-    return graph_picture(graph, title=title, parameters=list(program.spec.params), loss=loss)
 
 
 def spans_of_loops(program: Program) -> frozenset[Span]:

@@ -1,4 +1,4 @@
-"""`Program.draw(stage=...)`: what the pictures of stages say, held against the graphs and schedules themselves."""
+"""`Program.draw(stage=...)`: what the pictures of stages say, held against graphs and schedules themselves."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ import re
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import graphc
-from graphc.view.drawing.picture import Picture
+from graphc.view.drawing.picture import Box, Picture
 
 SPECS = Path(graphc.__file__).parents[1] / "specs"
+
+
+@pytest.fixture(scope="module")
+def elman() -> graphc.Program:
+    return graphc.compile(SPECS / "elman.nn", backend="reference", dtype="float64")
+
+
+@pytest.fixture(scope="module")
+def optimised(elman: graphc.Program) -> Picture:
+    return elman.draw(stage="optimised").picture
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +73,45 @@ def test_letters_of_memory_are_those_of_bytes_that_meet() -> None:
         title = re.escape(piece.title)
         life = f"work, phases {piece.first} to {piece.last}{said}$"
         assert re.search(rf"`{title}`, {life}|^ +{title} .* {life}", shown, re.M), piece
+
+
+def box(picture: Picture, title: str) -> Box:
+    (found,) = [box for box in picture.boxes if box.title == title]
+    return found
+
+
+def test_what_left_the_loop_stands_in_a_frame_of_its_own(elman: graphc.Program, optimised: Picture) -> None:
+    moved = box(optimised, "V @ x[t]")
+    assert optimised.frame(moved.frame).label == "left the loop: computed once for all steps"
+    assert moved.line is not None
+    assert (moved.line.number, moved.line.text) == (12, "V @ x[t]")
+    kept = box(optimised, "U @ h[t-1]")
+    assert optimised.frame(kept.frame).label == "loop over t, from the first to the last"
+    still = graphc.compile(SPECS / "elman.nn", backend="reference", disabled=["hoist"])
+    assert not [f for f in still.draw(stage="optimised").picture.frames if f.label.startswith("left")]
+
+
+def test_the_optimised_graph_has_the_numbers_of_the_spec(elman: graphc.Program, optimised: Picture) -> None:
+    titles = {"h": "h = sigmoid", "yhat": "yhat = @", "loss": "loss = /"}
+    values = {name: array[0] for name, array in elman.forward(names=[*titles, "x"]).items()}
+    for name, title in titles.items():
+        np.testing.assert_allclose(box(optimised, title).value, values[name])
+    _, gradients = elman.value_and_grad(wrt=["U", "V", "w", "x", "h", "yhat"])
+    for name, gradient in gradients.items():
+        of_one = gradient if name in elman.spec.params else gradient[0]
+        np.testing.assert_allclose(box(optimised, titles.get(name, name)).cotangent, of_one, atol=1e-12)
+    np.testing.assert_allclose(box(optimised, "V @ x[t]").value, values["x"] @ box(optimised, "V").value.T)
+    before = box(optimised, "h[t-1] = begins with 0").value
+    np.testing.assert_allclose(before, [[0, 0], *values["h"][:-1]])
+
+
+def test_summands_of_the_optimised_graph_add_up(optimised: Picture) -> None:
+    state = box(optimised, "h = sigmoid")
+    parts = [wire.cotangent for wire in optimised.wires if wire.source == state.id]
+    assert len(parts) == 2
+    np.testing.assert_allclose(sum(parts), state.cotangent)
+
+
+def test_without_values_a_stage_is_drawn_all_the_same(elman: graphc.Program) -> None:
+    bare = elman.draw(stage="optimised", numbers=False).picture
+    assert all(box.value is None and box.cotangent is None for box in bare.boxes)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from graphc.diagnostics import fault, nearest
-from graphc.driver import stages
 from graphc.driver.pictures.first_example import Example, example
+from graphc.driver.pictures.optimised import optimised_picture
 from graphc.driver.pictures.picturing import Picturing
 from graphc.view.drawing.drawing import EXPLORED, Drawing
 from graphc.view.drawing.picture import Axis, Frame, Picture
@@ -51,7 +51,8 @@ def draw(
     if stage in (None, "spec"):
         name, made, tabs = _of_the_spec(program, inputs, unroll, numbers)
     else:
-        name, made, tabs = str(stage), _of_a_stage(program, str(stage), unroll), None
+        shown = example(program, inputs) if numbers and stage == "optimised" else Example(None)
+        name, made, tabs = str(stage), _noted(_of_a_stage(program, str(stage), unroll, shown), shown), None
     opened, closed = _framed(made, open, close)
     return Drawing(made, opened, closed, name, numbers, gradients, layout, tabs)
 
@@ -94,12 +95,12 @@ def _unrolled_beside(made: Picture) -> dict[str, Picture]:
     return {UNROLLED: unrolled(made, ends[0], steps)}
 
 
-def _of_a_stage(program: Program, stage: str, unroll: Unroll) -> Picture:
+def _of_a_stage(program: Program, stage: str, unroll: Unroll, shown: Example) -> Picture:
     """Raises E525 for an axis to unroll: loops of the compiler are drawn as they are."""
     if unroll is not False:
         raise fault("E525", f"the stage `{stage}` has loops, and no axis to unroll")
     if stage == "optimised":
-        return stages.optimised_picture(program)
+        return optimised_picture(program, shown)
     # Most drawings need no schedule, which is a large part of the compiler.
     from graphc.driver.code import schedule_picture
 
@@ -115,7 +116,7 @@ def _framed(
     """The frames to keep open, with those around them, and to close. A name wins over `all`. Raises E724."""
     named = {name: frozenset(f.id for f in made.frames if _is(f, name)) for name in (*open, *close)}
     for name, found in named.items():
-        if not found:
+        if not found and name != ALL:
             known = sorted({_name(frame) for frame in made.frames})
             help = nearest(name, known) or (
                 f"frames are {_listed(known)}" if known else "nothing is drawn as a frame"

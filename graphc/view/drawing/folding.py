@@ -12,6 +12,8 @@ from graphc.view.drawing.picture import Box, Frame, Picture, Wire
 
 MOST = 150
 """So many boxes can be looked at."""
+SCHEDULED = 400
+"""So many of a schedule, of which each phase is a small picture; above `MOST` kernels are closed."""
 DETAILED = 40
 """Above so many boxes an equation is one of them, not one for each of its operations."""
 FIRST = 3
@@ -72,6 +74,11 @@ class _Folding:
             # What an equation computes at each step may be in frames of its own, without its result.
             is_whole = any(box.name for box in members)
             name, operation = (frame.label, _formula(frame)) if is_whole else (f"part of {frame.label}", "")
+        elif frame.kind == "kernel":
+            # What it leaves in memory is what other kernels speak of.
+            name, operation = _cut(", ".join(_left(members))), frame.label
+        elif frame.kind == "phase":
+            operation = _cut(", ".join(_left(members)))
         return Box(
             id=frame.id,
             name=name or frame.label,
@@ -85,6 +92,7 @@ class _Folding:
             cotangent=result.cotangent if result else None,
             has_batch=result.has_batch if result else False,
             notes=(f"{len(members)} boxes",),
+            marks=tuple(sorted({letter for box in members for letter in box.marks})),
             chips=tuple(box for box in members if box.copies) if frame.kind == "equation" else (),
         )
 
@@ -133,7 +141,18 @@ def _formula(frame: Frame) -> str:
     text = frame.line.text if frame.line else ""
     right = text.split("=", 1)[1].strip() if text.startswith(frame.label) and "=" in text else text
     right = frame.formula or right
-    return right if len(right) <= _LONG else right[: _LONG - 1].rstrip() + "…"
+    return _cut(right)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONG else text[: _LONG - 1].rstrip() + "…"
+
+
+def _left(members: Iterable[Box]) -> list[str]:
+    """The names of what a kernel or a phase leaves in memory."""
+    return [
+        box.name for box in members if box.shape and not box.copies and box.role not in ("input", "param")
+    ]
 
 
 def _merged(wires: list[Wire]) -> Wire:
@@ -172,14 +191,16 @@ def fitting(picture: Picture, most: int = MOST, detailed: int = DETAILED) -> Pic
     """The picture with frames marked as closed so that it can be looked at, and notes that say which:
     `folded` closes them.
 
-    Above `detailed` boxes equations are closed. If there are more than `most` then, the steps in the middle
+    Above `detailed` boxes equations are closed, and kernels of a schedule, of which more fit. If there are more than `most` then, the steps in the middle
     of a long axis become one box, then frames are closed from the inside out; a picture without frames to
     close stays as it is, which is said too.
     """
+    if picture.memory:
+        most, detailed = SCHEDULED, most
     count = len(picture.boxes)
     if count <= detailed:
         return picture
-    closed = {frame.id for frame in picture.frames if frame.kind == "equation"}
+    closed = {frame.id for frame in picture.frames if frame.kind in ("equation", "kernel")}
     found = folded(picture, closed)
     if len(found.boxes) > most:
         picture, left_out = _shortened(picture)

@@ -7,27 +7,57 @@ leaves to where the next step finds it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphc.diagnostics import Span
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Node, Value
-from graphc.types import BATCH, TensorType
+from graphc.types import BATCH, Index, TensorType
 from graphc.view.drawing.operations import HOLE, SYMBOLS
-from graphc.view.drawing.picture import Axis, Box, Frame, Picture, Role, Wire
+from graphc.view.drawing.picture import Array, Axis, Box, Frame, Picture, Role, Wire
 from graphc.view.drawing.rolled import line_of
 
+_NAME = re.compile(r"[\w.]+(\[[^\]]*\])?")
+"""A name of the spec, with a subscript or without: not a text that says what is computed."""
 _WIDEST = 40
 """Characters of a text of the spec in a box."""
+LEFT = "left"
+"""The frame of what has left its loop."""
+
+
+@dataclass
+class Found:
+    """The numbers of a run by value: axes first, that of the loop around it too, after a batch if there is
+    one.
+
+    `summands` are the parts of a cotangent by the result of the node that they come through; None is for the
+    next step of a loop, and for what a loop starts with.
+    """
+
+    values: dict[Value, Array] = field(default_factory=dict)
+    cotangents: dict[Value, Array] = field(default_factory=dict)
+    summands: dict[tuple[Value, Value | None], list[Array]] = field(default_factory=dict)
+    has_batch: bool = False
 
 
 def graph_picture(
-    graph: Graph, *, title: str = "", parameters: Collection[str] = (), loss: str | None = None
+    graph: Graph,
+    *,
+    title: str = "",
+    parameters: Collection[str] = (),
+    loss: str | None = None,
+    loops: Collection[Span] = (),
+    found: Found | None = None,
 ) -> Picture:
-    """A graph as it stands. `parameters` names those of its inputs, `loss` one of its outputs."""
-    drawing = _Drawing(parameters)
+    """A graph as it stands. `parameters` names those of its inputs, `loss` one of its outputs.
+
+    `loops` are the places of the spec that are computed in loops as it is written: what comes from there and
+    stands outside now has left its loop, and has a frame that says so. `found` are numbers to show.
+    """
+    drawing = _Drawing(parameters, loops, found or Found())
     drawing.graph(graph, loss)
-    boxes = [draft.box() for draft in drawing.drafts]
+    boxes = [drawing.box(draft) for draft in drawing.drafts]
     return Picture(title or "graph", boxes, drawing.wires, drawing.frames)
 
 
@@ -40,24 +70,11 @@ class _Draft:
     operation: str
     type: TensorType
     frame: str
+    value: Value
     span: Span | None = None
     names: tuple[str, ...] = ()
     is_piece: bool = False
     """Whether it is a part of a tensor, drawn as the spec writes it: `w[0]`."""
-
-    def box(self) -> Box:
-        axes = [index for index in self.type.axes if index != BATCH]
-        shape = "[" + ", ".join(map(str, self.type.shape)) + "]" if self.type.shape else self.type.dtype
-        return Box(
-            self.id,
-            " = ".join(self.names),
-            self.operation,
-            self.role,
-            shape,
-            tuple(Axis(index.name.rstrip("'"), index.length.name) for index in axes),
-            self.frame,
-            line_of(self.span) if self.span else None,
-        )
 
 
 @dataclass(frozen=True)
@@ -72,10 +89,36 @@ class _Place:
 @dataclass
 class _Drawing:
     parameters: Collection[str]
+    loops: Collection[Span]
+    found: Found
     drafts: list[_Draft] = field(default_factory=list)
     wires: list[Wire] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
     places: dict[Value, _Place] = field(default_factory=dict)
+    same: dict[Value, Value] = field(default_factory=dict)
+    """What a value at the border of a loop is on the other side."""
+    running: dict[str, Index] = field(default_factory=dict)
+    """The index of the loop that a frame is."""
+
+    def box(self, draft: _Draft) -> Box:
+        """A draft that has all its names, with its numbers."""
+        around = self.running.get(draft.frame)
+        axes = [index for index in draft.type.axes if index != BATCH]
+        axes = axes if around is None else [around, *axes]
+        shape = "[" + ", ".join(map(str, draft.type.shape)) + "]" if draft.type.shape else draft.type.dtype
+        return Box(
+            draft.id,
+            " = ".join(draft.names),
+            draft.operation,
+            draft.role,
+            shape,
+            tuple(Axis(index.name.rstrip("'"), index.length.name) for index in axes),
+            draft.frame,
+            line_of(draft.span) if draft.span else None,
+            self.found.values.get(draft.value),
+            self.found.cotangents.get(draft.value),
+            has_batch=self.found.has_batch and BATCH in draft.type.axes,
+        )
 
     def graph(self, graph: Graph, loss: str | None) -> None:
         for value in graph.inputs:
@@ -119,9 +162,10 @@ class _Drawing:
             return False
         if node.op.name == "pin" and node.attrs["name"] in below.box.names:
             self.places[node.result] = below
-        elif node.op.name == "rename" and node.result not in names:
-            said = f"{node.attrs['old']} as {node.attrs['new']}"
-            self.places[node.result] = _Place(below.box, (*below.said, said))
+        elif node.op.name == "rename" and {*names.get(node.result, ())} <= {*below.box.names}:
+            old, new = (str(node.attrs[side]) for side in ("old", "new"))
+            said = () if old.rstrip("'") == new.rstrip("'") else (f"{old} as {new}",)
+            self.places[node.result] = _Place(below.box, (*below.said, *said))
         elif node.op.name == "reshape" and below.box.is_piece and node.span == below.box.span:
             below.box.type = node.result.type
             self.places[node.result] = below
@@ -133,11 +177,26 @@ class _Drawing:
         value = node.result
         own = [node.attrs["name"]] if node.op.name == "pin" else []
         own += names.get(value, [])
-        box = self._draw(value, "operation", self._formula(node), frame, node.span)
-        box.names = tuple(own or ([value.name] if value.name else []))
+        box = self._draw(value, "operation", self._formula(node), frame or self._left(node), node.span)
+        box.names = tuple(own or ([value.name] if _NAME.fullmatch(value.name) else []))
         box.is_piece = node.op.name == "slice" and node.span is not None and not own
         for operand in node.operands:
-            self._wire(operand, box)
+            self._wire(operand, box, value)
+
+    def _left(self, node: Node) -> str:
+        """The frame of what has been moved out of a loop, for a node that was."""
+        if node.span is None or node.span not in self.loops:
+            return ""
+        if not any(frame.id == LEFT for frame in self.frames):
+            self.frames.append(Frame(LEFT, "left the loop: computed once for all steps", "loop"))
+        return LEFT
+
+    def _is_said(self, node: Node) -> bool:
+        """Whether a product or a sum is all that a text of the spec says, which then says it better."""
+        said = node.result.name
+        if node.span is None or _NAME.fullmatch(said) or len(said) > _WIDEST:
+            return False
+        return node.op.name in ("contract", "reduce_sum") and said == " ".join(node.span.text.split())
 
     def _formula(self, node: Node) -> str:
         """The operation with its constants: `+`, `1 - ·`, `select(·, ·, 0)`."""
@@ -145,6 +204,8 @@ class _Drawing:
         texts = [self.places[operand].text for operand in node.operands]
         if name == "pin":
             return texts[0]
+        if self._is_said(node):
+            return node.result.name
         if name == "slice" and node.span is not None:
             return one_line(node.span)
         symbol = SYMBOLS.get(name)
@@ -154,7 +215,7 @@ class _Drawing:
         return f"{shown[0]} {symbol} {shown[1]}" if symbol else f"{name}({', '.join(shown)})"
 
     def _draw(self, value: Value, role: Role, operation: str, frame: str, span: Span | None = None) -> _Draft:
-        box = _Draft(f"v{len(self.drafts)}", role, operation, value.type, frame, span)
+        box = _Draft(f"v{len(self.drafts)}", role, operation, value.type, frame, value, span)
         self.places[value] = _Place(box)
         self.drafts.append(box)
         return box
@@ -166,8 +227,11 @@ class _Drawing:
         way = "from the last to the first" if loop.reverse else "from the first to the last"
         inner = f"loop{len(self.frames)}"
         self.frames.append(Frame(inner, f"loop over {loop.index}, {way}", "loop", frame))
+        self.running[inner] = loop.index
         constants, sequences, carries = loop.split(loop.body.inputs)
         outer = loop.split(node.operands)
+        shared = zip((*constants, *sequences), (*outer[0], *outer[1]), strict=True)
+        self.same |= {value: self.same.get(operand, operand) for value, operand in shared}
         for value, operand in zip(constants, outer[0], strict=True):
             self.places[value] = self.places[operand]
         for value, operand in zip(sequences, outer[1], strict=True):
@@ -178,7 +242,7 @@ class _Drawing:
             start = self.places[operand].text
             box = self._draw(value, "state", f"begins with {start}" if start else "", inner)
             box.names = (value.name or "carried",)
-            self._wire(operand, box, "begins with")
+            self._wire(operand, box, None, "begins with")
         for value in loop.body.inputs[loop.constants + loop.sequences + loop.carries :]:
             self._draw(value, "state", "all steps so far", inner)
         self._nodes(loop.body.nodes, inner)
@@ -198,19 +262,27 @@ class _Drawing:
             said = f"{last if i < loop.carries else 'all'} {loop.index.name}"
             there = self.places[inner]
             self.places[result] = _Place(there.box, (*there.said, said), there.text)
+            self.same[result] = self.same.get(inner, inner)
 
     # ------------------------------------------------------------------------------------- wires
 
-    def _wire(self, value: Value, target: _Draft, *more: str) -> None:
+    def _wire(self, value: Value, target: _Draft, user: Value | None, *more: str) -> None:
+        """A use of a value by the node with the result `user`, with its summand of the cotangent."""
         there = self.places[value]
         if there.box is not None:
-            self.wires.append(Wire(there.box.id, target.id, said=", ".join([*there.said, *more])))
+            own = self.same.get(value, value)
+            parts = self.found.summands.get((own, user), [])
+            number = sum(wire.source == there.box.id and wire.target == target.id for wire in self.wires)
+            part = parts[number] if number < len(parts) else None
+            said = ", ".join([*there.said, *more])
+            self.wires.append(Wire(there.box.id, target.id, said=said, cotangent=part))
 
     def _back(self, value: Value, target: Value, said: str) -> None:
         source, carry = self.places[value].box, self.places[target].box
         assert carry is not None
         if source is not None:
-            self.wires.append(Wire(source.id, carry.id, said=said, is_back=True))
+            (part, *_) = self.found.summands.get((self.same.get(value, value), None), [None])
+            self.wires.append(Wire(source.id, carry.id, said=said, is_back=True, cotangent=part))
 
 
 def _names(nodes: Sequence[AnyNode]) -> dict[Value, list[str]]:

@@ -102,7 +102,6 @@ class Nesting:
 
     def __post_init__(self) -> None:
         self._rows_of_steps = {frame.parent for frame in self.picture.frames if frame.kind in _SIDE_BY_SIDE}
-        self._shelves = {frame.parent for frame in self.picture.frames if frame.kind == "phase"}
         self.rows = sizes.rows(self.picture)
         self._paths: dict[str, list[str]] = {}
         self._flows: dict[str, Flow] = {}
@@ -182,7 +181,7 @@ class Nesting:
 
     def _inside(self, frame: str) -> Inside:
         level, flow = self.levels[frame], self.flow_in(frame)
-        if frame in self._shelves and not level.parts:
+        if self.picture.memory and not (level.parts or level.crossings):
             rows = shelved([self._item(key, flow) for key in level.items])
             return self._framed(frame, level, _turned(rows, flow), flow)
         steps = self._even_steps(level)

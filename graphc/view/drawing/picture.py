@@ -186,7 +186,7 @@ class Picture:
     notes: tuple[str, ...] = ()
     """What a reader should know, such as which frames were closed because there are so many boxes."""
     memory: tuple[tuple[Piece, ...], ...] = ()
-    """Of each program of a schedule the buffers in its arena."""
+    """Of each program of a schedule the buffers in its arena: none where sizes are not known."""
 
     def box(self, key: str) -> Box:
         return self._boxes[key]

@@ -25,6 +25,8 @@ from graphc.view.drawing.insides import Inside, is_backward, lengths_named
 from graphc.view.drawing.picture import Box, Frame, FrameKind, Picture, Piece, Role, Wire
 from graphc.view.drawing.rolled import line_of
 
+SAID = 4
+"""So many buffers are named in a note."""
 _WIDEST = 44
 """Letters of the operands of a product."""
 
@@ -66,7 +68,7 @@ def schedule_picture(programs: Sequence[Scheduled], spoken: Spoken) -> Picture:
         [wire for drawing in made for wire in drawing.wires],
         [frame for drawing in made for frame in drawing.frames],
         (*_sizes(spoken), *(note for drawing in made for note in drawing.notes)),
-        memory=tuple(tuple(drawing.memory()) for drawing in made if drawing.known.rooms),
+        memory=tuple(tuple(drawing.memory()) for drawing in made),
     )
 
 
@@ -143,7 +145,7 @@ class _Drawing:
         inner = self.framed(label, "loop", frame)
         around = handed_on(self.program, loop)
         said = [
-            f"{what} {', '.join(self.titles[buffer] for buffer in buffers)}"
+            f"{what} {_listed([self.titles[buffer] for buffer in buffers])}"
             for what, buffers in (
                 ("computed in front of it, for all steps at once:", around.moved),
                 ("reads what was kept:", around.received),
@@ -295,7 +297,7 @@ class _Drawing:
 
     def memory(self) -> Iterator[Piece]:
         """The arena: each buffer with its place and its time."""
-        for buffer, first, last in self.program.lives:
+        for buffer, first, last in self.program.lives if self.known.rooms else ():
             room = self.known.rooms[buffer.name]
             marks = self.letters[buffer.name]
             yield Piece(self.titles[buffer], marks, room.start, room.bytes, first, last)
@@ -340,6 +342,11 @@ def _extent(buffer: Buffer) -> str:
 def _size(size: Expr) -> str:
     """A number of elements, by the lengths that it is made of."""
     return lengths_named(text(size)).replace(" * ", " × ")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"{len(names) - SAID} more"] if len(names) > SAID else []
+    return ", ".join([*names[:SAID], *more])
 
 
 def _short(said: str, most: int) -> str:
