@@ -51,7 +51,8 @@ def profile(
     data, the spec's own, or random ones.
     """
     from graphc.driver.profiling.profile import profile as measured
-    from graphc.view.profile import profile_object, profile_text
+    from graphc.view.profile import profile_object
+    from graphc.view.profile_text import profile_text
 
     ends = _lengths(lengths)
     program = opened(file, compilation)

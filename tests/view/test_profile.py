@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from graphc.view.profile import Equation, Machine, Profile, Row, Unit, duration, profile_object, profile_text
+from graphc.view.profile import Equation, Machine, Profile, Row, Unit, profile_object
+from graphc.view.profile_text import duration, profile_text
 from graphc.view.results import dumps
 from tests.golden import FOLDER, check_golden
 
