@@ -129,7 +129,7 @@ def _plane(found: Embedding) -> Figure:
 
     def draw(canvas: Canvas) -> None:
         axes = plotting.one(canvas)
-        axes.scatter(places[:, 0], places[:, 1], s=7, color=plotting.SERIES[0], linewidths=0, alpha=0.5)
+        axes.scatter(places[:, 0], places[:, 1], s=14, color=plotting.SERIES[0], linewidths=0, alpha=0.8)
         chosen = np.unique(np.linspace(0, len(places) - 1, min(len(places), MOST_LABELS)).round().astype(int))
         for place in chosen:
             text = plotting.label(found.labels[place], 14)
