@@ -238,9 +238,12 @@ class _Rolling:
 
 
 def _shares(wires: Iterable[Wire]) -> dict[str, dict[str, Array]]:
-    """What the steps of each axis add to a cotangent through all uses together, by what is used."""
+    """What the steps of each axis add to a cotangent through all uses together, by what is used. A boundary
+    value has none: one step reads it."""
     found: dict[str, dict[str, Array]] = {}
     for wire in wires:
+        if wire.only:
+            continue
         by_length = found.setdefault(wire.source, {})
         for length, array in wire.shares.items():
             by_length[length] = by_length.get(length, 0) + array

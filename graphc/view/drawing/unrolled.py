@@ -43,9 +43,23 @@ class _Unrolling:
     def picture(self) -> Picture:
         boxes = [copy for box in self.rolled.boxes for copy in self._copies(box)]
         wires = [copy for wire in self.rolled.wires for copy in self._wires(wire)]
-        boxes, wires = self._without_unused([*self.chips.values(), *boxes], wires)
+        boxes = [*self.chips.values(), *self._outside(boxes, wires)]
+        boxes, wires = self._without_unused(boxes, wires)
         frames = [*self._around(boxes)]
         return replace(self.rolled, boxes=_in_order(boxes, wires), wires=wires, frames=frames)
+
+    def _outside(self, boxes: list[Box], wires: list[Wire]) -> Iterator[Box]:
+        """A weight that steps have copies of is one itself where it is read outside of them too."""
+        copied = {chip.copies for chip in self.chips.values()}
+        back: dict[str, list[Array]] = {key: [] for key in copied}
+        for wire in wires:
+            if wire.source in copied and wire.cotangent is not None:
+                back[wire.source].append(wire.cotangent)
+        for box in boxes:
+            if box.id in copied:
+                share = np.add.reduce(back[box.id]) if back[box.id] else None
+                box = replace(box, copies=box.id, cotangent=share, shares={})
+            yield box
 
     def _without_unused(self, boxes: list[Box], wires: list[Wire]) -> tuple[list[Box], list[Wire]]:
         """Without weights that have copies at each step, and without operations for steps at which a boundary
@@ -90,6 +104,7 @@ class _Unrolling:
                 frame=self._frame(box.frame, step, axis.name),
                 value=_part(box, box.value, place, step),
                 cotangent=_part(box, box.cotangent, place, step),
+                shares={},
             )
 
     def _frame(self, key: str, step: int, axis: str = "") -> str:

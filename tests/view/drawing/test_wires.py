@@ -84,19 +84,26 @@ def program(name: str) -> Program:
 
 
 def check_forks(picture: Picture) -> None:
-    """At every box the summands add up, with those of its copies; the loss has one more, itself."""
+    """At every box the summands add up; the loss has one more, itself."""
     parts: dict[str, list[np.ndarray]] = {}
     for wire in picture.wires:
-        source = picture.box(wire.source)
-        if source.cotangent is not None:
+        if picture.box(wire.source).cotangent is not None:
             assert wire.cotangent is not None, (wire.source, wire.target)
-            for key in {source.id, source.copies or source.id}:
-                parts.setdefault(key, []).append(wire.cotangent)
-    for box in picture.boxes:
-        if box.id in parts:
-            own = [np.ones_like(box.cotangent)] if box.role == "loss" else []
-            total = sum([*parts[box.id], *own])
-            np.testing.assert_allclose(total, box.cotangent, **EXACT, err_msg=box.id)
+            parts.setdefault(wire.source, []).append(wire.cotangent)
+    for key, found in parts.items():
+        box = picture.box(key)
+        own = [np.ones_like(box.cotangent)] if box.role == "loss" else []
+        np.testing.assert_allclose(sum([*found, *own]), box.cotangent, **EXACT, err_msg=key)
+
+
+def check_shares(rolled: Picture, taken_apart: Picture) -> None:
+    """The shares of a weight add up to its gradient."""
+    shares: dict[str, list[np.ndarray]] = {}
+    for box in taken_apart.boxes:
+        if box.copies and box.cotangent is not None:
+            shares.setdefault(box.copies, []).append(box.cotangent)
+    for key, found in shares.items():
+        np.testing.assert_allclose(sum(found), rolled.box(key).cotangent, **EXACT, err_msg=key)
 
 
 def with_values() -> Iterator[str]:
@@ -121,7 +128,9 @@ def test_summands_add_up_to_the_gradient(name: str, monkeypatch: pytest.MonkeyPa
     for key, gradient in gradients.items():
         np.testing.assert_allclose(rolled.box(key).cotangent, gradient, **EXACT, err_msg=key)
     for length in short:
-        check_forks(unrolled(rolled, length, sizes[length] or 0))
+        found = unrolled(rolled, length, sizes[length] or 0)
+        check_forks(found)
+        check_shares(rolled, found)
 
 
 def test_users_that_read_alike_have_their_own_shares() -> None:
