@@ -7,7 +7,7 @@ anything else the page moves an arrangement together that has at least as much o
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphc.view.drawing.folding import folded
 from graphc.view.drawing.geometry import Flow, Placed
@@ -39,6 +39,8 @@ Place = Callable[[Picture, Flow | None], Placed]
 def arranged(whole: Picture, place: Place, room: int = ROOM) -> Arranged:
     """The frames that `whole` calls closed are closed at first. What one click leads to is computed into the
     same direction: a reader is to find things again."""
+    # Of a picture that was folded before, its own wires are the whole ones.
+    whole = replace(whole, wires=[replace(wire, parts=()) for wire in whole.wires])
     found: dict[frozenset[str], Placed] = {}
     flow: Flow | None = None
     always = 3

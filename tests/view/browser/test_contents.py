@@ -14,6 +14,7 @@ import pytest
 from graphc.view.drawing import contents
 from graphc.view.drawing.arrangements import arranged
 from graphc.view.drawing.contents import Contents, statistics
+from graphc.view.drawing.folding import folded
 from graphc.view.drawing.html import html
 from graphc.view.drawing.picture import Array, Box, Frame, Line, Picture, Wire
 
@@ -161,3 +162,10 @@ def test_what_one_click_leads_to_is_laid_out() -> None:
 def test_a_page_has_so_many_arrangements_as_there_is_room_for() -> None:
     assert len(arranged(nested(), placed, room=0).shown) == 2
     assert len(arranged(nested(), placed, room=4).shown) == 3
+
+
+def test_what_was_folded_before_is_a_picture_of_its_own() -> None:
+    whole = folded(nested(), {"a"})
+    found = data(html({"": arranged(whole, placed)}))["views"][0]
+    assert [wire["parts"] for wire in found["arrangements"][0]["wires"]] == [[0]]
+    assert [(wire["source"], wire["target"]) for wire in found["wires"]] == [("a", "z")]

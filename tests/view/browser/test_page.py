@@ -143,11 +143,11 @@ def test_colours_follow_the_system_and_the_button_wins(show: Show) -> None:
     assert ground() < 150
 
 
-@pytest.mark.parametrize(("name", "steps", "box"), [("lstm", 3, "c@1"), ("residual", 0, "x")])
+@pytest.mark.parametrize(("name", "steps", "box"), [("elman", 3, "h@1"), ("residual", 0, "x")])
 def test_print_is_light_and_one_page_turned_as_the_drawing_lies(
     show: Show, name: str, steps: int, box: str
 ) -> None:
-    page = show(drawn(name, steps, room=0))
+    page = show(drawn(name, steps))
     if steps:
         page.click("#tab-1")
     page.emulate_media(color_scheme="dark")
