@@ -197,7 +197,8 @@ def _redraw(folders: Sequence[Path], what: Sequence[str], by: By) -> None:
 
     from graphc.driver.comparing import comparison, recorded
 
-    with Live(console=Console(), auto_refresh=False) as live:
+    # A stdout that the library took over would say that it is no terminal.
+    with Live(console=Console(), auto_refresh=False, redirect_stdout=False) as live:
         while True:
             found = recorded(folders)
             if not any(run.is_running for run in found):

@@ -245,9 +245,11 @@ def test_draws_while_a_run_goes_on_and_ends_quietly(runs: Path) -> None:
             process.send_signal(signal.SIGINT)
 
     with Lock(folder):
-        done = on_terminal(TO_STDOUT, ["plot", "--follow", "runs/now"], cwd=runs.parent, watch=watch)
+        command, env = ["plot", "--follow", "runs/now", "--what", "loss"], {"LANG": "C.UTF-8"}
+        done = on_terminal(TO_STDOUT, command, cwd=runs.parent, watch=watch, env=env)
     assert done.status == 0
     assert "Traceback" not in done.written
+    assert "\x1b[36m" in done.written
     assert any(row.split()[:3] == ["now", "running", "2"] for row in done.screen)
 
 
