@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ PICTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "elman": ("elman", {"unroll": True}),
     "elman_schedule": ("elman", {"stage": "schedule"}),
     "elman_optimised": ("elman", {"stage": "optimised"}),
+    "lstm_schedule": ("lstm", {"stage": "schedule"}),
+    "attention_schedule": ("attention", {"stage": "schedule"}),
 }
 """What each picture shows: a spec of the folder `specs`, and how it is drawn."""
 
@@ -32,9 +35,11 @@ DEEP = 1000
 def main() -> None:
     """Draw all of them."""
     FOLDER.mkdir(exist_ok=True)
-    for name, (spec, options) in PICTURES.items():
-        program = graphc.compile(ROOT / "specs" / f"{spec}.nn", backend="reference")
-        program.draw(**options).save(FOLDER / f"{name}.svg")
+    # Pictures name their spec as they are given it.
+    with chdir(ROOT):
+        for name, (spec, options) in PICTURES.items():
+            program = graphc.compile(Path("specs") / f"{spec}.nn", backend="reference")
+            program.draw(**options).save(FOLDER / f"{name}.svg")
     deep().draw(unroll=True, numbers=False).save(FOLDER / "residual_stack.svg")
 
 

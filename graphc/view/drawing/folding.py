@@ -84,7 +84,7 @@ class _Folding:
             name=name or frame.label,
             operation=operation,
             role=result.role if result and result.role in ("loss", "output") else "operation",
-            shape=result.shape if result else "",
+            shape=result.shape if result and frame.kind not in ("kernel", "phase") else "",
             axes=result.axes if result else (),
             frame=frame.parent,
             line=frame.line,
