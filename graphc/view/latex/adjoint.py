@@ -7,7 +7,7 @@ unit, and the nodes that it answers with are read as formulas.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphc.autodiff.fit import fit, spread
 from graphc.ir.graph import Node, Value
@@ -17,7 +17,7 @@ from graphc.ops.leaf import constant
 from graphc.types import Affine, Index
 from graphc.view.latex.cleaning import Aliases
 from graphc.view.latex.reading import Reading
-from graphc.view.latex.terms import REF, Term
+from graphc.view.latex.terms import REF, Term, substitute
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,8 @@ class _Deriving:
         for value in self.reading.forward:
             if value in self.reading.names:
                 indices = self.reading.own_indices(value)
-                yield Named(
-                    self.reading.names[value], indices, self.reading.written(value), self.bars.get(value)
-                )
+                name, term = self.reading.names[value], self.reading.written(value)
+                yield _unprimed(Named(name, indices, term, self.bars.get(value)))
 
     def _uses(self) -> Iterator[Use]:
         active = self._active()
@@ -109,6 +108,8 @@ class _Deriving:
                 continue
             with self.reading.builder.at(node.span):
                 total = self._total(parts[node.result])
+                if node.op is READ and not active[node.result]:
+                    continue
                 if node.op is READ:
                     yield self._use(node, total)
                     continue
@@ -166,6 +167,18 @@ class _Deriving:
 
     def _use(self, node: Node, total: Value) -> Use:
         return Use(node.attrs["unit"], node.attrs["subscripts"], self.reading.term(total))
+
+
+def _unprimed(named: Named) -> Named:
+    """With t for the t' of a sum, as far as no other index is called so."""
+    names = [index.name for index in named.indices]
+    plain = tuple(
+        replace(index, name=bare) if (bare := index.name.rstrip("'")) not in names else index
+        for index in named.indices
+    )
+    by = {old: Affine.of(new) for old, new in zip(named.indices, plain, strict=True) if old != new}
+    cotangent = None if named.cotangent is None else substitute(named.cotangent, by)
+    return Named(named.name, plain, substitute(named.value, by), cotangent)
 
 
 def bars(term: Term) -> Iterator[Term]:

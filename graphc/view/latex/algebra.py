@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from graphc.ops import TABLE
 from graphc.types import BATCH, Dim, DType
+from graphc.view.latex.pieces import factors
 from graphc.view.latex.scaling import moved_out
 from graphc.view.latex.terms import CONSTANT, COUNT, Term, constant
 
@@ -117,7 +119,10 @@ def _is_number_over(factor: Term, quotient: Term) -> bool:
 def _cancelled(term: Term, x: Term, y: Term) -> Term | None:
     """Twice a half."""
     (above, below, left), (more, further, right) = _apart(x), _apart(y)
+    has_two = above != 1 and more != 1
     above, below = above * more, below * further
+    if has_two and below == 1:
+        return _like(term, "mul", constant(above), _like(term, "mul", left, right))
     if 1 in (above, below) or not ((above / below).is_integer() or (below / above).is_integer()):
         return None
     rest = _like(term, "mul", left, right)
@@ -159,6 +164,8 @@ def _div(term: Term, x: Term, y: Term) -> Term | None:
         return negated(_like(term, "div", x, y.operands[0]))
     if x.op == "div":
         return _like(term, "div", x.operands[0], _like(term, "mul", x.operands[1], y))
+    if y.op == "select" and _is_guard(y, x):
+        return _like(term, "div", x, y.operands[2])
     return _reduced(term, x, below) if below else _without_common(term, x, y)
 
 
@@ -171,6 +178,13 @@ def _without_common(term: Term, x: Term, y: Term) -> Term | None:
     if ratio >= 1:
         return _like(term, "div", _like(x, "mul", constant(ratio), left), right)
     return _like(term, "div", left, _like(y, "mul", constant(1 / ratio), right))
+
+
+def _is_guard(divisor: Term, above: Term) -> bool:
+    """1 in the place of a divisor where what is divided is zero anyway."""
+    condition, one, _ = divisor.operands
+    is_zero = condition.op == "equal" and condition.operands[1].number() == 0
+    return is_zero and one.number() == 1 and condition.operands[0] in factors(above)
 
 
 def _reduced(term: Term, x: Term, divisor: float) -> Term | None:
@@ -188,6 +202,12 @@ def _pow(term: Term, x: Term, y: Term) -> Term | None:
     if y.number() == 1:
         return x
     return constant(1, term) if y.number() == 0 else None
+
+
+def _of_shape(term: Term, found: Term) -> Term:
+    """A number for all elements of what it stands for."""
+    number = found.number()
+    return found if number is None else constant(number, term, found.dtype)
 
 
 def _xlogy(term: Term, x: Term, y: Term) -> Term | None:
@@ -222,11 +242,16 @@ def _select(term: Term, condition: Term, x: Term, y: Term) -> Term | None:
 
 
 def _knowing(condition: Term, term: Term, holds: bool) -> Term:
-    """The term where a condition is known: what guards a branch against its own division by zero is gone."""
+    """The term where a condition is known: what guards a branch against its own division by zero is gone.
+
+    It is known of one element, so what goes through all of them stays as it is.
+    """
+    if term.op != "select" and (term.op not in TABLE or TABLE[term.op].scalar is None):
+        return term
     if term.op == "select" and term.operands[0] == condition:
-        return _knowing(condition, term.operands[1 if holds else 2], holds)
+        return _of_shape(term, _knowing(condition, term.operands[1 if holds else 2], holds))
     if term.op == "select" and term.operands[0] == _opposite(condition):
-        return _knowing(condition, term.operands[2 if holds else 1], holds)
+        return _of_shape(term, _knowing(condition, term.operands[2 if holds else 1], holds))
     operands = tuple(_knowing(condition, operand, holds) for operand in term.operands)
     return term if operands == term.operands else replace(term, operands=operands)
 

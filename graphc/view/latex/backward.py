@@ -65,7 +65,7 @@ class Backward:
         yield from self._zeros(step)
 
     def _summand(self, summand: Summand, limits: dict[Index, Index], *, is_alone: bool) -> str:
-        is_free = is_alone or summand.term.op == "neg"
+        is_free = is_alone or summand.term.op in ("neg", "add", "sub")
         rank = SUM if is_free and not (limits or summand.matches) else PRODUCT
         text = self.naming.writer.formula(summand.term, rank)
         writer = self.naming.writer

@@ -24,8 +24,13 @@ _RELATIONS = {
 
 def _relation(writer: Writer, term: Term) -> Piece:
     rank = PRODUCT if term.op.startswith("logical") else SUM
-    x, y = (writer.tight(operand, rank) for operand in term.operands)
+    x, y = (writer.tight(_each(operand), rank) for operand in term.operands)
     return Piece(x + writer.style.relation(_RELATIONS[term.op]) + y, SUM)
+
+
+def _each(operand: Term) -> Term:
+    """What all elements are compared with."""
+    return operand.operands[0] if operand.op == "expand" and not operand.operands[0].rank else operand
 
 
 def _not(writer: Writer, term: Term) -> Piece:
@@ -38,7 +43,7 @@ def _select(writer: Writer, term: Term) -> Piece:
     when = writer.text(condition)
     if y.number() == 0:
         sign = writer.style.indicator(when)
-        if x.number() == 1:
+        if _each(x).number() == 1:
             return Piece(sign)
         times = writer.style.times if term.rank else writer.style.space
         return Piece(sign + times + writer.tight(x, PRODUCT), PRODUCT)

@@ -64,6 +64,8 @@ def turned(writer: Writer, x: Term) -> str:
 
 def _factor(writer: Writer, x: Term, is_turned: bool) -> str:
     is_one = x.number() == 1 or (x.op == "expand" and x.operands[0].number() == 1)
+    if is_one and x.rank == 2:
+        return f"{writer.style.one} {writer.style.transposed(writer.style.one)}"
     text = writer.style.one if is_one else writer.tight(x, ATOM if is_turned else POWER)
     return writer.style.transposed(text) if is_turned else text
 

@@ -80,10 +80,16 @@ def broken(text: str, room: float) -> list[str]:
         places = [p for p, depth in _places(text, signs) if is_inside or not depth]
         fitting = [p for p in places if width(text[:p]) <= room]
         if fitting:
-            rest = text[fitting[-1] :].lstrip()
-            start = "{} " if rest.startswith(("+", "-", "=", r"\odot")) else ""
-            return [text[: fitting[-1]].rstrip(), *broken(start + rest, room - 1.0)]
-    return [text]
+            return _broken_at(text, fitting[-1], room)
+    # What is too wide by itself has a row of its own.
+    outer = [p for p, depth in _places(text, _SUMS) if not depth]
+    return _broken_at(text, outer[0], room) if outer else [text]
+
+
+def _broken_at(text: str, place: int, room: float) -> list[str]:
+    rest = text[place:].lstrip()
+    start = "{} " if rest.startswith(("+", "-", "=", r"\odot")) else ""
+    return [text[:place].rstrip(), *broken(start + rest, room - 1.0)]
 
 
 _SUMS = re.compile(r" [+=-] |(?<=[^\\],) ")

@@ -9,7 +9,7 @@ from graphc.view.latex.adjoint import Derived, Named
 from graphc.view.latex.algebra import made, negated
 from graphc.view.latex.pieces import factors
 from graphc.view.latex.summands import Sum, Summand
-from graphc.view.latex.terms import REF, Term
+from graphc.view.latex.terms import REF, Term, constant
 
 
 def softmax_shortcuts(found: Sequence[Derived], steps: Iterable[Sum | Named]) -> dict[str, Summand]:
@@ -46,13 +46,17 @@ def _are_logits(each: Derived, named: Named) -> bool:
 def _short(cotangent: Term, p: str) -> Term | None:
     """c (e_y - p) for c e_y / p_y."""
     inner, is_negative = (cotangent.operands[0], True) if cotangent.op == "neg" else (cotangent, False)
-    if inner.op != "div":
-        return None
-    above, below = list(factors(inner.operands[0])), list(factors(inner.operands[1]))
-    units = [f for f in above if f.op == "scatter_add" and f.operands[0].number() == 1]
+    above: list[Term] = []
+    below: list[Term] = []
+    for factor in factors(inner):
+        above += factors(factor.operands[0] if factor.op == "div" else factor)
+        below += factors(factor.operands[1]) if factor.op == "div" else ()
+    units = [f for f in above if f.op == "scatter_add" and not f.operands[0].rank]
     if len(units) != 1:
         return None
-    (unit,) = units
+    (scaled,) = units
+    unit = replace(scaled, operands=(constant(1), scaled.operands[1]))
+    above.append(scaled.operands[0])
     likelihoods = [
         f for f in below if f.op == "gather" and _is_of(f, p) and f.operands[1] == unit.operands[1]
     ]
@@ -61,7 +65,7 @@ def _short(cotangent: Term, p: str) -> Term | None:
     vector = likelihoods[0].operands[0]
     found = made("sub", (unit, vector), {}, "real", vector.shape, vector.has_batch)
     found = negated(found) if is_negative else found
-    for scalar in _without(above, unit):
+    for scalar in _without(above, scaled):
         found = made("mul", (scalar, found), {}, "real", vector.shape, vector.has_batch)
     for scalar in _without(below, likelihoods[0]):
         found = made("div", (found, scalar), {}, "real", vector.shape, vector.has_batch)

@@ -63,17 +63,31 @@ def _one_hot(writer: Writer, term: Term) -> Piece:
 
 def _reshape(writer: Writer, term: Term) -> Piece:
     (x,) = term.operands
-    if x.op == "slice" and x.shape[x.attr("dim")].value == 1 and term.rank == x.rank - 1:
-        inner, places = x, []
-        while inner.op == "slice" or (inner.op == "reshape" and inner.operands[0].op == "slice"):
-            if inner.op == "slice":
-                places.append(str(inner.attr("start")))
-            inner = inner.operands[0]
-        return Piece(writer.style.below(writer.tight(inner, ATOM), ", ".join(places[::-1])))
+    if _is_element(term):
+        inner, places = _places(term)
+        last = max(number for number, place in enumerate(places) if place != ":")
+        return Piece(writer.style.below(writer.tight(inner, ATOM), ", ".join(places[: last + 1])))
     if not term.rank or not x.rank:
         return writer.piece(x)
     name = "vec" if term.rank == 1 else "reshape"
     return Piece(writer.style.function(name, [writer.text(x)]))
+
+
+def _is_element(term: Term) -> bool:
+    """Whether a reshape takes a dim of one element away, which a slice has left."""
+    (x,) = term.operands
+    return x.op == "slice" and x.shape[x.attr("dim")].value == 1 and term.rank == x.rank - 1
+
+
+def _places(term: Term) -> tuple[Term, list[str]]:
+    """The tensor that elements are taken of, one dim after the other, and the place in each of its dims."""
+    if term.op != "reshape" or not _is_element(term):
+        return term, [":"] * term.rank
+    (x,) = term.operands
+    inner, places = _places(x.operands[0])
+    free = [number for number, place in enumerate(places) if place == ":"]
+    places[free[x.attr("dim")]] = str(x.attr("start"))
+    return inner, places
 
 
 def _slice(writer: Writer, term: Term) -> Piece:

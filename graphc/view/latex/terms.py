@@ -17,6 +17,8 @@ from graphc.types import BATCH, Affine, Dim, DType, Index
 
 REF, COUNT, CONSTANT, POSITION = "ref", "count", "constant", "position"
 LENGTH = "length"
+KEEPING = ("softmax", "log_softmax", "first_true")
+"""Operations that go through indices and keep them."""
 
 Substitution = Mapping[Index, Affine]
 
@@ -45,9 +47,9 @@ class Term:
 
     @property
     def bound(self) -> tuple[Index, ...]:
-        """The indices that the operation takes away by going through them; a softmax keeps its own."""
+        """The indices that the operation takes away by going through them."""
         indices: tuple[Index, ...] = dict(self.attrs).get("indices", ())
-        return () if self.op in ("softmax", "log_softmax") else indices
+        return () if self.op in KEEPING else indices
 
     @cached_property
     def free(self) -> frozenset[Index]:

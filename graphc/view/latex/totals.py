@@ -21,6 +21,7 @@ _NAMED = {
     "logsumexp": "logsumexp",
     "argmax": "argmax",
     "argmin": "argmin",
+    "first_true": "first",
 }
 GOING_THROUGH = frozenset((*SIGNS, *_NAMED))
 """Those that say themselves which indices they go through; others have a sum in front of them."""

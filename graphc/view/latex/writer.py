@@ -95,6 +95,7 @@ class Writer:
         text = ""
         for factor in filter(None, factors):
             sign = self.style.dot if factor[0].isdigit() else self.style.space
+            sign = " " if factor.startswith("\\sum") else sign  # it has a space of its own
             text += sign + factor if text else factor
         return text
 

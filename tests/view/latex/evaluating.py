@@ -140,7 +140,13 @@ class Run:
                 yield inner, one
 
     def over(self, term: Term, indices: tuple[Index, ...], env: Env, example: int) -> Any:
-        """A total over indices; a softmax is the share of its own point."""
+        """A total over indices; a softmax is the share of its own point, a first one is where it is."""
+        if term.op == "first_true":
+            (index,), (x,) = indices, term.operands
+            true = [
+                inner[index] for inner, one in self.all_of(indices, env, example) if self.value(x, inner, one)
+            ]
+            return bool(true) and true[0] == env[index]
         if term.op not in ("softmax", "reduce_sum", "reduce_max", "reduce_min"):
             attrs = tuple((name, () if name == "indices" else value) for name, value in term.attrs)
             point = replace(term, attrs=attrs)
@@ -202,6 +208,17 @@ class Run:
         )
         assert not summand.matches, "no spec of the tests has a subscript that cannot be solved"
         return self.value(summand.term, env, example) if inside else 0.0
+
+    def check_shortcuts(self) -> None:
+        """Compare each shorter form with the one that it is short for."""
+        for name, short in self.found.short.items():
+            named = self.named[name]
+            assert named.cotangent is not None
+            for example in range(self.fed.batch):
+                for env in self.positions(named.indices, example, {}):
+                    expected = self.value(named.cotangent, env, example)
+                    found = self.share(short, env, example)
+                    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12, err_msg=name)
 
     def check_forward(self) -> int:
         """Compare each equation with the values that were computed."""

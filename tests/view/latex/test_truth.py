@@ -50,6 +50,35 @@ def test_lengths_boundaries_and_shared_weights(end: str, tmp_path) -> None:  # t
     assert run.check_forward() > 6
 
 
+MIXED = """
+axis t = 1..T
+input x[t] : [2] = batch([[1, 0.5], [-2, 1]], [[2, -1]], [[1, 3], [0.5, 0.25], [1, 2]])
+input y : [2] = batch([1, -1], [0, 2], [0.5, 0.5]), k : index(2) = batch(1, 0, 1)
+input q = batch(0.9, 0.2, 0.5)
+param a : [2] = [0.5, -1.5], W : [2, 2] = [[1, 0.5], [-0.25, 2]], s = 0.75
+layer ln = LayerNorm(2)
+m = max[t](a @ x[t]) + max(a) + mean[t](huber(x[t], a))
+c = concat(a, W @ y)
+e = W[0, 1] * W[1] + W[:, 1] + relu(W.T @ y)
+g = exp(s * y) / (1 + exp(-s * y))
+p = softmax(W @ ln(y))
+r = sigmoid(sum(g))
+o = 0.3 * sum(outer(a, y)) + logsumexp(W @ y) + sum(abs(a - y)) - 2 * sum(W.T @ W)
+l = cross_entropy(p, k) + binary_cross_entropy(r, q) + elastic_net(a, 0.1, 0.2) + prod(a) + s / 4
+minimize m + sum(c^3) + sum(e) + o + l
+"""
+
+
+def test_functions_of_many_kinds(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "mixed.nn"
+    path.write_text(MIXED)
+    run = Run(compiled(str(path)))
+    assert sum(run.check(step) for step in run.found.steps) > 10
+    assert run.check_forward() > 10
+    assert run.found.short
+    run.check_shortcuts()
+
+
 def test_a_wrong_formula_is_found() -> None:
     run = Run(compiled("specs/elman.nn"))
     run.bars["yhat"] = run.bars["yhat"] * (1 + 1e-8)
