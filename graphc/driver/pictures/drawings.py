@@ -10,7 +10,7 @@ from graphc.diagnostics import fault, nearest
 from graphc.driver.pictures.first_example import Example, example
 from graphc.driver.pictures.optimised import optimised_picture
 from graphc.driver.pictures.picturing import Picturing
-from graphc.view.drawing.drawing import EXPLORED, Drawing
+from graphc.view.drawing.drawing import ALL, EXPLORED, Drawing
 from graphc.view.drawing.picture import Axis, Frame, Picture
 from graphc.view.drawing.unrolled import unrolled
 
@@ -27,8 +27,6 @@ MANY = 500
 """Steps of longer axes are not told apart on a page, unless one is unrolled."""
 Tabs = Callable[[], tuple[Picture, Mapping[str, Picture]]] | None
 """The picture with all that a page lists, and others by name: made when a page is written."""
-ALL = "all"
-"""Every frame, to open or to close."""
 
 
 def draw(
@@ -126,7 +124,7 @@ def _framed(
     opened = {frame.id for key in single for frame in made.around(key)}
     closed = {key for name in close if name != ALL for key in named[name]}
     closed |= {frame.id for frame in made.frames if ALL in close} - opened
-    opened |= {frame.id for frame in made.frames if ALL in open} - closed
+    opened |= {ALL, *(frame.id for frame in made.frames)} - closed if ALL in open else set()
     return frozenset(opened), frozenset(closed)
 
 

@@ -19,6 +19,8 @@ from graphc.view.files import write_bytes
 
 FORMATS = ("svg", "html", "png", "dot", "tex")
 
+ALL = "all"
+"""Every frame, to open or to close."""
 EXPLORED = 600
 """So many boxes a page holds to be opened and closed."""
 
@@ -31,9 +33,10 @@ class Drawing:
     """What `Program.draw` gives: shown by notebooks, written by `save`.
 
     `picture` has everything that can be seen. Of its frames those in `opened` stay open and those in `closed`
-    are closed; of the others so many are closed that what is shown can be read. `numbers` are the values and
-    cotangents at the wires, `gradients` widths of wires by the norms of cotangents. `layout` finds the
-    places, when the first format that needs them asks. `tabs` makes what the HTML drawing has beyond that:
+    are closed; of the others so many are closed that what is shown can be read, none if `all` is in `opened`.
+    `numbers` are the values and cotangents at the wires, `gradients` widths of wires by the norms of
+    cotangents. `layout` finds the places, when the first format that needs them asks. `tabs` makes what the
+    HTML drawing has beyond that:
     the picture, called `name`, with all that its panel lists, and others of the same program by name.
     """
 
@@ -52,9 +55,11 @@ class Drawing:
         return self._marked(self.picture)
 
     def _marked(self, picture: Picture) -> Picture:
-        fits = picture if self.opened >= {f.id for f in picture.frames} else fitting(picture)
+        fits = picture if ALL in self.opened else fitting(picture)
+        # Around what is to be open there may be frames that only a large picture has.
+        opened = {outer.id for f in fits.frames if f.id in self.opened for outer in fits.around(f.id)}
         frames = [
-            replace(frame, is_open=frame.id not in self.closed and (frame.id in self.opened or frame.is_open))
+            replace(frame, is_open=frame.id not in self.closed and (frame.id in opened or frame.is_open))
             for frame in fits.frames
         ]
         return replace(fits, frames=frames)

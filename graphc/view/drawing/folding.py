@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from graphc.view.drawing.parts import in_parts
 from graphc.view.drawing.picture import Box, Frame, Picture, Wire
 
 MOST = 150
@@ -191,9 +192,9 @@ def fitting(picture: Picture, most: int = MOST, detailed: int = DETAILED) -> Pic
     """The picture with frames marked as closed so that it can be looked at, and notes that say which:
     `folded` closes them.
 
-    Above `detailed` boxes equations are closed, and kernels of a schedule, of which more fit. If there are more than `most` then, the steps in the middle
-    of a long axis become one box, then frames are closed from the inside out; a picture without frames to
-    close stays as it is, which is said too.
+    Above `detailed` boxes equations are closed, and kernels of a schedule, of which more fit. If there are
+    more than `most` then, the steps in the middle of a long axis become one box, then frames are closed from
+    the inside out. Where that is not enough, equations that follow each other become one box.
     """
     if picture.memory:
         most, detailed = SCHEDULED, most
@@ -209,11 +210,12 @@ def fitting(picture: Picture, most: int = MOST, detailed: int = DETAILED) -> Pic
     while len(found.boxes) > most and (deepest := _deepest(found)):
         closed |= deepest
         found = folded(found, deepest)
+    if len(found.boxes) > most:
+        picture, parts = in_parts(picture, found)
+        closed |= parts
     notes = [*picture.notes]
     if labels := _labels(picture, closed):
         notes.append(f"{count} boxes: closed {labels}")
-    if len(found.boxes) > most:
-        notes.append(f"{len(found.boxes)} boxes and no frames to close: drawn flat")
     frames = [replace(frame, is_open=frame.is_open and frame.id not in closed) for frame in picture.frames]
     return replace(picture, frames=frames, notes=tuple(notes))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from graphc.view.drawing.drawing import ALL, Drawing
 from graphc.view.drawing.folding import MOST, PARALLEL, fitting, folded
+from graphc.view.drawing.parts import PARTS
 from graphc.view.drawing.picture import Box, Frame, Line, Picture, Wire
 from graphc.view.drawing.unrolled import unrolled
 from tests.view.drawing.pictures import bare, lengths, rolled
@@ -116,6 +118,23 @@ def test_a_long_axis_has_its_first_steps_an_ellipsis_and_the_last() -> None:
     assert any(wire.source == box.id and wire.merged == 96 for wire in closed.wires)
 
 
-def test_a_flat_picture_that_is_too_large_says_so() -> None:
-    boxes = [Box(f"x{n}", f"x{n}", "", "input", "real") for n in range(200)]
-    assert fitting(Picture("", boxes, [])).notes == ("200 boxes and no frames to close: drawn flat",)
+def test_equations_without_layers_are_closed_in_the_order_of_computation() -> None:
+    count = 300
+    boxes = [
+        Box("x", "x", "", "input", "real"),
+        *(Box(f"w{n}", f"w{n}", "", "param", "real") for n in range(count)),
+    ]
+    boxes += [Box(f"y{n}", f"y{n}", "*", "operation", "real") for n in range(count)]
+    wires = [Wire(f"y{n - 1}" if n else "x", f"y{n}") for n in range(count)]
+    wires += [Wire(f"w{n}", f"y{n}") for n in range(count)]
+    found = fitting(Picture("", boxes, wires))
+    closed = folded(found)
+    assert closed.boxes[0].name == "y0 … y14"
+    assert len(closed.boxes) == PARTS
+    assert [(wire.source, wire.target) for wire in closed.wires] == [
+        (f"part {n}", f"part {n + 1}") for n in range(1, PARTS)
+    ]
+    assert found.notes[0].startswith("601 boxes: closed y0 … y14, ")
+    opened = Drawing(Picture("", boxes, wires), frozenset({ALL}))
+    assert len(opened.explorable.boxes) == 601
+    assert not opened.explorable.frames
