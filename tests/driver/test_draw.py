@@ -51,7 +51,7 @@ def test_an_example_that_is_given_lacks_the_batch_or_has_it(elman: Program) -> N
 
 
 def test_the_first_example_of_the_data() -> None:
-    program = compiled("digits_mlp")
+    program = compiled("iris")
     boxes = {box.id: box for box in program.draw().picture.boxes}
     part = program.dataset().train
     np.testing.assert_allclose(boxes["x"].value, part.table.batch(part.rows[:1]).arrays["x"][0])

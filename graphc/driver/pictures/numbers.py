@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphc.backend import Run
+from graphc.backend import Run, choose
 from graphc.driver.arrays import Feed
 from graphc.driver.execution import Execution, by_objective
 from graphc.driver.pictures.uses import Copied, copied, copied_by_step
@@ -29,12 +29,15 @@ MODE: Mode = "train"
 
 
 class Rewritten(Pipeline):
-    """The pipeline of a program whose training mode is other equations for the same; it computes on the same
-    backend."""
+    """The pipeline of a program whose training mode is other equations for the same.
+
+    It computes on the reference backend: one example is done before code for it would be compiled.
+    """
 
     def __init__(self, own: Pipeline, system: System) -> None:
         # Two users that read alike would be one use, and have one cotangent between them.
-        super().__init__(own.file, own.library, own.given, own.disabled | {"cse"}, own.verify, own.backend)
+        disabled = own.disabled | {"cse"}
+        super().__init__(own.file, own.library, own.given, disabled, own.verify, choose("reference"))
         self._own = own
         self._system = system
 
