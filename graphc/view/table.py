@@ -110,6 +110,7 @@ def table(
         file=out,
         width=_console_width([header, *lines], look),
         force_terminal=look.colour,
+        color_system="256" if look.colour else None,
         no_color=not look.colour,
         highlight=False,
         legacy_windows=False,
