@@ -39,11 +39,11 @@ def schedule_stage(program: Program) -> str:
 def schedule_picture(program: Program) -> Picture:
     """The same as a picture, with bytes and the places of buffers in memory where sizes are known."""
     from graphc.driver.stages import spans_of_loops
-    from graphc.view.drawing import schedules
+    from graphc.view.drawing import holding, schedules
 
     given, real = known_lengths(program), program.real.itemsize
     step = [
-        schedules.Scheduled(made, _bytes(made, given, real), _rooms(made, given, real))
+        holding.Scheduled(made, _bytes(made, given, real), _rooms(made, given, real))
         for made in _scheduled_step(program)
     ]
     spoken = schedules.Spoken(

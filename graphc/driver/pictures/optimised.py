@@ -21,7 +21,8 @@ from graphc.ir.op import Array
 from graphc.ops.leaf import CONSTANT, PIN
 from graphc.passes.rebuild import Scope, rewrite
 from graphc.types import BATCH, TensorType, sort_indices
-from graphc.view.drawing.graphs import Found, graph_picture
+from graphc.view.drawing.found import Found
+from graphc.view.drawing.graphs import graph_picture
 from graphc.view.drawing.picture import Picture
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from graphc.diagnostics import Span
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Node, Value
 from graphc.types import BATCH, Index, TensorType
+from graphc.view.drawing.found import Found
 from graphc.view.drawing.operations import HOLE, SYMBOLS
-from graphc.view.drawing.picture import Array, Axis, Box, Frame, Picture, Role, Wire
+from graphc.view.drawing.picture import Axis, Box, Frame, Picture, Role, Wire
 from graphc.view.drawing.rolled import line_of
 
 _NAME = re.compile(r"[\w.]+(\[[^\]]*\])?")
@@ -24,21 +25,6 @@ _WIDEST = 40
 """Characters of a text of the spec in a box."""
 LEFT = "left"
 """The frame of what has left its loop."""
-
-
-@dataclass
-class Found:
-    """The numbers of a run by value: axes first, that of the loop around it too, after a batch if there is
-    one.
-
-    `summands` are the parts of a cotangent by the result of the node that they come through; None is for the
-    next step of a loop, and for what a loop starts with.
-    """
-
-    values: dict[Value, Array] = field(default_factory=dict)
-    cotangents: dict[Value, Array] = field(default_factory=dict)
-    summands: dict[tuple[Value, Value | None], list[Array]] = field(default_factory=dict)
-    has_batch: bool = False
 
 
 def graph_picture(

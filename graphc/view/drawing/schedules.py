@@ -14,30 +14,18 @@ from itertools import count
 from pathlib import PurePath
 
 from graphc.diagnostics import Span
-from graphc.kernel.expr import Expr
-from graphc.kernel.printer import text
 from graphc.schedule.handing import handed_on
 from graphc.schedule.phases import Access
-from graphc.schedule.program import Barrier, Buffer, Launch, Pack, Product, Program, Repeat, Step, walk
-from graphc.schedule.rooms import Room, letters
-from graphc.schedule.titles import titles
-from graphc.view.drawing.insides import Inside, is_backward, lengths_named
-from graphc.view.drawing.picture import Box, Frame, FrameKind, Picture, Piece, Role, Wire
+from graphc.schedule.program import Barrier, Buffer, Launch, Pack, Product, Repeat, Step, walk
+from graphc.view.drawing.holding import Holding, Scheduled, elements
+from graphc.view.drawing.insides import Inside, is_backward
+from graphc.view.drawing.picture import Box, Frame, FrameKind, Picture, Role, Wire
 from graphc.view.drawing.rolled import line_of
 
 SAID = 4
 """So many buffers are named in a note."""
 _WIDEST = 44
 """Letters of the operands of a product."""
-
-
-@dataclass(frozen=True)
-class Scheduled:
-    """A program with what is known of its run: bytes and rooms of buffers where sizes are known."""
-
-    program: Program
-    bytes: Mapping[Buffer, int] = field(default_factory=dict)
-    rooms: Mapping[str, Room] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,7 +56,7 @@ def schedule_picture(programs: Sequence[Scheduled], spoken: Spoken) -> Picture:
         [wire for drawing in made for wire in drawing.wires],
         [frame for drawing in made for frame in drawing.frames],
         (*_sizes(spoken), *(note for drawing in made for note in drawing.notes)),
-        memory=tuple(tuple(drawing.memory()) for drawing in made),
+        memory=tuple(tuple(drawing.holding.memory()) for drawing in made),
     )
 
 
@@ -102,9 +90,8 @@ class _Drawing:
 
     def __post_init__(self) -> None:
         self.program = self.known.program
-        self.titles = titles(self.program)
-        self.letters = letters(self.known.rooms)
-        self.lives = {buffer: (first, last) for buffer, first, last in self.program.lives}
+        self.holding = Holding(self.known)
+        self.titles = self.holding.titles
 
     # ------------------------------------------------------------------------------------ phases
 
@@ -141,7 +128,7 @@ class _Drawing:
 
     def _repeat(self, loop: Repeat, frame: str) -> None:
         way = "the last step first" if loop.reverse else "the first step first"
-        label = f"loop of {_size(loop.extent)} steps, {way}"
+        label = f"loop of {elements(loop.extent)} steps, {way}"
         inner = self.framed(label, "loop", frame)
         around = handed_on(self.program, loop)
         said = [
@@ -259,48 +246,23 @@ class _Drawing:
     ) -> str:
         key = f"{self.part}box {next(self.numbers)}"
         line = line_of(span) if span else None
-        marks = self.letters.get(buffer.name, ()) if buffer is not None else ()
-        shape = "" if buffer is None else self._shape(buffer, span)
-        notes = tuple(self._about(buffer)) if buffer is not None else ()
+        marks = self.holding.letters.get(buffer.name, ()) if buffer is not None else ()
+        shape = "" if buffer is None else self.holding.size(buffer)
+        shape += " · left the loop" if buffer is not None and self._has_left(span) else ""
+        notes = tuple(self.holding.about(buffer)) if buffer is not None else ()
         self.boxes[key] = Box(
             key, name, operation, role, shape, frame=frame, line=line, notes=notes, marks=marks
         )
         return key
 
-    def _shape(self, buffer: Buffer, span: Span | None) -> str:
-        known = f" · {self.known.bytes[buffer]} bytes" if buffer in self.known.bytes else ""
-        has_left = self.is_in_front and span is not None and span in self.spoken.loops
-        return _extent(buffer) + known + (" · left the loop" if has_left else "")
+    def _has_left(self, span: Span | None) -> bool:
+        """Whether what comes from there was in a loop, and is computed in front of it now."""
+        return self.is_in_front and span is not None and span in self.spoken.loops
 
     def role(self, buffer: Buffer) -> Role:
         if buffer.role != "output":
             return "operation"
         return "loss" if buffer.source == self.spoken.loss else "output"
-
-    # ------------------------------------------------------------------------------------ memory
-
-    def _about(self, buffer: Buffer) -> Iterator[str]:
-        """Where a buffer lies and how long, and with whom."""
-        yield f"`{buffer.name}` in the text of the schedule"
-        if buffer.role == "work":
-            life = "phases {} to {}".format(*self.lives[buffer]) if buffer in self.lives else "all phases"
-            room = self.known.rooms.get(buffer.name)
-            where = "" if room is None else f", bytes {room.start} to {room.end - 1} of the memory"
-            yield f"lives in {life}{where}"
-            if room is not None and (others := self._meeting(buffer.name, room)):
-                yield f"shares memory with {', '.join(others)}"
-
-    def _meeting(self, name: str, room: Room) -> list[str]:
-        by_name = {buffer.name: title for buffer, title in self.titles.items()}
-        rooms = self.known.rooms.items()
-        return [by_name[other] for other, its in rooms if other != name and room.meets(its)]
-
-    def memory(self) -> Iterator[Piece]:
-        """The arena: each buffer with its place and its time."""
-        for buffer, first, last in self.program.lives if self.known.rooms else ():
-            room = self.known.rooms[buffer.name]
-            marks = self.letters[buffer.name]
-            yield Piece(self.titles[buffer], marks, room.start, room.bytes, first, last)
 
     def finished(self) -> Iterable[Box]:
         """Boxes that something reads, or that are results."""
@@ -323,25 +285,6 @@ def _phases(steps: Sequence[Step]) -> Iterator[list[Step]]:
 
 def _goes_forwards(step: Step) -> bool:
     return isinstance(step, Repeat) and not step.reverse
-
-
-def _extent(buffer: Buffer) -> str:
-    """How many elements: of what is given or asked for along each axis and dim, in order."""
-    if buffer.type is None:
-        return _size(buffer.size)
-    sizes = [
-        *(
-            index.length.name if index.length.size is None else str(index.length.size.value)
-            for index in buffer.type.axes
-        ),
-        *map(str, buffer.type.sizes),
-    ]
-    return " × ".join(sizes) or "1"
-
-
-def _size(size: Expr) -> str:
-    """A number of elements, by the lengths that it is made of."""
-    return lengths_named(text(size)).replace(" * ", " × ")
 
 
 def _listed(names: Sequence[str]) -> str:
