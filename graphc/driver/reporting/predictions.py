@@ -56,12 +56,16 @@ def _sample(material: Material, *names: str) -> Sample:
 
 
 def scored(material: Material) -> dict[str, list[str]]:
-    """By target, the vectors that have a score for each of its classes."""
+    """By target, the vectors that have a score for each of its classes; first those with the fewest axes, as
+    the mean over an ensemble goes before its members."""
     found: dict[str, list[str]] = {}
     for name, target in material.compared.scores.items():
         if _is_row(material, name, 1) and _is_row(material, target, 0) and _meet(material, name, target):
             found.setdefault(target, []).append(name)
-    return found
+    return {
+        target: sorted(names, key=lambda name: len(material.system.indices(name)))
+        for target, names in found.items()
+    }
 
 
 def odds(material: Material) -> dict[str, str]:
@@ -212,7 +216,9 @@ def _by_element(own: Rows, values: Array) -> tuple[Rows, Array]:
 def _counted(own: Rows) -> str:
     if own.elements is not None:
         return "elements"
-    return "examples" if own.steps is None else "steps"
+    if own.steps is not None:
+        return "steps"
+    return "examples" if len(np.unique(own.examples)) == len(own.examples) else "predictions"
 
 
 def _shown(

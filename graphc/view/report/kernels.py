@@ -41,16 +41,21 @@ def _bars(found: Profile, rows: Sequence[Row]) -> Figure:
     def draw(canvas: Canvas) -> None:
         axes = plotting.one(canvas)
         axes.barh(range(len(rows)), [row.seconds * 1e6 for row in rows], color=plotting.SERIES[0], alpha=0.7)
-        axes.set_yticks(range(len(rows)), [plotting.label(row.name, 34) for row in rows], fontsize=7)
+        axes.set_yticks(range(len(rows)), [plotting.label(_called(row), 80) for row in rows], fontsize=7)
         axes.invert_yaxis()
         axes.set_xlabel("µs in a step")
 
     largest = rows[0]
     share = largest.seconds / max(found.seconds, 1e-12)
-    caption = (
-        f"The kernels and products that take the most time of a step; `{largest.name}` has {share:.1%} of it."
-    )
-    return Figure(plotting.svg(draw, height=max(1.6, 0.17 * len(rows) + 0.7)), caption, caption)
+    caption = f"What takes the most time of a step; `{_called(largest)}` has {share:.1%} of it."
+    data = Table(["step", "µs"], [[_called(row), _micro(row.seconds)] for row in rows])
+    drawn = plotting.svg(draw, 10.6, max(1.6, 0.17 * len(rows) + 0.7))
+    return Figure(drawn, caption, caption, data, is_wide=True)
+
+
+def _called(row: Row) -> str:
+    """A row by what it computes; some names have quotes of their own around parts."""
+    return row.name.replace("`", "") or _NAMELESS.get(row.kind, row.kind)
 
 
 def _equations(found: Profile) -> Table:
@@ -69,7 +74,7 @@ def _equations(found: Profile) -> Table:
 def _rows(found: Profile, rows: Sequence[Row]) -> Table:
     body = [
         [
-            row.name or _NAMELESS.get(row.kind, row.kind),
+            _called(row),
             ", ".join(row.places),
             row.part,
             f"{row.calls:g}",
