@@ -73,6 +73,7 @@ def encoded(comparison: Comparison, title: str, suffix: str) -> bytes:
 def _image(comparison: Comparison, format: str) -> bytes:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as Canvas
 
     panels = comparison.panels
@@ -81,8 +82,7 @@ def _image(comparison: Comparison, format: str) -> bytes:
     with matplotlib.rc_context(_SETTINGS):
         legend = _Legend(comparison, columns * _WIDTH, _PAPER)
         size = columns * _WIDTH, rows * _HEIGHT + legend.height
-        canvas = Canvas(figsize=size, layout="constrained")
-        FigureCanvasAgg(canvas)
+        canvas = Canvas(figsize=size, layout="constrained", dpi=_DPI)
         for place, panel in enumerate(panels, 1):
             axes = canvas.add_subplot(rows, columns, place)
             _draw(axes, panel, _PAPER)
@@ -90,11 +90,15 @@ def _image(comparison: Comparison, format: str) -> bytes:
             notes = [plotting.label(note, 80) for note in panel.notes]
             axes.set_xlabel("\n".join([panel.across, *notes]))
         legend.draw(canvas)
-        held = io.BytesIO()
+        # `savefig` would draw twice.
+        if format == "png":
+            held = io.BytesIO()
+            FigureCanvasAgg(canvas).print_png(held)  # type: ignore[no-untyped-call]
+            return held.getvalue()
         # Without the date the same curves give the same file.
-        metadata = {"Date": None} if format == "svg" else {}
-        canvas.savefig(held, format=format, dpi=_DPI, metadata=metadata)
-    return held.getvalue()
+        text = io.StringIO()
+        FigureCanvasSVG(canvas).print_svg(text, metadata={"Date": None})  # type: ignore[no-untyped-call]
+        return text.getvalue().encode()
 
 
 def _draw(axes: Axes, panel: Panel, colours: Sequence[str]) -> None:
