@@ -73,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table of the rows."""
     parser = argparse.ArgumentParser(description="Measure how long drawings take.")
     parser.add_argument("--rounds", type=int, default=3, help="the best of so many drawings counts")
+    parser.add_argument("--rows", help="some of the rows, with semicolons; default: all")
     parser.add_argument("--small", action="store_true", help="tiny graphs: does the benchmark itself work?")
     options = parser.parse_args(arguments)
     sizes = (40, 10) if options.small else (FLAT, BLOCKS)
@@ -81,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     columns = ("drawing", "compile", "picture", *FORMATS, "boxes", "svg kB", "html kB", "dot -Tsvg")
     write(f"| {' | '.join(columns)} |\n| --- |{' ---: |' * (len(columns) - 1)}\n")
     for row in rows(*sizes):
+        if options.rows is not None and row.name not in options.rows.split(";"):
+            continue
         write(f"| {' | '.join([row.name, *_measured(row, rounds)])} |\n")
     return 0
 
