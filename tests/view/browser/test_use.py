@@ -116,7 +116,9 @@ def test_keys_walk_along_wires_and_open_and_close(show: Show) -> None:
     assert focused() == "t1"
     page.keyboard.press("Enter")
     assert page.inner_text("#panel h2") == "t1"
+    assert page.locator("g.detailed").get_attribute("data-id") == "t1"
     page.keyboard.press("Escape")
+    assert page.locator("g.detailed").count() == 0
     assert page.locator("#panel").is_hidden()
     assert focused() == "t1"
 
@@ -255,6 +257,18 @@ def test_matrices_stand_in_their_equation_with_the_step_of_time(show: Show) -> N
     )
     page.evaluate("document.getElementById('first').click()")
     assert page.locator("#said .matrix").count() == 1
+
+
+def test_what_is_not_computed_and_many_uses_are_said_shortly(show: Show) -> None:
+    users = [Box(f"y{n}", f"y{n}", "exp", "operation", "real", cotangent=np.array(1.0)) for n in range(8)]
+    wires = tuple(Wire("x", user.id, cotangent=np.array(0.5)) for user in users)
+    page = show(alone(Box("x", "x", "", "input", "real", cotangent=np.array(4.0)), *users, wires=wires))
+    found = steps(page)
+    assert found[:2] == ["forward: x: not computed", "forward: y0 = exp: not computed"]
+    assert found[-1] == (
+        "backward: x gets the sum of 8: 0.5 + 0.5 + 0.5 + 0.5 + 0.5 + 0.5 + what comes through 2 more = 4, "
+        "from y0 = exp, y1 = exp, y2 = exp, y3 = exp, y4 = exp, y5 = exp, …"
+    )
 
 
 def test_steps_are_reached_directly(show: Show) -> None:

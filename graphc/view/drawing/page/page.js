@@ -50,6 +50,7 @@ class Page {
       tab.tabIndex = at === number ? 0 : -1;
     });
     this.panel.panel.hidden = true;
+    this.panel.mark();
     byId("notes").replaceChildren(...this.view.data.notes.map((note) => element("li", {}, note)));
     const hasFrames = this.view.frames.size > 0;
     for (const id of ["open-all", "close-all"]) byId(id).disabled = !hasFrames;
@@ -107,6 +108,7 @@ class Page {
     this.turn();
     this.stepper.mark();
     this.search.mark();
+    this.panel.mark();
   }
 
   // ------------------------------------------------------------------------ one box, or one frame

@@ -12,6 +12,7 @@ class Panel {
 
   close() {
     this.panel.hidden = true;
+    this.mark();
     this.page.focus(this.box?.id);
   }
 
@@ -30,6 +31,14 @@ class Panel {
     );
     this.panel.hidden = false;
     this.panel.scrollTop = 0;
+    this.mark();
+  }
+
+  /** Shows in the drawing whose details are open. */
+  mark() {
+    const { view } = this.page;
+    for (const node of view.nodes.values()) node.classList.remove("detailed");
+    if (this.isOpen) view.nodes.get(view.standing(this.box.id)).classList.add("detailed");
   }
 
   buttons() {

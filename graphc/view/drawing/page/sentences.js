@@ -1,6 +1,9 @@
 /* What is said at a step, as at the board: the equation with numbers put in. A sentence is a list of texts and of
    arrays. */
 
+/** So many summands are written out. */
+const SUMMANDS = 6;
+
 class Sentences {
   constructor(view) {
     this.view = view;
@@ -21,7 +24,8 @@ class Sentences {
   forward(box) {
     const wires = this.view.into.get(box.id);
     if (!wires.length) return [`${called(box)} = `, box.value];
-    const own = box.name && box.operation ? `${box.name} = ${box.line?.text ?? box.operation}` : called(box);
+    const own = this.equation(box);
+    if (!box.value) return [`${own}: not computed`];
     return [`${own} = `, ...this.computed(box, wires), " = ", box.value];
   }
 
@@ -61,17 +65,22 @@ class Sentences {
   // ------------------------------------------------------------------------------------ backward
 
   backward(box) {
-    const all = this.view.from.get(box.id);
+    const all = this.view.from.get(box.id).filter((wire) => wire.cotangent || this.view.boxes.get(wire.target).cotangent);
     const wires = all.filter((wire) => wire.cotangent);
     const own = [`${called(box)} gets `];
     if (!wires.length && !all.length) return [...own, box.cotangent, ", its derivative by itself"];
     if (!wires.length) return [...own, box.cotangent, " from all its uses together"];
     if (wires.length === 1) return [...own, ...this.summand(wires[0]), ` from ${this.user(wires[0])}${this.rule(wires[0])}`];
-    const summands = wires.flatMap((wire, number) => [number ? " + " : "", wire.cotangent]);
-    const missing = all.length - wires.length;
-    const rest = missing ? ` + what comes through ${missing} more` : "";
-    const users = wires.map((wire) => this.user(wire)).join(", ");
-    return [...own, `the sum of ${wires.length}: `, ...summands, `${rest} = `, box.cotangent, `, from ${users}`];
+    const written = wires.slice(0, SUMMANDS);
+    const summands = written.flatMap((wire, number) => [number ? " + " : "", wire.cotangent]);
+    const more = all.length - written.length;
+    const rest = more ? ` + what comes through ${more} more` : "";
+    const users = written.map((wire) => this.user(wire)).join(", ") + (more ? ", …" : "");
+    return [...own, `the sum of ${all.length}: `, ...summands, `${rest} = `, box.cotangent, `, from ${users}`];
+  }
+
+  equation(box) {
+    return box.name && box.operation ? `${box.name} = ${box.line?.text ?? box.operation}` : called(box);
   }
 
   /** For numbers, the local derivative times what the user got. */
@@ -82,8 +91,7 @@ class Sentences {
   }
 
   user(wire) {
-    const target = this.view.boxes.get(wire.target);
-    return target.name && target.operation ? `${target.name} = ${target.line?.text ?? target.operation}` : called(target);
+    return this.equation(this.view.boxes.get(wire.target));
   }
 
   /** The formula of what comes back through a wire: its user has one for each operand that gets something. */

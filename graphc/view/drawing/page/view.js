@@ -28,7 +28,7 @@ class View {
   }
 
   title(frame) {
-    return frame.kind === "equation" && frame.line ? frame.line.text : frame.label;
+    return frame.title;
   }
 
   /** A frame and those around it, from the inside. */
