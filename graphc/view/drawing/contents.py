@@ -192,11 +192,19 @@ def _frame(frame: Frame) -> Json:
     return {
         "id": frame.id,
         "label": frame.label,
+        "title": _title(frame),
         "kind": frame.kind,
         "parent": frame.parent,
         "open": frame.is_open,
         "line": _line(frame.line),
     }
+
+
+def _title(frame: Frame) -> str:
+    """What a closed frame says: of an equation all of it, as of its step."""
+    if frame.kind == "equation" and frame.formula:
+        return f"{frame.label} = {frame.formula}"
+    return frame.line.text if frame.kind == "equation" and frame.line else frame.label
 
 
 def _equation(picture: Picture, box: Box) -> str:
