@@ -156,7 +156,7 @@ def _div(term: Term, x: Term, y: Term) -> Term | None:
         return _like(term, "div", constant(1, x), _like(y, "mul", constant(1 / above), y))
     if above is None and below and not below.is_integer() and (1 / below).is_integer():
         return _like(term, "mul", constant(1 / below), x)
-    if above is not None and below and not (above.is_integer() and below.is_integer() and above % below):
+    if above is not None and below and _is_short(above, below):
         return constant(above / below, term)
     if x.op == "neg":
         return negated(_like(term, "div", x.operands[0], y))
@@ -178,6 +178,13 @@ def _without_common(term: Term, x: Term, y: Term) -> Term | None:
     if ratio >= 1:
         return _like(term, "div", _like(x, "mul", constant(ratio), left), right)
     return _like(term, "div", left, _like(y, "mul", constant(1 / ratio), right))
+
+
+def _is_short(above: float, below: float) -> bool:
+    """Whether a quotient is better worked out: 6 / 2 and 0.003 / 2 are, 2 / 3 and 1 / 0.9 are not."""
+    number = above / below
+    are_whole = above.is_integer() and below.is_integer()
+    return number.is_integer() or (not are_whole and number == float(f"{number:.4g}"))
 
 
 def _is_guard(divisor: Term, above: Term) -> bool:

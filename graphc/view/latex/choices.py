@@ -1,4 +1,4 @@
-"""Comparisons, and values that depend on them."""
+"""Comparisons, values that depend on them, and draws."""
 
 from __future__ import annotations
 
@@ -50,4 +50,24 @@ def _select(writer: Writer, term: Term) -> Piece:
     return Piece(writer.style.cases(writer.text(x), when, writer.text(y)), POWER)
 
 
-RULES = {**dict.fromkeys(_RELATIONS, _relation), "logical_not": _not, "select": _select}
+def _drawn(writer: Writer, term: Term) -> Piece:
+    """A distribution, without the coordinates by which a random stream finds the draw."""
+    name = _DISTRIBUTIONS[term.op]
+    parameters = [writer.text(term.operands[0])] if term.op in _WITH_PROBABILITIES else ["0", "1"]
+    return Piece(writer.style.function(name, parameters))
+
+
+_DISTRIBUTIONS = {
+    "bernoulli": "Bernoulli",
+    "categorical": "Categorical",
+    "normal": "Normal",
+    "uniform": "Uniform",
+}
+_WITH_PROBABILITIES = ("bernoulli", "categorical")
+
+RULES = {
+    **dict.fromkeys(_RELATIONS, _relation),
+    **dict.fromkeys(_DISTRIBUTIONS, _drawn),
+    "logical_not": _not,
+    "select": _select,
+}

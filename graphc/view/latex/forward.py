@@ -72,9 +72,10 @@ class Forward:
         return [Line(style.size(first), f"{value}{more}")]
 
     def layers(self) -> list[str]:
-        """The full names of the layers that have equations, in the order in which these are computed."""
-        names = (each.unit.name.rpartition(".")[0] for each in self.naming.found.derived)
-        return [name for name in dict.fromkeys(names) if name]
+        """The full names of the layers, in the order in which their equations are computed."""
+        names = [each.unit.name for each in self.naming.found.derived] + [leaf.name for leaf in self._used()]
+        layers = dict.fromkeys(name.rpartition(".")[0] for name in names)
+        return [layer for layer in layers if layer]
 
     def equations(self, layer: str = "") -> list[Line]:
         """Those of the spec itself or of one layer, in the order in which they are written there.

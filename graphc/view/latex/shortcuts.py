@@ -32,14 +32,19 @@ def softmax_shortcuts(found: Sequence[Derived], steps: Iterable[Sum | Named]) ->
 
 
 def _are_logits(each: Derived, named: Named) -> bool:
-    """Whether an equation is the softmax of a value on the way to it, all of whose elements are one dim."""
-    value = each.value
+    """Whether an equation p is the softmax of a value on the way to it, all of whose elements are one dim.
+
+    What comes back through a softmax is p times a difference from the cotangent of p.
+    """
+    value, back = each.value, named.cotangent
+    if value.op != "softmax" or value.rank != 1 or value.attr("indices") or back is None or back.op != "mul":
+        return False
+    p, difference = back.operands
+    is_own = p.op == REF and p.attr("name") == each.unit.name and not p.attr("bar")
     return (
-        value.op == "softmax"
-        and value.rank == 1
-        and not value.attr("indices")
-        and named.value == value.operands[0]
-        and named.cotangent is not None
+        is_own
+        and difference.op == "sub"
+        and difference.operands[0] == replace(p, attrs=tuple(sorted({**dict(p.attrs), "bar": True}.items())))
     )
 
 

@@ -23,13 +23,7 @@ _RULES: Mapping[str, Callable[[Writer, Term], Piece]] = {
     **tensors.RULES,
     **totals.RULES,
 }
-_SPELLED = {
-    "maximum": "max",
-    "minimum": "min",
-    "bernoulli": "Bernoulli",
-    "normal": "Normal",
-    "uniform": "Uniform",
-}
+_SPELLED = {"maximum": "max", "minimum": "min"}
 
 
 @dataclass
