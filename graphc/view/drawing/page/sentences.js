@@ -23,9 +23,9 @@ class Sentences {
 
   forward(box) {
     const wires = this.view.into.get(box.id);
-    if (!wires.length) return [`${called(box)} = `, box.value];
     const own = this.equation(box);
     if (!box.value) return [`${own}: not computed`];
+    if (!wires.length) return [`${called(box)} = `, box.value];
     return [`${own} = `, ...this.computed(box, wires), " = ", box.value];
   }
 
