@@ -15,6 +15,7 @@ from graphc.driver.reporting.history import history
 from graphc.driver.reporting.material import Material
 from graphc.driver.reporting.predictions import predictions
 from graphc.driver.reporting.sequences import attention_maps, gradient_flows
+from graphc.driver.reporting.showing import pictured
 from graphc.view.report.predicted import Classified, Estimated
 from graphc.view.report.sequences import Flow
 from graphc.view.report.units import Activation
@@ -270,3 +271,18 @@ def test_each_of_two_losses_has_its_gradients_and_moves(tmp_path: Path) -> None:
     assert norms == pytest.approx({"a": abs(of_a), "b": abs(of_b)})
     ratios = {name: values[0] for name, values in found.updates.items()}
     assert ratios == pytest.approx({"a": 0.1 * abs(of_a) / 2, "b": 0.1 * abs(of_b) / 3})
+
+
+def test_a_square_of_numbers_one_by_one_is_a_picture() -> None:
+    numbers = [", ".join(str(k * place) for place in range(16)) for k in (1, 2)]
+    rows = ", ".join(f"[{text}]" for text in numbers)
+    program = graphc.compile(
+        f"axis t = 1..T\ninput x[t] : real = batch({rows}), y : real = batch(0, 1)\nparam w = 1\n"
+        "yhat = w * mean[t](x[t])\nminimize mse(yhat, y)\nfit { steps = 1 }\n",
+        backend="reference",
+    )
+    program.fit()
+    material = Material(program)
+    picture = pictured(material, material.sample(2))
+    assert picture is not None
+    assert picture(1).tolist() == (2.0 * np.arange(16).reshape(4, 4)).tolist()

@@ -39,7 +39,8 @@ def image_shape(info: InputInfo) -> tuple[int, ...] | None:
 def pictured(material: Material, sample: Sample) -> Callable[[int], Array] | None:
     """What draws an example of the sample, if an input is an image: `[N, M]`, or `[3, N, M]` for colours.
 
-    A sequence of vectors is one too, with a row for each step.
+    A sequence of vectors is one too, with a row for each step, and one of as many numbers as a square has
+    cells, since data sets are read pixel by pixel as well.
     """
     undo = material.program.preparation.undo
     for name, info in material.seen.items():
@@ -48,7 +49,18 @@ def pictured(material: Material, sample: Sample) -> Callable[[int], Array] | Non
             return lambda example, n=name, v=values, s=shape: undo(n, v[example]).reshape(s)  # type: ignore[misc]
         if _is_of_vectors(info):
             return lambda example, n=name, v=values: undo(n, v[example])[: sample.length(n, example)]  # type: ignore[misc]
+        if (side := _side(sample, info)) is not None:
+            return lambda example, n=name, v=values, k=side: undo(n, v[example]).reshape(k, k)  # type: ignore[misc]
     return None
+
+
+def _side(sample: Sample, info: InputInfo) -> int | None:
+    """The side of the square that a sequence of numbers fills in each example, if it is large enough."""
+    if info.type.dtype != "real" or len(info.axes) != 1 or info.type.sizes not in ((), (1,)):
+        return None
+    counts = {sample.length(info.name, example) for example in range(sample.batch.size)}
+    side = math.isqrt(max(counts, default=0))
+    return side if counts == {side * side} and side >= SMALLEST else None
 
 
 def _is_of_vectors(info: InputInfo) -> bool:

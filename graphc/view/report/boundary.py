@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -88,7 +88,8 @@ def _regions(found: Plane) -> Figure:
     caption += "colour are chances of 0.6, 0.9 and 0.99."
     sure = found.values.max(axis=-1).mean()
     description = f"{caption} Shares of the plane: {count}. The likeliest class has {sure:.2f} on average."
-    return Figure(plotting.svg(draw, 6.4, 4.8), caption, description, _table(found, winner))
+    table = _table(found, lambda row, column: found.labels[winner[row, column]])
+    return Figure(plotting.svg(draw, 6.4, 4.8), caption, description, table)
 
 
 def _surface(found: Plane) -> Figure:
@@ -122,7 +123,8 @@ def _surface(found: Plane) -> Figure:
         canvas.colorbar(image, ax=axes).outline.set_visible(False)
 
     caption = f"{found.name} from {found.values.min():.3g} to {found.values.max():.3g}."
-    return Figure(plotting.svg(draw, 6.4, 4.8), caption, caption)
+    table = _table(found, lambda row, column: f"{found.values[row, column]:.4g}")
+    return Figure(plotting.svg(draw, 6.4, 4.8), caption, caption, table)
 
 
 def _name(axes: Axes, found: Plane) -> None:
@@ -130,11 +132,10 @@ def _name(axes: Axes, found: Plane) -> None:
     axes.set_ylabel(plotting.label(found.axes[1]))
 
 
-def _table(found: Plane, winner: Array) -> Table:
-    """The winner at some places: a word for each of a coarse grid, the largest second number on top."""
+def _table(found: Plane, cells: Callable[[int, int], str]) -> Table:
+    """What is said at some places: a word for each of a coarse grid, the largest second number on top."""
     rows, columns = (np.linspace(0, len(own) - 1, 9).round().astype(int) for own in (found.up, found.across))
     body = [
-        [f"{found.up[row]:.3g}", *(found.labels[winner[row, column]] for column in columns)]
-        for row in rows[::-1]
+        [f"{found.up[row]:.3g}", *(cells(int(row), int(column)) for column in columns)] for row in rows[::-1]
     ]
     return Table([f"{found.axes[1]} \\ {found.axes[0]}", *(f"{found.across[c]:.3g}" for c in columns)], body)

@@ -138,7 +138,10 @@ def test_planes_of_classes_and_of_a_number(kinds: int) -> None:
     points, truth = RNG.random((8, 2)), np.arange(8) % (kinds or 8)
     labels = [f"class {number}" for number in range(kinds)]
     found = boundary(Plane("p", ("x[0]", "x[1]"), across, up, values, points, truth, labels, "all"))
-    assert len(figures(found)) == 1
+    (drawn,) = figures(found)
+    assert drawn.data is not None
+    corner = labels[values[0, 0].argmax()] if kinds else f"{values[0, 0]:.4g}"
+    assert drawn.data.rows[-1][:2] == ["0", corner]
 
 
 def test_times_are_in_order() -> None:
