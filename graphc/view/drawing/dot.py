@@ -78,7 +78,8 @@ class _Writing:
 
     def _box(self, box: Box) -> str:
         chips = [f"{chip.name} {brief(chip.cotangent)}".strip() for chip in box.chips]
-        attributes = [f"label={quote(chr(10).join([*lines(box), *chips]))}", _LOOKS[box.role]]
+        marks = [f"memory {' '.join(box.marks)}"] if box.marks else []
+        attributes = [f"label={quote(chr(10).join([*lines(box), *chips, *marks]))}", _LOOKS[box.role]]
         if box.line is not None:
             place = f"{box.line.file}:{box.line.number}: {box.line.text}"
             attributes.append(f"tooltip={quote(chr(10).join((place, *box.notes)))}")

@@ -15,7 +15,7 @@ from graphc.view.drawing.operations import HOLE
 from graphc.view.drawing.picture import Role
 
 if TYPE_CHECKING:
-    from graphc.view.drawing.schedules import _Drawing
+    from graphc.view.drawing.schedules import Scheduling
 
 _WIDEST = 44
 """Letters of what a box computes."""
@@ -36,7 +36,7 @@ def lengths_named(said: str) -> str:
 class Inside:
     """A kernel on its way into a picture."""
 
-    def __init__(self, drawing: _Drawing, launch: Launch) -> None:
+    def __init__(self, drawing: Scheduling, launch: Launch) -> None:
         self.drawing = drawing
         self.kernel = launch.kernel
         self.locals: dict[str, str] = {}

@@ -7,7 +7,7 @@ can be told without the colour.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree as ET
@@ -80,9 +80,7 @@ def strip(pieces: Sequence[Piece], r: Rect) -> ET.Element:
     said = f"memory: {total} bytes of buffers in {most} · time to the right, bytes upwards, not to scale"
     _text(group, "strip-label", r.x, r.y + _TITLE - 8, said)
     bottom = r.bottom - _AXIS
-    levels = {0: bottom}
-    for _, end, height in _rows(pieces):
-        levels[end] = min(levels.values()) - height
+    levels = _levels(pieces, bottom)
     phase = (r.width - _LEFT) / _phases(pieces)
     left = r.x + _LEFT
     for number in range(_phases(pieces)):
@@ -92,22 +90,36 @@ def strip(pieces: Sequence[Piece], r: Rect) -> ET.Element:
         _text(group, "strip-label", x + 3, r.bottom - 5, f"phase {number}")
     for start in sorted({piece.start for piece in pieces}):
         _text(group, "strip-label", r.x, levels[start] - 3, f"{start}")
-    for piece in pieces:
-        top, low = levels[piece.start + piece.bytes], levels[piece.start]
-        wide = (piece.last + 1 - piece.first) * phase - 2
-        group.append(_piece(piece, Rect(left + piece.first * phase + 1, top, wide, low - top)))
+    group.extend(_piece(piece, rect, said) for piece, rect, said in laid_out(pieces, r))
     return group
 
 
-def _piece(piece: Piece, r: Rect) -> ET.Element:
+def laid_out(pieces: Sequence[Piece], r: Rect) -> Iterator[tuple[Piece, Rect, str]]:
+    """Each buffer of an arena with its place in a strip and what stands there, as far as there is room."""
+    levels, phase = _levels(pieces, r.bottom - _AXIS), (r.width - _LEFT) / _phases(pieces)
+    for piece in pieces:
+        top, low = levels[piece.start + piece.bytes], levels[piece.start]
+        wide = (piece.last + 1 - piece.first) * phase - 2
+        letters = " ".join(piece.marks)
+        text = f"{letters} · {piece.title}" if letters else piece.title
+        while text and metrics.width(text, metrics.SMALL) > wide - 8:
+            text = text[:-2] + "…" if len(text) > 2 else ""
+        yield piece, Rect(r.x + _LEFT + piece.first * phase + 1, top, wide, low - top), text
+
+
+def _levels(pieces: Sequence[Piece], bottom: float) -> dict[int, float]:
+    """The y of each byte at which a piece begins or ends."""
+    levels = {0: bottom}
+    for _, end, height in _rows(pieces):
+        levels[end] = min(levels.values()) - height
+    return levels
+
+
+def _piece(piece: Piece, r: Rect, text: str) -> ET.Element:
     kind = hue(piece.marks[0]) if piece.marks else "alone"
     group = ET.Element("g", {"class": f"memory {kind}"})
     said = f"bytes {piece.start} to {piece.start + piece.bytes - 1}, phases {piece.first} to {piece.last}"
     ET.SubElement(group, "title").text = f"{piece.title}: {said}"
-    letters = " ".join(piece.marks)
-    room, text = r.width - 8, f"{letters} · {piece.title}" if letters else piece.title
-    while text and metrics.width(text, metrics.SMALL) > room:
-        text = text[:-2] + "…" if len(text) > 2 else ""
     ET.SubElement(group, "rect", _box(r))
     _text(group, "strip-text", r.x + 4, r.center[1] + 3.6, text)
     return group

@@ -45,7 +45,7 @@ def schedule_picture(programs: Sequence[Scheduled], spoken: Spoken) -> Picture:
     """Programs that are run one after another."""
     several = len(programs) > 1
     made = [
-        _Drawing(scheduled, spoken, f"part {number} of {len(programs)}" if several else "")
+        Scheduling(scheduled, spoken, f"part {number} of {len(programs)}" if several else "")
         for number, scheduled in enumerate(programs, 1)
     ]
     for drawing in made:
@@ -66,7 +66,9 @@ def _sizes(spoken: Spoken) -> Iterator[str]:
 
 
 @dataclass
-class _Drawing:
+class Scheduling:
+    """One program on its way into a picture."""
+
     known: Scheduled
     spoken: Spoken
     part: str

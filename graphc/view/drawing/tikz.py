@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from graphc.view.drawing import metrics
 from graphc.view.drawing.framing import HEADER
 from graphc.view.drawing.geometry import Label, Placed, Point, Rect
+from graphc.view.drawing.memory import laid_out
 from graphc.view.drawing.picture import Box, Frame, Role, Wire
 from graphc.view.drawing.sizes import Row, chip_rect, frame_label, rows
 from graphc.view.drawing.svg import corners, towards
@@ -90,6 +91,10 @@ def _document(placed: Placed, widths: Widths | None) -> Iterator[str]:
     texts = rows(placed.picture)
     for box in placed.picture.boxes:
         yield from _box(box, placed.boxes[box.id], texts[box.id])
+    for pieces, strip in zip(filter(None, placed.picture.memory), placed.strips, strict=True):
+        for _, rect, said in laid_out(pieces, strip):
+            yield rf"\draw[fill=operation inside, draw=operation border] {_corners(rect)};"
+            yield _text("small text, anchor=base west", (rect.x + 4, rect.center[1] + 3.6), said)
     for number, note in enumerate(notes):
         yield _text(
             "small text, anchor=base west", (7.0, placed.height + number * NOTE + metrics.SMALL), note
@@ -173,6 +178,8 @@ def _box(box: Box, r: Rect, texts: Sequence[Row]) -> Iterator[str]:
             kind, text = "small", f"{row.text} {row.share}"
         base = y - (row.height - row.size * metrics.LINE) / 2 - row.size * 0.3
         yield _text(f"{kind} text, anchor=base", (r.center[0], base), text.strip())
+    if box.marks:
+        yield _text("small text, anchor=north east", (r.right, r.bottom + 2), " ".join(box.marks))
 
 
 def _outline(role: Role, r: Rect) -> str:
