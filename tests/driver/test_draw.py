@@ -148,3 +148,8 @@ def test_a_notebook_shows_it_in_a_frame_of_its_own(elman: Program) -> None:
     assert page.startswith('<iframe srcdoc="&lt;!doctype html')
     assert page.count('"') == 8
     assert drawing._repr_svg_().startswith("<svg")
+
+
+def test_outputs_that_nothing_computes_are_drawn() -> None:
+    program = graphc.compile("param a = 1, b = 2\ninput c = 3\noutput a, c\n", backend="reference")
+    assert [box.name for box in program.draw().picture.boxes] == ["a", "c"]

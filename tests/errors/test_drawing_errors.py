@@ -14,6 +14,7 @@ import graphc
 from graphc.diagnostics import GraphcError
 from graphc.driver.program import Program
 from graphc.errors import catalogue
+from graphc.view.drawing import engines
 from tests.golden import FOLDER, check_golden
 
 GOLDENS = FOLDER / "errors" / "drawing"
@@ -38,6 +39,11 @@ def program(text: str) -> Program:
     return graphc.compile(text, backend="reference")
 
 
+def without_the_library() -> None:
+    with mock.patch.object(engines, "find_spec", return_value=None):
+        program(NONE).draw(layout="graphlay")
+
+
 def without_the_extra() -> None:
     with mock.patch.dict(sys.modules, resvg_py=None):
         program(NONE).draw(layout="plain").png()
@@ -47,6 +53,8 @@ CASES: dict[str, Callable[[], object]] = {
     "format_unknown": lambda: program(NONE).draw().save("out.svgz"),
     "format_missing": lambda: program(NONE).draw().save("out"),
     "extra_missing": without_the_extra,
+    "layout_unknown": lambda: program(NONE).draw(layout="graphly"),
+    "layout_missing": without_the_library,
     "too_many_pixels": lambda: program(NONE).draw(layout="plain").png(scale=1000),
     "unwritable": lambda: program(NONE).draw(layout="plain").save("missing/out.svg"),
     "axis_unknown": lambda: program(ONE).draw(unroll="s"),

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from graphc.diagnostics import GraphcError, fault, nearest
-from graphc.view.drawing.engines import Engine
+from graphc.view.drawing.engines import Engine, chosen
 from graphc.view.drawing.folding import fitting, folded
 from graphc.view.drawing.geometry import Flow, Placed
 from graphc.view.drawing.layout import lay_out
@@ -35,9 +35,10 @@ class Drawing:
     `picture` has everything that can be seen. Of its frames those in `opened` stay open and those in `closed`
     are closed; of the others so many are closed that what is shown can be read, none if `all` is in `opened`.
     `numbers` are the values and cotangents at the wires, `gradients` widths of wires by the norms of
-    cotangents. `layout` finds the places, when the first format that needs them asks. `tabs` makes what the
-    HTML drawing has beyond that:
-    the picture, called `name`, with all that its panel lists, and others of the same program by name.
+    cotangents. `layout` finds the places, when the first format that needs them asks; E522 is raised at once
+    for one that there is not, E721 for one that is not installed. `tabs` makes what the HTML drawing has
+    beyond that: the picture, called `name`, with all that its panel lists, and others of the same program by
+    name.
     """
 
     picture: Picture
@@ -48,6 +49,9 @@ class Drawing:
     gradients: bool = False
     layout: str = "auto"
     tabs: Callable[[], tuple[Picture, Mapping[str, Picture]]] | None = None
+
+    def __post_init__(self) -> None:
+        chosen(self.layout)  # what cannot find places is refused here, not by each format
 
     @cached_property
     def explorable(self) -> Picture:

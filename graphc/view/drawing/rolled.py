@@ -86,7 +86,7 @@ class _Rolling:
         wires = [
             wire for name in operations for wire in self._wires(system.units[name]) if self._is_used(wire)
         ]
-        used = {wire.source for wire in wires}
+        used = {wire.source for wire in wires} | {*self.naming.outputs, *self.naming.losses}
         leaves = [self._leaf(name) for name in system.leaves if name in used]
         boxes = [*leaves, *(self._box(operation) for operation in operations.values())]
         shares = _shares(wires)
