@@ -240,7 +240,7 @@ TOGGLES = """
 others, and is not compared."""
 
 
-@pytest.mark.parametrize(("name", "steps", "room"), [("sigmoid", 0, 0), ("sigmoid", 0, ROOM), ("lstm", 3, 0)])
+@pytest.mark.parametrize(("name", "steps", "room"), [("sigmoid", 0, 0), ("sigmoid", 0, ROOM), ("lstm", 2, 0)])
 def test_nothing_overlaps_after_any_sequence_of_opening_and_closing(
     show: Show, name: str, steps: int, room: int
 ) -> None:
@@ -248,7 +248,7 @@ def test_nothing_overlaps_after_any_sequence_of_opening_and_closing(
     if steps:
         page.click("#tab-1")
     begin, ways = page.evaluate(RECTS), page.evaluate(WAYS)
-    assert page.evaluate(TOGGLES, [1, 25, RECTS]) == []
+    assert page.evaluate(TOGGLES, [1, 15, RECTS]) == []
     page.click("#open-all")
     page.keyboard.press("0")
     assert page.evaluate(WAYS) == ways
@@ -257,8 +257,8 @@ def test_nothing_overlaps_after_any_sequence_of_opening_and_closing(
 
 
 def test_what_is_closed_is_laid_out_as_a_picture_of_its_own(show: Show) -> None:
-    whole = pictures("lstm", 3)["unrolled"]
-    page = show(drawn("lstm", 3, room=0))
+    whole = pictures("lstm", 2)["unrolled"]
+    page = show(drawn("lstm", 2, room=0))
     page.click("#tab-1")
     page.click("#close-all")
     closed = folded(whole, {frame.id for frame in whole.frames})
@@ -277,7 +277,7 @@ def test_what_is_closed_is_laid_out_as_a_picture_of_its_own(show: Show) -> None:
 
 def test_wires_beside_each_other_to_a_closed_group_are_one(show: Show) -> None:
     """Four operations of a step read h of the step before: one wire between two closed steps."""
-    page = show(drawn("lstm", 3, room=0))
+    page = show(drawn("lstm", 2, room=0))
     page.click("#tab-1")
     count = page.locator(".chosen path.wire:not(.hidden)").count()
     for step in (1, 2):
