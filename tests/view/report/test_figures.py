@@ -13,7 +13,7 @@ from graphc.view.profile import Equation, Profile, Row, Unit
 from graphc.view.report.boundary import Plane, boundary
 from graphc.view.report.curves import History, section
 from graphc.view.report.kernels import section as section_of_times
-from graphc.view.report.page import Figure, Report, Section, Table
+from graphc.view.report.page import Figure, Report, Section, Table, Text
 from graphc.view.report.predicted import Classified, Estimated, classes, numbers
 from graphc.view.report.sequences import Attention, Flow, States, attention, flow, states
 from graphc.view.report.units import CURVES, Activation, activations, dead
@@ -100,19 +100,30 @@ def test_filters_are_pictures() -> None:
     assert found.svg.count("<image") == 1
 
 
-def history(parameters: int) -> History:
-    norms = {f"W{number}": [1.0, 0.1, math.nan] for number in range(parameters)}
-    figures = {"loss": {"train": [3.0, 2.0, math.inf], "validation": [3.0, 1.0, 2.0]}}
-    return History([1, 2, 3], figures, [0.1] * 3, [1.0, 2.0, 3.0], norms, norms, best=2)
+NORMS = [1.0, 0.1, math.nan]
 
 
-@pytest.mark.parametrize("parameters", [1, 30])
-def test_curves_of_few_and_of_many_parameters(parameters: int) -> None:
-    found = figures(section(history(parameters)))
+def test_curves_of_few_parameters() -> None:
+    losses = {"loss": {"train": [3.0, 2.0, math.inf], "validation": [3.0, 1.0, 2.0]}}
+    norms = {"W": NORMS}
+    found = figures(section(History([1, 2, 3], losses, [0.1] * 3, [1.0, 2.0, 3.0], norms, norms, best=2)))
     assert len(found) == 5
     assert "epoch 2, the best" in found[0].caption
     assert found[0].data is not None
     assert found[0].data.rows[2] == ["3", "inf", "2"]
+
+
+def test_curves_of_many_parameters_are_rows() -> None:
+    norms = {f"W{number}": NORMS for number in range(30)}
+    unknown = [math.nan] * 3
+    still = {name: [0.0, 0.0, math.nan] for name in norms}
+    found = section(History([1, 2, 3], {}, unknown, unknown, norms, still))
+    (rows,) = figures(found)
+    assert "A row for each parameter" in rows.caption
+    assert rows.data is not None
+    assert len(rows.data.header) == 31
+    (said,) = (item for item in found.items if isinstance(item, Text))
+    assert said.text.endswith("All are zero.")
 
 
 def test_a_record_without_numbers_has_curves_too() -> None:

@@ -33,12 +33,17 @@ def matrix(canvas: Canvas) -> None:
     plotting.picture(plotting.one(canvas), np.eye(3), signed=True)
 
 
+@pytest.fixture(scope="module")
+def drawn() -> str:
+    return plotting.svg(line)
+
+
 def page(*items: object) -> str:
     return Report(HOSTILE, [(HOSTILE, HOSTILE)], [Section(HOSTILE, items, HOSTILE)]).html()  # type: ignore[arg-type]
 
 
-def test_a_page_of_everything() -> None:
-    figure = Figure(plotting.svg(line), "a caption", "in words", Table(["a", "b"], [["1", "2"]]))
+def test_a_page_of_everything(drawn: str) -> None:
+    figure = Figure(drawn, "a caption", "in words", Table(["a", "b"], [["1", "2"]]))
     source = page(
         figure, Figure(plotting.svg(matrix), "one", "more"), figure, Note("missing"), Text("x\n", True)
     )
@@ -48,8 +53,8 @@ def test_a_page_of_everything() -> None:
     assert found.named("th")[0] == {"scope": "col"}
 
 
-def test_what_comes_from_outside_is_text() -> None:
-    figure = Figure(plotting.svg(line), HOSTILE, HOSTILE, Table([HOSTILE], [[HOSTILE]], HOSTILE))
+def test_what_comes_from_outside_is_text(drawn: str) -> None:
+    figure = Figure(drawn, HOSTILE, HOSTILE, Table([HOSTILE], [[HOSTILE]], HOSTILE))
     found = check(page(figure, Note(HOSTILE), Text(HOSTILE, True, HOSTILE), Text(HOSTILE)))
     assert not found.named("img")
     shown = "".join(found.texts["pre"])
@@ -57,22 +62,21 @@ def test_what_comes_from_outside_is_text() -> None:
     assert HOSTILE in "".join(found.texts["text"])
 
 
-def test_letters_of_formulas_stay_as_they_are() -> None:
-    assert "cost in $ and a_1^2" in plotting.svg(line)
+def test_letters_of_formulas_stay_as_they_are(drawn: str) -> None:
+    assert "cost in $ and a_1^2" in drawn
 
 
-def test_figures_take_the_colours_of_the_page() -> None:
-    drawn = plotting.svg(line)
+def test_figures_take_the_colours_of_the_page(drawn: str) -> None:
     assert "var(--ink)" in drawn
     assert "var(--s0)" in drawn
     assert not [colour for colour in (plotting.INK, plotting.SOFT, *plotting.SERIES) if colour in drawn]
 
 
-def test_a_figure_is_the_same_each_time_and_changes_no_settings() -> None:
+def test_a_figure_is_the_same_each_time_and_changes_no_settings(drawn: str) -> None:
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    assert plotting.svg(line) == plotting.svg(line)
+    assert plotting.svg(line) == drawn
     assert dict(matplotlib.rcParams) == before
     pyplot = sys.modules.get("matplotlib.pyplot")
     assert pyplot is None or not pyplot.get_fignums()
