@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphc.backend import Run, choose
-from graphc.driver.arrays import Feed
+from graphc.driver.arrays import Feed, masked, to_declared
 from graphc.driver.execution import Execution, by_objective
 from graphc.driver.pictures.uses import Copied, copied, copied_by_step
 from graphc.driver.pipeline import Pipeline
@@ -129,9 +129,10 @@ class Computing:
                 yield (reader, number), node.attrs["unit"]
 
     def _shown(self, system: System, name: str, array: Array) -> Array:
-        execution = self._execution(system)
-        found = execution.shown(name, array, system, self.fed)
-        return found if self.is_batch or BATCH not in system.type(name).axes else found[0]
+        """In the user's layout, a single example without its batch."""
+        type_ = system.type(name)
+        found = to_declared(masked(array, type_, self.fed.lengths), type_, system.indices(name))
+        return found if self.is_batch or BATCH not in type_.axes else found[0]
 
 
 def losses(pipeline: Pipeline) -> list[str]:

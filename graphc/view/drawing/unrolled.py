@@ -34,11 +34,12 @@ class _Unrolling:
 
     def __post_init__(self) -> None:
         axes = [axis for box in self.rolled.boxes for axis in box.axes]
-        ends = {axis.length: axis.ends or (axis.size,) for axis in axes if axis.size is not None}
-        self.ends = {**ends, self.length: ends.get(self.length) or (self.size,)}
-        if max(self.ends[self.length]) != self.size:
-            self.ends[self.length] = (self.size,)
-        self.lengths = {name: max(found) for name, found in self.ends.items()}
+        sizes = {axis.length: axis.size for axis in axes if axis.size is not None}
+        self.lengths = {**sizes, self.length: self.size}
+        own = next((axis.ends for axis in axes if axis.length == self.length), ())
+        self.ends: dict[str, tuple[int, ...]] = {name: (size,) for name, size in self.lengths.items()}
+        if own and max(own) == self.size:
+            self.ends[self.length] = own
 
     def picture(self) -> Picture:
         boxes = [copy for box in self.rolled.boxes for copy in self._copies(box)]
