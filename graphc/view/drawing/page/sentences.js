@@ -31,12 +31,14 @@ class Sentences {
 
   /** The equation with the operands' numbers in their places, or else the operands one by one. */
   computed(box, wires) {
+    if (!box.operation && wires.length === 1) return [called(this.view.boxes.get(wires[0].source))];
     const text = box.line?.text ?? "";
-    const found = wires.map((wire) => ({ wire, places: places(text, this.view.boxes.get(wire.source)) }));
+    const axes = (wire) => this.view.boxes.get(wire.source).axes.length;
+    const found = [...wires].sort((a, b) => axes(b) - axes(a)).map((wire) => ({ wire, places: places(text, this.view.boxes.get(wire.source)) }));
     const isKnown = box.operation && !found.some(({ places }) => !places.length);
     const all = found.flatMap(({ wire, places }) => places.map((place) => ({ ...place, wire })));
     const chosen = isKnown && !readsTwice(wires) ? apart(all) : [];
-    const isPlaced = (wire) => chosen.some((place) => place.wire.source === wire.source);
+    const isPlaced = (wire) => chosen.some((place) => place.wire.source === wire.source || this.isBoundary(wire, place.wire));
     if (!wires.every(isPlaced)) return this.applied(box, wires);
     const parts = [];
     let at = 0;
@@ -54,8 +56,14 @@ class Sentences {
     const operands = wires.map((wire) => this.operand(wire));
     const holes = box.operation.split("·");
     if (holes.length === operands.length + 1) return joined(operands, holes);
-    if (["+", "*"].includes(box.operation)) return joined(operands, ["", ...operands.slice(1).map(() => ` ${box.operation} `), ""]);
+    if (operands.length === 2 && ["+", "*"].includes(box.operation)) return joined(operands, ["", ` ${box.operation} `, ""]);
     return joined(operands, [`${box.operation || "·"} of `, ...operands.slice(1).map(() => ", "), ""]);
+  }
+
+  /** Whether a wire brings what another one reads before the first step: `h[0]` beside `h[t]`, for `h[t-1]`. */
+  isBoundary(wire, other) {
+    const [boundary, whole] = [wire, other].map(({ source }) => this.view.boxes.get(source));
+    return boundary.axes.length < whole.axes.length && boundary.name.split("[")[0] === whole.name.split("[")[0];
   }
 
   operand(wire) {
