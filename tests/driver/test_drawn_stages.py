@@ -1,4 +1,4 @@
-"""`Program.draw(stage=...)`: what the pictures of stages say, held against graphs and schedules themselves."""
+"""`Program.draw(stage=...)`: what pictures of stages say, held against graphs and schedules themselves."""
 
 from __future__ import annotations
 
