@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ops.elementwise import (
+    ABS,
     DIV,
     EQUAL,
     EXP,
     LOG,
     LOG1P,
+    LOGICAL_AND,
     MUL,
     NEG,
     SELECT,
@@ -61,8 +64,11 @@ class Stabilize:
         found = self._log(scope, y)
         if found is None:
             return None
+        # Only 0 times an infinity needs care: elsewhere the derivative by x is the logarithm, also at 0.
         zero = constant(scope, 0.0)
-        return scope(SELECT, scope(EQUAL, x, zero), zero, scope(MUL, x, found))
+        infinite = scope(EQUAL, scope(ABS, found), constant(scope, math.inf))
+        undefined = scope(LOGICAL_AND, scope(EQUAL, x, zero), infinite)
+        return scope(MUL, x, scope(SELECT, undefined, zero, found))
 
     def _maker(self, scope: Scope, value: Value, *ops: object) -> Node | None:
         """The node that computes a value, behind its pins, if it is one of these operations."""

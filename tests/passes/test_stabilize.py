@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+import graphc
 from graphc.backend.reference import Run, execute
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Graph, Value
@@ -160,3 +161,14 @@ def test_moves_to_another_position_are_looked_through() -> None:
     after = Dce()(Stabilize()(before))
     assert ops(after)["log"] == 0
     assert_same(before, after, {"ragged": Run(batch=3, lengths={"T": np.array([3, 1, 2])})})
+
+
+@pytest.mark.parametrize("target", [0.0, 0.25, 1.0])
+def test_a_target_has_its_derivative_where_it_is_certain_too(target: float) -> None:
+    """d/dy of -(y log s(z) + (1 - y) log(1 - s(z))) is -z, whatever y is."""
+    program = graphc.compile(f"""
+    input z : real = 0.3
+    param y : real = {target}
+    minimize binary_cross_entropy(sigmoid(z), y)
+    """)
+    assert program.value_and_grad({"z": [0.3]}, wrt=["y"])[1]["y"] == pytest.approx(-0.3, rel=1e-5)
