@@ -15,6 +15,8 @@ import graphc
 
 ROOT = Path(graphc.__file__).parents[1]
 MAIN = "import sys; from graphc.cli import main; main(sys.argv[1:])"
+INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+"""Tests that run in the background inherit that interrupts are ignored, and would wait for ever."""
 _CONTROL = re.compile(r"\x1b\[(\??[0-9;]*)([A-Za-z])")
 
 
@@ -49,7 +51,7 @@ def on_terminal(
     fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     known = {name: os.environ[name] for name in ("PATH", "GRAPHC_CACHE_DIR") if name in os.environ}
     process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, "-c", INTERRUPTIBLE + code, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=inside,
