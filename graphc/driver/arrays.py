@@ -276,13 +276,17 @@ def feed_spec(
     lengths: Mapping[str, Any] | None,
     real: np.dtype[Any],
     infos: Mapping[str, InputInfo] | None = None,
+    nonempty: Sequence[NonEmpty] | None = None,
 ) -> Feed:
-    """The inputs of a spec (`infos`: only some of them), checked against all that it says of them.
+    """The inputs of a spec, checked against all that it says of them; `infos` are only some of them, and
+    `nonempty` what some of its names ask for.
 
-    Raises what `feed` does, and E450 where an example leaves a mean with nothing.
+    Raises what `feed` does, and E450 where an example leaves one of `nonempty` with nothing.
     """
     fed = feed(spec.inputs if infos is None else infos, given, lengths, real, spec.scope.lengths)
-    check_nonempty(spec.nonempty, fed.lengths, fed.batch, "example {}".format)
+    check_nonempty(
+        spec.nonempty if nonempty is None else nonempty, fed.lengths, fed.batch, "example {}".format
+    )
     return fed
 
 

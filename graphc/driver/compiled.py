@@ -17,6 +17,7 @@ from graphc.driver.examples import literal, literal_lengths
 from graphc.driver.execution import Execution
 from graphc.driver.function import GradientFunction
 from graphc.driver.inputs import chunked, input_spec
+from graphc.driver.needs import Needs, needs
 from graphc.driver.parameters import Parameters
 from graphc.driver.pipeline import Pipeline
 from graphc.frontend import ast
@@ -142,23 +143,24 @@ class Compiled:
         self,
         inputs: Mapping[str, Any] | None,
         lengths: Mapping[str, Any] | None = None,
-        needed: Collection[str] | None = None,
+        asked: Needs | None = None,
     ) -> Feed:
         """Checked inputs, ready to run; the spec's own values stand in for inputs that are not given.
 
-        Of inputs without a value only the `needed` ones have to be given (None: all).
+        Of inputs without a value only those have to be given that are `asked` for (None: all).
         """
         given = arguments.mapping("inputs", inputs, '{"x": array}')
         lengths = arguments.mapping("lengths", lengths, 'lengths={"T": [3, 5]}')
         infos = self.spec.inputs
-        if needed is not None:
-            infos = _without_idle(infos, {*needed, *given})
+        if asked is not None:
+            infos = _without_idle(infos, {*asked.inputs, *given})
         own = {name: info for name, info in infos.items() if name not in given and info.has_value}
         if own:
             size = max((len(np.atleast_1d(np.asarray(a))) for a in given.values()), default=1)
             given |= literal(own, size)
             lengths = {**literal_lengths(own), **lengths}
-        return feed_spec(self.spec, given, lengths, self.real, infos)
+        nonempty = None if asked is None else asked.nonempty
+        return feed_spec(self.spec, given, lengths, self.real, infos, nonempty)
 
     # ------------------------------------------------------------------------------------- running
 
@@ -177,8 +179,8 @@ class Compiled:
         """
         _check_mode(mode)
         wanted = self._wanted(names)
-        needed = None if names is None else {v.name for v in self.pipeline.graph(mode, wanted).inputs}
-        fed = self.feed(inputs, lengths, needed)
+        asked = None if names is None else needs(self.pipeline, mode, wanted)
+        fed = self.feed(inputs, lengths, asked)
         values = self.execution.values(mode, wanted, fed, self.execution.run(fed, seed))
         system = self.pipeline.system(mode)
         return {

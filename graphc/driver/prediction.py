@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from graphc.analysis.comparisons import comparisons
 from graphc.diagnostics import fault, nearest
 from graphc.driver import arguments
 from graphc.driver.identity import other_data
+from graphc.driver.needs import Needs, needs
 from graphc.driver.reports import figures, pools
 from graphc.driver.training import check_part, data_settings, dataset, fit_settings
 from graphc.frontend.spec import OUTPUT
@@ -56,14 +57,13 @@ def predict(
     size = arguments.whole(batch)
     if size is None or size < 1:
         raise fault("E525", f"`batch` is a number of examples; found {arguments.found(batch)}")
-    graph = program.pipeline.graph("eval", names)
-    needed = {value.name for value in graph.inputs}
+    asked = needs(program.pipeline, "eval", names)
     # A text that is not cut into parts is one example; its parts lie one behind the other.
     bptt = None if data is not None else fit_settings(program, {}).bptt
-    examples = examples_of(program, data, part, lengths, bptt, needed)
+    examples = examples_of(program, data, part, lengths, bptt, asked)
     # An output in which examples meet is the same for any size of the batches only if there is one.
-    found = _Outputs(program, names, needed, examples.table.preparation)
-    for some in _batches(examples, None if pools(graph) else size):
+    found = _Outputs(program, names, asked, examples.table.preparation)
+    for some in _batches(examples, None if pools(program.pipeline.graph("eval", names)) else size):
         found.add(some)
     return found.together()
 
@@ -96,9 +96,12 @@ def examples_of(
     part: str,
     lengths: Mapping[str, Any] | None,
     bptt: int | None,
-    needed: Collection[str] | None = None,
+    asked: Needs | None = None,
 ) -> Part | Stream:
-    """The examples given, or a part of the data that the program was trained on, prepared as in training."""
+    """The examples given, or a part of the data that the program was trained on, prepared as in training.
+
+    Of examples that are given only what is `asked` for has to be there (None: all inputs).
+    """
     if data is not None:
         given = (
             data if isinstance(data, str | Path) else arguments.mapping("data", data, 'predict({"x": array})')
@@ -108,12 +111,12 @@ def examples_of(
             program.inputs,
             given,
             program.preparation,
-            needed=needed,
+            needed=None if asked is None else asked.inputs,
             lengths=arguments.mapping("lengths", lengths, 'lengths={"T": [3, 5]}'),
             dtype=program.real,
             bptt=bptt,
         )
-        check_part(program, held)
+        check_part(program, held, None if asked is None else asked.nonempty)
         return held
     if part not in PARTS:
         raise fault(
@@ -155,23 +158,21 @@ def _batches(examples: Part | Stream, size: int | None) -> Iterator[Batch]:
 class _Outputs:
     """Outputs of one batch after another, in the user's layout and in the units of the data."""
 
-    def __init__(
-        self, program: Program, names: Sequence[str], needed: Collection[str], prepared: Preparation
-    ) -> None:
+    def __init__(self, program: Program, names: Sequence[str], asked: Needs, prepared: Preparation) -> None:
         self._program, self._names, self._prepared = program, tuple(names), prepared
         self._system = program.pipeline.system("eval")
         held, inputs = comparisons(self._system), program.spec.inputs
         self._values = held.values | {name: name for name, info in inputs.items() if info.classes is None}
         self._choices = held.choices | {name: name for name, info in inputs.items() if info.classes}
         self._scores = held.scores
-        self._needed = needed
+        self._asked = asked
         self._found: dict[str, list[Array]] = {name: [] for name in self._names}
         self._lengths: dict[str, list[Array]] = {}
         self._count = 0
 
     def add(self, batch: Batch) -> None:
         program, system = self._program, self._system
-        fed = program.feed(batch.arrays, batch.lengths, self._needed)
+        fed = program.feed(batch.arrays, batch.lengths, self._asked)
         execution = program.execution
         values = execution.values("eval", self._names, fed, execution.run(fed, ids=batch.example_ids))
         for name in self._names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from graphc.diagnostics import fault
 from graphc.driver import arguments
 from graphc.driver.arrays import check_nonempty
 from graphc.driver.examples import literal_lengths
+from graphc.frontend.spec import NonEmpty
 from graphc.train.data import loading
 from graphc.train.data.examples import Dataset, Examples, Part
 from graphc.train.data.preparation import Preparation
@@ -60,13 +61,17 @@ def dataset(
     return found
 
 
-def check_part(program: Program, part: Examples | None) -> None:
-    """Raises E450 for an example that leaves a mean or maximum of the spec with nothing, by its place."""
+def check_part(program: Program, part: Examples | None, nonempty: Sequence[NonEmpty] | None = None) -> None:
+    """Raises E450 for an example that leaves a mean or maximum of the spec with nothing, by its place.
+
+    `nonempty` are those that count, if not all of them do.
+    """
     if not isinstance(part, Part):
         return
     table, rows = part.table, part.rows
     lengths = {name: own[rows] for name, own in table.all_lengths.items()}
-    check_nonempty(program.spec.nonempty, lengths, part.count, lambda row: table.place(int(rows[row])))
+    wanted = program.spec.nonempty if nonempty is None else nonempty
+    check_nonempty(wanted, lengths, part.count, lambda row: table.place(int(rows[row])))
 
 
 def _loaded(

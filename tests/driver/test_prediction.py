@@ -238,3 +238,27 @@ def test_what_is_said(name: str, update_goldens: bool) -> None:
 def test_a_part_that_the_data_does_not_have(line: Program) -> None:
     with pytest.raises(GraphcError, match="the data has no validation part"):
         line.predict(part="validation")
+
+
+def test_an_example_that_only_the_loss_finds_too_short_has_a_prediction() -> None:
+    """The loss holds each step against the next one, which a text of one step does not have."""
+    program = graphc.compile(
+        "axis t = 1..T\ninput s[t] : index(3)\nparam W : [3, 3]\np[t] = softmax(W @ one_hot(s[t], 3))\n"
+        "late = mean[t = 2..T](p[t])\nminimize mean[t = 1..T-1](cross_entropy(p[t], s[t+1]))\noutput p\n",
+        backend="reference",
+    )
+    short = {"s": np.array([[1]])}
+    scores = program.weights()["W"][:, 1]
+    expected = np.exp(scores) / np.exp(scores).sum()
+    np.testing.assert_allclose(program.predict(short)["p"], [[expected]], rtol=1e-6)
+    np.testing.assert_allclose(program.forward(short, names=["p"])["p"], [[expected]], rtol=1e-6)
+    asked: list[Callable[[], object]] = [
+        lambda: program.predict(short, outputs=["late"]),
+        lambda: program.forward(short, names=["late"]),
+        lambda: program.evaluate(short),
+        lambda: program.value_and_grad(short),
+    ]
+    for ask in asked:
+        with pytest.raises(GraphcError, match="has nothing to go over in example 0") as caught:
+            ask()
+        assert caught.value.diagnostics[0].code == "E450"
