@@ -173,11 +173,13 @@ def _text(found: Comparison, rows: int | None = None) -> str:
 def _follow(folders: Sequence[Path], what: Sequence[str], by: By) -> None:
     """Draw until no run is running any more, or until Ctrl-C; in a file only what is there at the end.
 
+    A run that has not begun yet is waited for: who follows it has just started it, or is about to.
     Raises E741 if a run ended before its first epoch.
     """
     from graphc.driver.comparing import check_recorded, comparison, recorded
 
     try:
+        _await(folders)
         if is_drawable(sys.stdout):
             _redraw(folders, what, by)
         while any(run.is_running for run in recorded(folders)):
@@ -187,6 +189,18 @@ def _follow(folders: Sequence[Path], what: Sequence[str], by: By) -> None:
     found = recorded(folders)
     check_recorded(found)
     click.echo(_text(comparison(found, what, by)))
+
+
+def _await(folders: Sequence[Path]) -> None:
+    """Until there is a run in each folder. What is waited for is said, as a name may have been misspelled."""
+    from graphc.train.runs.folder import RunFolder
+
+    missing = [RunFolder(folder) for folder in folders if not RunFolder(folder).is_begun]
+    if missing:
+        listed = ", ".join(f"`{run.path}`" for run in missing)
+        click.echo(f"waiting for {listed} to begin", err=True)
+    while not all(run.is_begun for run in missing):
+        time.sleep(_PAUSE)
 
 
 def _redraw(folders: Sequence[Path], what: Sequence[str], by: By) -> None:

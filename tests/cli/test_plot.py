@@ -212,23 +212,25 @@ def test_colours_on_a_terminal_only(runs: Path) -> None:
         assert "\x1b[3" not in on_terminal(TO_STDOUT, command, cwd=runs.parent, env=env).written
 
 
-def test_follows_a_run_to_its_end(runs: Path) -> None:
-    folder = RunFolder(write_run("now", ""))
+def test_follows_a_run_from_before_its_beginning_to_its_end(runs: Path) -> None:
+    folder = RunFolder(runs / "now")
     lock = Lock(folder)
-    lock.__enter__()
 
     def go_on() -> None:
+        lock.__enter__()
+        folder.configure({"name": "model.nn"})
         for epoch in (1, 2):
             with folder.metrics.open("a") as record:
                 record.write(line(epoch))
             time.sleep(0.6)
         lock.__exit__()
 
-    thread = threading.Thread(target=go_on)
+    thread = threading.Timer(0.2, go_on)
     thread.start()
-    text = plotted("runs/now", "--follow")
+    result = invoke("plot", "runs/now", "--follow")
     thread.join()
-    assert rows(text)["now"][:2] == ["interrupted", "2"]
+    assert (result.exit_code, result.stderr) == (0, "waiting for `runs/now` to begin\n")
+    assert rows(result.stdout)["now"][:2] == ["interrupted", "2"]
 
 
 def test_draws_while_a_run_goes_on_and_ends_quietly(runs: Path) -> None:
