@@ -10,20 +10,17 @@ import numpy as np
 from graphc.backend import choose
 from graphc.driver.execution import Execution
 from graphc.driver.pipeline import Pipeline
+from graphc.driver.reporting.applied import Applied, applied, may_be
 from graphc.driver.reporting.material import Material
 from graphc.frontend.elaborate import Mode
 from graphc.frontend.spec import Spec
 from graphc.ir.graph import Node
 from graphc.ir.op import Array
-from graphc.ir.system import READ, System, Unit
-from graphc.types import BATCH
-from graphc.view.drawing.operations import Operation, Spelled, spell
+from graphc.view.drawing.operations import Spelled, spell
 from graphc.view.report.page import Section
-from graphc.view.report.units import CURVES, Activation, activations, dead
+from graphc.view.report.units import Activation, activations, dead
 
 EXAMPLES = 256
-_MOST_ROWS = 8192
-"""Of so many examples and steps the values are kept."""
 IMAGE = 3
 """An element of so many dims is an image: its channels are the units."""
 
@@ -36,11 +33,6 @@ def sections(material: Material) -> Iterator[Section]:
     relus = [one for one in found if one.function == "relu"]
     if relus:
         yield dead(relus, sample)
-
-
-def has_any(material: Material) -> bool:
-    """Whether there is an activation in the spec."""
-    return any(node.op.name in CURVES for unit in material.system.units.values() for node in _nodes(unit))
 
 
 class _SpelledPipeline(Pipeline):
@@ -59,44 +51,29 @@ class _SpelledPipeline(Pipeline):
 def inspected(material: Material) -> tuple[str, list[Activation]]:
     """What the activations of a spec are given, and of which examples."""
     program, system = material.program, material.system
-    chosen = [unit.name for unit in system.units.values() if any(n.op.name in CURVES for n in _nodes(unit))]
+    chosen = [
+        u.name for u in system.units.values() if any(isinstance(n, Node) and may_be(n) for n in u.nodes)
+    ]
     spelled = spell(system, chosen)
-    places = {
-        place: before
-        for place in spelled.operations.values()
-        if (before := _before(place, spelled.system)) and BATCH in spelled.system.type(before[1]).axes
-    }
+    places = list(applied(spelled, program.spec.scope.library))
+    if not places:
+        return "", []
     sample = material.sample(EXAMPLES)
     pipeline = _SpelledPipeline(program.pipeline, spelled)
     execution = Execution(pipeline, program.params, program.real, program.seed)
-    names = list(dict.fromkeys(name for _, name in places.values()))
-    run = execution.run(sample.fed)
-    values = execution.values("eval", names, sample.fed, run) if names else {}
+    names = list(dict.fromkeys(one.before for one in places))
+    values = execution.values("eval", names, sample.fed, execution.run(sample.fed))
     found = []
-    for operation, (function, name) in places.items():
-        shown = execution.shown(name, values[name], spelled.system, sample.fed)
-        rows = shown[sample.inside(name, spelled.system)]
-        found.append(Activation(_place(operation, function), function, _by_unit(rows)))
+    for one in places:
+        shown = execution.shown(one.before, values[one.before], spelled.system, sample.fed)
+        rows = _by_unit(shown[sample.inside(one.before, spelled.system)])
+        found.append(Activation.of(_place(one), one.function, one.curve, rows))
     return sample.said, found
 
 
-def _nodes(unit: Unit) -> Iterator[Node]:
-    return (node for node in unit.nodes if isinstance(node, Node))
-
-
-def _before(operation: Operation, system: System) -> tuple[str, str] | None:
-    """The function of an activation, and the name of what it is applied to."""
-    nodes = list(_nodes(system.units[operation.name]))
-    made = {node.result: node for node in nodes}
-    for node in nodes:
-        if node.op.name in CURVES and (read := made.get(node.operands[0])) is not None and read.op is READ:
-            return node.op.name, str(read.attrs["unit"])
-    return None
-
-
-def _place(operation: Operation, function: str) -> str:
-    span = operation.span
-    return f"{function} in {operation.equation} ({span.source.name.rpartition('/')[2]}, line {span.line})"
+def _place(one: Applied) -> str:
+    file = one.span.source.name.rpartition("/")[2]
+    return f"{one.function} in {one.equation} ({file}, line {one.span.line})"
 
 
 def _by_unit(rows: Array) -> Array:
@@ -104,7 +81,4 @@ def _by_unit(rows: Array) -> Array:
     if rows.ndim == 1 + IMAGE:
         rows = np.moveaxis(rows, 1, -1)
         rows = rows.reshape(-1, rows.shape[-1])
-    rows = rows.reshape(len(rows), -1).astype(np.float64)
-    if len(rows) > _MOST_ROWS:
-        rows = rows[np.linspace(0, len(rows) - 1, _MOST_ROWS).astype(np.int64)]
-    return rows
+    return rows.reshape(len(rows), -1)

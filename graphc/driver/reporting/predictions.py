@@ -71,15 +71,13 @@ def scored(material: Material) -> dict[str, list[str]]:
 def odds(material: Material) -> dict[str, str]:
     """The numbers, or vectors of numbers, that are chances of an input's being 1, or their logits."""
     compared = material.compared
-    judged = {
-        n: t for n, t in compared.values.items() if _is_sigmoid(material, n) and _is_binary(material, t)
-    }
+    judged = {n: t for n, t in compared.values.items() if _is_sigmoid(material, n)}
     return {
         name: target
         for name, target in {**judged, **compared.logits, **compared.chances}.items()
         if any(_is_row(material, name, r) and _is_row(material, target, r) for r in (0, 1))
-        and _is_binary(material, target)
         and _meet(material, name, target)
+        and _is_binary(material, name, target)
     }
 
 
@@ -106,9 +104,9 @@ def _is_row(material: Material, name: str, rank: int) -> bool:
     return len(type_.sizes) == rank and BATCH in type_.axes and len(type_.axes) <= 2
 
 
-def _is_binary(material: Material, target: str) -> bool:
-    """Whether an input is 0 or 1, as far as the looked-at examples say, or the shares of classes."""
-    values = material.sample(SEQUENCES).batch.arrays[target]
+def _is_binary(material: Material, name: str, target: str) -> bool:
+    """Whether an input is 0 or 1 in the examples that are looked at, or the shares of classes."""
+    values = _sample(material, target, name).batch.arrays[target]
     return bool(np.isin(values, (0, 1)).all()) or (values.ndim > 1 and _are_shares(values))
 
 

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from graphc.diagnostics import GraphcError
 from graphc.driver.listing import summary
-from graphc.driver.reporting import activations, planes, predictions, sequences, texts, timing, weights
+from graphc.driver.reporting import (
+    activations,
+    planes,
+    predictions,
+    rebuilt,
+    sequences,
+    texts,
+    timing,
+    weights,
+)
 from graphc.driver.reporting.history import history, told
 from graphc.driver.reporting.material import Material
 from graphc.train.runs.folder import RunFolder
@@ -65,6 +74,7 @@ def _of(make: Callable[[Material], Iterable[Section]]) -> Make:
 _PARTS: tuple[tuple[str, Make], ...] = (
     ("Training", _training),
     ("Predictions", _of(predictions.sections)),
+    ("Rebuilt images", _of(rebuilt.sections)),
     ("Decision boundaries", _of(planes.sections)),
     ("Generated text", _of(texts.sections)),
     ("Attention", _of(sequences.attentions)),

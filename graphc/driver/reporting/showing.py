@@ -9,7 +9,10 @@ import numpy as np
 
 from graphc.driver.reporting.material import Material, Sample
 from graphc.frontend.spec import InputInfo
+from graphc.ir.graph import Node
 from graphc.ir.op import Array
+from graphc.ops.contraction import CONTRACT
+from graphc.types import BATCH
 from graphc.view.numbers import number
 
 SMALLEST = 4
@@ -34,6 +37,21 @@ def image_shape(info: InputInfo) -> tuple[int, ...] | None:
         sizes = sizes[1:]
     fits = len(sizes) == 2 or (len(sizes) == 3 and sizes[0] == COLOURS)
     return sizes if fits and min(sizes[-2:]) >= SMALLEST else None
+
+
+def image_of(material: Material, name: str) -> str:
+    """The input that a name is, or is made of element by element, as a scaled one; empty if there is none."""
+    system = material.system
+    if name in material.program.spec.inputs:
+        return name
+    unit = system.units.get(name)
+    if unit is None or any(isinstance(node, Node) and node.op is CONTRACT for node in unit.nodes):
+        return ""
+    reads = {str(node.attrs["unit"]) for node in unit.reads()}
+    varying = [read for read in reads if BATCH in system.type(read).axes]
+    if len(varying) != 1 or system.type(varying[0]).sizes != system.type(name).sizes:
+        return ""
+    return image_of(material, varying[0])
 
 
 def pictured(material: Material, sample: Sample) -> Callable[[int], Array] | None:

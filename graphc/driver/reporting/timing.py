@@ -16,7 +16,7 @@ _SECONDS = 0.3
 
 
 def sections(material: Material, folder: RunFolder) -> Iterator[Section]:
-    """A step as this machine takes it now, with the weights of the report."""
+    """A step as this machine takes it now."""
     from graphc.driver.compile import load
 
     if folder.config.get("backend") == BACKEND and material.program.spec.has_fit:

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from graphc.driver.reporting.material import Material
-from graphc.driver.reporting.showing import COLOURS, image_shape
+from graphc.driver.reporting.showing import COLOURS, image_of, image_shape
 from graphc.ir.graph import Node
 from graphc.ir.op import Op
 from graphc.ir.system import READ
 from graphc.ops.contraction import CONTRACT
 from graphc.ops.convolution import CONV
 from graphc.ops.indexing import GATHER
-from graphc.types import BATCH
 from graphc.view.report.page import Section
 from graphc.view.report.weights import Embedding, Filters, embeddings, filters
 
@@ -48,28 +47,13 @@ def _over_images(material: Material) -> Iterator[Filters]:
         for param, name in ((one, other), (other, one)):
             if param not in program.spec.params or weights[param].ndim != 2:
                 continue
-            image = _image(material, name)
+            image = image_of(material, name)
             shape = image_shape(program.spec.inputs[image]) if image else None
             if shape is None or len(shape) != 2 or len(program.spec.inputs[image].type.sizes) != 1:
                 continue
             rows = weights[param] if param == one else weights[param].T
             about = f"the weights of {image} as {shape[0]} by {shape[1]} pixels."
             yield Filters(param, rows.reshape(-1, 1, *shape).astype(np.float64), about)
-
-
-def _image(material: Material, name: str) -> str:
-    """The input that a name is, or is made of element by element, as a scaled one; empty if there is none."""
-    system = material.system
-    if name in material.program.spec.inputs:
-        return name
-    unit = system.units.get(name)
-    if unit is None or any(isinstance(node, Node) and node.op is CONTRACT for node in unit.nodes):
-        return ""
-    reads = {str(node.attrs["unit"]) for node in unit.reads()}
-    varying = [read for read in reads if BATCH in system.type(read).axes]
-    if len(varying) != 1 or system.type(varying[0]).sizes != system.type(name).sizes:
-        return ""
-    return _image(material, varying[0])
 
 
 def _kernels(material: Material) -> Iterator[Filters]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,50 +18,57 @@ if TYPE_CHECKING:
 
 FLAT = 0.05
 """An activation is saturated where its derivative is below this share of its largest one."""
+MOST_ROWS = 8192
 _BINS = 60
+_FAR = 8.0
+"""Between this far below 0 and above it activations have their largest derivative."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A function of one number and its derivative, whose largest value is `steepest`."""
+    """A function of one number and its derivative, both for arrays of any shape."""
 
     value: Callable[[Array], Array]
     derivative: Callable[[Array], Array]
-    steepest: float = 1.0
 
+    @cached_property
+    def steepest(self) -> float:
+        """The largest size of the derivative."""
+        return float(np.max(np.abs(self.derivative(np.linspace(-_FAR, _FAR, 1601)))))
 
-def _logistic(x: Array) -> Array:
-    found: Array = 0.5 * (1 + np.tanh(0.5 * x))
-    return found
-
-
-CURVES: Mapping[str, Curve] = {
-    "sigmoid": Curve(_logistic, lambda x: _logistic(x) * (1 - _logistic(x)), 0.25),
-    "tanh": Curve(np.tanh, lambda x: 1 - np.tanh(x) ** 2),
-    "relu": Curve(lambda x: np.maximum(x, 0), lambda x: (x > 0).astype(np.float64)),
-}
+    def is_flat(self, places: Array) -> Array:
+        """Where the derivative is small."""
+        found: Array = np.abs(self.derivative(places)) < FLAT * self.steepest
+        return found
 
 
 @dataclass(frozen=True)
 class Activation:
-    """One activation of a spec. `place` is what the reader finds it by; `before` are the values that it was
-    given, one row for each example and step, one column for each unit, `[rows, units]`."""
+    """One activation of a spec. `place` is what the reader finds it by.
+
+    `before` are values that it was given, `[rows, units]`. `active` is the share of all examples and steps in
+    which a unit was given more than zero, `[units]`.
+    """
 
     place: str
     function: str
+    curve: Curve
     before: Array
+    active: Array
+
+    @staticmethod
+    def of(place: str, function: str, curve: Curve, rows: Array) -> Activation:
+        """From all values, a row for each example and step: `[rows, units]`.
+
+        Of very many rows evenly spaced ones are kept; but whether a unit is ever active, all of them say.
+        """
+        kept = rows[plotting.spread(len(rows), MOST_ROWS)].astype(np.float64)
+        return Activation(place, function, curve, kept, np.mean(rows > 0, axis=0))
 
     @property
     def saturated(self) -> float:
         """The share of values at which the function is flat."""
-        curve = CURVES[self.function]
-        return float(np.mean(curve.derivative(self.before) < FLAT * curve.steepest))
-
-    @property
-    def active(self) -> Array:
-        """Of each unit, the share of rows in which a relu gives more than zero, `[units]`."""
-        found: Array = np.mean(self.before > 0, axis=0)
-        return found
+        return float(np.mean(self.curve.is_flat(self.before)))
 
 
 def activations(found: Sequence[Activation], sample: str) -> Section:
@@ -79,7 +87,7 @@ def activations(found: Sequence[Activation], sample: str) -> Section:
 
 
 def _histogram(one: Activation) -> Figure:
-    curve = CURVES[one.function]
+    curve = one.curve
     values = one.before.ravel()
     values = values[np.isfinite(values)]
     low, high = np.percentile(values, [0.1, 99.9]) if len(values) else (-1.0, 1.0)
@@ -90,9 +98,14 @@ def _histogram(one: Activation) -> Figure:
 
     def draw(canvas: Canvas) -> None:
         axes = plotting.one(canvas)
-        flat = curve.derivative(line) < FLAT * curve.steepest
         axes.fill_between(
-            line, 0, 1, where=list(flat), transform=axes.get_xaxis_transform(), color=plotting.GRID, alpha=0.8
+            line,
+            0,
+            1,
+            where=list(curve.is_flat(line)),
+            transform=axes.get_xaxis_transform(),
+            color=plotting.GRID,
+            alpha=0.8,
         )
         axes.stairs(shares, edges, fill=True, color=plotting.SERIES[0], alpha=0.45)
         axes.set_xlabel("value before")
@@ -101,9 +114,6 @@ def _histogram(one: Activation) -> Figure:
         other = axes.twinx()
         other.plot(line, curve.value(line), color=plotting.SERIES[1], label=one.function)
         other.plot(line, curve.derivative(line), color=plotting.SERIES[2], linestyle="--", label="derivative")
-        other.set_ylim(
-            *((-1.1, 1.1) if one.function == "tanh" else (-0.05, 1.1 if one.function == "sigmoid" else reach))
-        )
         other.grid(False)
         other.legend(loc="upper left")
 

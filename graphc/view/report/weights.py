@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MOST_FILTERS = 64
 MOST_CHANNELS = 16
 MOST_LABELS = 120
-_COLOURS = 3
+COLOURS = 3
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def sheet(tiles: Array, across: int) -> Array:
     for place, tile in enumerate(tiles):
         top, left = place // across * (high + 1), place % across * (wide + 1)
         cells[:, top : top + high, left : left + wide] = tile
-    if channels != _COLOURS:
+    if channels != COLOURS:
         return cells
     is_there = np.isfinite(cells[:1]).astype(np.float64)
     return np.concatenate([np.nan_to_num(0.5 + 0.5 * cells), is_there])

@@ -16,7 +16,7 @@ from graphc.view.report.kernels import section as section_of_times
 from graphc.view.report.page import Figure, Report, Section, Table, Text
 from graphc.view.report.predicted import Classified, Estimated, classes, numbers
 from graphc.view.report.sequences import Attention, Flow, States, attention, flow, states
-from graphc.view.report.units import CURVES, Activation, activations, dead
+from graphc.view.report.units import MOST_ROWS, Activation, Curve, activations, dead
 from graphc.view.report.weights import Embedding, Filters, embeddings, filters, plane
 from tests.view.report.html import check
 
@@ -33,25 +33,30 @@ def table(found: Section) -> Table:
     return one
 
 
-@pytest.mark.parametrize("name", CURVES)
-def test_derivatives_are_those_of_the_functions(name: str) -> None:
-    curve, x, step = CURVES[name], np.linspace(-3, 3, 50), 1e-6
-    slope = (curve.value(x + step) - curve.value(x - step)) / (2 * step)
-    np.testing.assert_allclose(curve.derivative(x), slope, atol=1e-6)
-    assert curve.derivative(np.linspace(-1, 1, 101)).max() == pytest.approx(curve.steepest)
+RELU = Curve(lambda x: np.maximum(x, 0), lambda x: (x > 0).astype(np.float64))
+TANH = Curve(np.tanh, lambda x: 1 - np.tanh(x) ** 2)
 
 
 def test_saturation_and_dead_units_are_counted() -> None:
     before = np.array([[-1.0, 2.0, -5.0], [-2.0, -1.0, -0.1]])
-    relu = Activation("relu in h", "relu", before)
+    relu = Activation.of("relu in h", "relu", RELU, before)
     assert relu.saturated == pytest.approx(5 / 6)
     assert relu.active.tolist() == [0.0, 0.5, 0.0]
-    assert Activation("g", "tanh", np.array([[0.0], [3.0]])).saturated == 0.5
+    assert Activation.of("g", "tanh", TANH, np.array([[0.0], [3.0]])).saturated == 0.5
     found = dead([relu], "two examples")
     assert table(found).rows[0][2] == "2"
     assert table(found).rows[0][-1] == "0, 2"
     assert len(figures(found)) == 1
     assert len(figures(activations([relu], "two examples"))) == 1
+
+
+def test_a_unit_that_is_seldom_active_is_not_dead() -> None:
+    before = np.full((2 * MOST_ROWS, 2), -1.0)
+    before[3, 1] = 1.0
+    relu = Activation.of("relu in h", "relu", RELU, before)
+    assert len(relu.before) == MOST_ROWS
+    assert relu.before.max() < 0
+    assert relu.active.tolist() == [0.0, 1 / len(before)]
 
 
 def test_a_classification_shows_what_was_mistaken() -> None:
