@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from graphc.analysis.liveness import live_nodes
 from graphc.ir.builder import Builder
-from graphc.ir.graph import Node, Value
+from graphc.ir.graph import AnyNode, Node, Value
 from graphc.ir.system import READ, System, Unit
 from graphc.ops.indexing import BROADCAST, RENAME
 from graphc.ops.leaf import PIN
@@ -28,6 +28,8 @@ Use = tuple[str, int]
 
 COPY = "@use"
 """In the name of a copy, behind the name of what it copies."""
+TABLE = "@table"
+"""In the name of a table, behind the name of its reader."""
 
 
 @dataclass(frozen=True)
@@ -56,27 +58,67 @@ def copied(system: System, readers: Collection[str], ends: Collection[str]) -> C
 def copied_by_step(system: System, readers: Collection[str], length: str) -> Copied:
     """Copies by step, as the first axis, of what readers along an axis that ends at `length` read at all of
     its steps."""
+    tabled, tables = _with_tables(system, readers, length)
     uses: dict[Use, Index | None] = {}
-    for name in readers:
-        unit = system.units[name]
-        along = next((index for index in unit.indices if index.length.name == length), None)
+    for name in (*readers, *tables):
+        unit = tabled.units[name]
+        along = _along(unit, length)
         if along is None:
             continue
-        inside = _inside(unit, along)
         for number, node in enumerate(unit.reads()):
-            if _is_real(system, node) and not _follows(system, node, inside):
-                uses[name, number] = inside
-    return _Copying(system, uses).copied()
+            if _is_real(tabled, node) and not _follows(tabled, node, along):
+                uses[name, number] = along
+    found = _Copying(tabled, uses).copied()
+    copies = {(tables.get(reader, reader), number): copy for (reader, number), copy in found.copies.items()}
+    return replace(found, copies=copies)
 
 
 def _is_real(system: System, read: Node) -> bool:
     return system.type(read.attrs["unit"]).dtype == "real"
 
 
-def _inside(unit: Unit, index: Index) -> Index:
-    """What an index is called where a unit reads: a `softmax[t]` goes over t', and is by t behind that."""
-    renamed = (n.attrs for n in unit.nodes if isinstance(n, Node) and n.op is RENAME)
-    return next((attrs["old"] for attrs in renamed if attrs["new"] == index), index)
+def _along(unit: Unit, length: str) -> Index | None:
+    """A unit's first index that ends at `length`."""
+    return next((index for index in unit.indices if index.length.name == length), None)
+
+
+def _with_tables(system: System, readers: Collection[str], length: str) -> tuple[System, dict[str, str]]:
+    """The system with tables for readers that go over all steps for each of theirs, and the reader of each.
+
+    `a[t] = softmax[t](s[t])` is a softmax over u of `s[u]`, of which t takes one element. Its table has the
+    whole softmax for each t, `a[t] = table[t, t]`: so each t can have a copy of s for itself.
+    """
+    units: dict[str, Unit] = {}
+    tables: dict[str, str] = {}
+    for name, unit in system.units.items():
+        along = _along(unit, length) if name in readers else None
+        parts = [unit] if along is None else _taken_apart(unit, along)
+        units |= {part.name: part for part in parts}
+        tables |= {part.name: name for part in parts[:-1]}
+    return replace(system, units=units), tables
+
+
+def _taken_apart(unit: Unit, along: Index) -> list[Unit]:
+    """The table of a unit and the unit that reads it; the unit alone if it goes over nothing."""
+    renames = [n for n, node in enumerate(unit.nodes) if _is_rename(node, along)]
+    if not renames:
+        return [unit]
+    at = renames[-1]
+    rename = unit.nodes[at]
+    assert isinstance(rename, Node)
+    name, over = f"{unit.name}{TABLE}", rename.attrs["old"]
+    others = [index for index in unit.indices if index != along]
+    b = Builder()
+    value = b(PIN, b(BROADCAST, rename.operands[0], indices=(along,)), name=name)
+    table = Unit(name, (along, over, *others), (*unit.nodes[:at], *b.nodes), value, unit.span)
+    subscripts = tuple(Affine.of(index) for index in (along, along, *others))
+    attrs = {"unit": name, "subscripts": subscripts, "type": rename.result.type}
+    read = Node(READ, (), attrs, rename.result, rename.span)
+    return [table, replace(unit, nodes=(read, *unit.nodes[at + 1 :]))]
+
+
+def _is_rename(node: AnyNode, new: Index) -> bool:
+    return isinstance(node, Node) and node.op is RENAME and node.attrs["new"] == new
 
 
 def _follows(system: System, read: Node, index: Index) -> bool:

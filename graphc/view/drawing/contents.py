@@ -44,7 +44,6 @@ class Contents:
         picture = arranged.whole
         return {
             "name": name,
-            "title": picture.title,
             "notes": list(dict.fromkeys((*picture.notes, *arranged.shown[0].notes))),
             "boxes": [self._box(picture, box) for box in picture.boxes],
             "frames": [_frame(frame) for frame in picture.frames],
@@ -196,15 +195,12 @@ def _frame(frame: Frame) -> Json:
         "kind": frame.kind,
         "parent": frame.parent,
         "open": frame.is_open,
-        "line": _line(frame.line),
     }
 
 
 def _title(frame: Frame) -> str:
     """What a closed frame says: of an equation all of it, as of its step."""
-    if frame.kind == "equation" and frame.formula:
-        return f"{frame.label} = {frame.formula}"
-    return frame.line.text if frame.kind == "equation" and frame.line else frame.label
+    return f"{frame.label} = {frame.formula}" if frame.formula else frame.label
 
 
 def _equation(picture: Picture, box: Box) -> str:

@@ -40,10 +40,22 @@ class Engine:
 
     def solve(self, problem: Problem) -> Solution:
         """Places for all items; by the plain layout where the library has failed, which `notes` says."""
-        if problem not in self._solved:
-            is_large = self._is_free and len(problem.items) > LARGE
-            self._solved[problem] = plain(problem) if self.name == "plain" or is_large else self._ask(problem)
-        return self._solved[problem]
+        found = self._solved.get(problem)
+        if found is None:
+            found = self._solved[problem] = self._shorter(problem)
+        return found
+
+    def _shorter(self, problem: Problem) -> Solution:
+        """Engines lead wires past things that stand on a line on one side of it, whichever is shorter: so the
+        other side is tried too."""
+        found = self._placed(problem)
+        if all(link.weight == 1 for link in problem.links):
+            return found
+        return min(found, self._placed(problem.mirrored()).mirrored(), key=Solution.length)
+
+    def _placed(self, problem: Problem) -> Solution:
+        is_large = self._is_free and len(problem.items) > LARGE
+        return plain(problem) if self.name == "plain" or is_large else self._ask(problem)
 
     def __enter__(self) -> Self:
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -74,7 +74,8 @@ class _Folding:
         if frame.kind == "equation":
             # What an equation computes at each step may be in frames of its own, without its result.
             is_whole = any(box.name for box in members)
-            name, operation = (frame.label, _formula(frame)) if is_whole else (f"part of {frame.label}", "")
+            said = (frame.label, _cut(frame.formula))
+            name, operation = said if is_whole else (f"part of {frame.label}", "")
         elif frame.kind == "kernel":
             # What it leaves in memory is what other kernels speak of.
             name, operation = _cut(", ".join(_left(members))), frame.label
@@ -137,14 +138,6 @@ class _Folding:
         ]
 
 
-def _formula(frame: Frame) -> str:
-    """What an equation says on its right."""
-    text = frame.line.text if frame.line else ""
-    right = text.split("=", 1)[1].strip() if text.startswith(frame.label) and "=" in text else text
-    right = frame.formula or right
-    return _cut(right)
-
-
 def _cut(text: str) -> str:
     return text if len(text) <= _LONG else text[: _LONG - 1].rstrip() + "…"
 
@@ -160,6 +153,8 @@ def _merged(wires: list[Wire]) -> Wire:
     """Uses of one value by one box: their cotangents add up."""
     if len(wires) == 1:
         return wires[0]
+    if any(wire.merged > 1 for wire in wires):
+        return _many(wires)
     parts = [wire.cotangent for wire in wires]
     known = [part for part in parts if part is not None]
     total = np.add.reduce(known) if len(known) == len(parts) else None
@@ -169,12 +164,13 @@ def _merged(wires: list[Wire]) -> Wire:
 
 def _many(wires: list[Wire]) -> Wire:
     """Uses of several values, whose numbers have no room."""
+    count = sum(wire.merged for wire in wires)
     return replace(
         wires[0],
-        said=f"{len(wires)} wires",
+        said=f"{count} wires",
         value=None,
         cotangent=None,
-        merged=len(wires),
+        merged=count,
         readings={},
         only=(),
         parts=_parts(wires),
@@ -236,8 +232,9 @@ def _labels(picture: Picture, closed: Collection[str]) -> str:
 def _deepest(picture: Picture) -> set[str]:
     """The innermost frames that are open, steps last."""
     frames = [frame for frame in picture.frames if frame.kind != "step"] or list(picture.frames)
-    depth: Mapping[str, int] = {frame.id: len([*picture.around(frame.id)]) for frame in frames}
-    return {key for key, value in depth.items() if value == max(depth.values())}
+    depths = {frame.id: len([*picture.around(frame.id)]) for frame in frames}
+    deepest = max(depths.values(), default=0)
+    return {key for key, depth in depths.items() if depth == deepest}
 
 
 def _shortened(picture: Picture) -> tuple[Picture, set[str]]:

@@ -8,6 +8,7 @@ leaves to where the next step finds it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -83,6 +84,8 @@ class _Drawing:
     places: dict[Value, _Place] = field(default_factory=dict)
     same: dict[Value, Value] = field(default_factory=dict)
     """What a value at the border of a loop is on the other side."""
+    used: Counter[tuple[Value, Value | None]] = field(default_factory=Counter)
+    """How many wires there are from a value to what is computed from it."""
     running: dict[str, Index] = field(default_factory=dict)
     """The index of the loop that a frame is."""
 
@@ -258,7 +261,8 @@ class _Drawing:
         if there.box is not None:
             own = self.same.get(value, value)
             parts = self.found.summands.get((own, user), [])
-            number = sum(wire.source == there.box.id and wire.target == target.id for wire in self.wires)
+            number = self.used[own, user]
+            self.used[own, user] += 1
             part = parts[number] if number < len(parts) else None
             said = ", ".join([*there.said, *more])
             self.wires.append(Wire(there.box.id, target.id, said=said, cotangent=part))

@@ -7,7 +7,9 @@ side *across* it. Which of them is x and which is y is decided by `layout.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import dist
 from typing import Literal
 
 Point = tuple[float, float]
@@ -51,6 +53,12 @@ class Problem:
     items: tuple[Item, ...]
     links: tuple[Link, ...]
 
+    def mirrored(self) -> Problem:
+        """What is on one side across the flow is on the other."""
+        items = (replace(item, before=item.behind, behind=item.before) for item in self.items)
+        links = (replace(k, leaves=_negated(k.leaves), enters=_negated(k.enters)) for k in self.links)
+        return Problem(tuple(items), tuple(links))
+
 
 @dataclass(frozen=True)
 class Solution:
@@ -58,3 +66,15 @@ class Solution:
 
     centers: Sequence[Point]
     ways: Sequence[Sequence[Point]]
+
+    def mirrored(self) -> Solution:
+        """As `Problem.mirrored`."""
+        return Solution([(a, -c) for a, c in self.centers], [[(a, -c) for a, c in way] for way in self.ways])
+
+    def length(self) -> float:
+        """Of all links together, in px."""
+        return sum(dist(one, other) for way in self.ways for one, other in pairwise(way))
+
+
+def _negated(offset: float | None) -> float | None:
+    return None if offset is None else -offset

@@ -157,7 +157,7 @@ class _Gathering:
         return [(right, y - half), (right + far, y - half), (right + far, y + half), (right, y + half)]
 
     def _label(self, number: int, wire: Wire) -> Label | None:
-        above, below = self.nesting.texts(number)
+        above, below = self.nesting.texts[number]
         if not above and not below:
             return None
         flow = self.nesting.flow_in(self._common(wire))

@@ -103,6 +103,8 @@ class Nesting:
     def __post_init__(self) -> None:
         self._rows_of_steps = {frame.parent for frame in self.picture.frames if frame.kind in _SIDE_BY_SIDE}
         self.rows = sizes.rows(self.picture)
+        self.texts = [self._texts(wire) for wire in self.picture.wires]
+        """Of each wire: what stands above and below it."""
         self._paths: dict[str, list[str]] = {}
         self._flows: dict[str, Flow] = {}
         order = [*(frame.id for frame in self.picture.frames), *(box.id for box in self.picture.boxes)]
@@ -110,11 +112,10 @@ class Nesting:
 
     def label_size(self, number: int, flow: Flow) -> Size:
         """The room for a wire's numbers, none if it has none."""
-        above, below = self.texts(number)
+        above, below = self.texts[number]
         return sizes.label_size(above, below, flow) if above or below else Size(0.0, 0.0)
 
-    def texts(self, number: int) -> tuple[str, str]:
-        wire = self.picture.wires[number]
+    def _texts(self, wire: Wire) -> tuple[str, str]:
         return sizes.wire_label(self.picture, wire) if self.labelled else (wire.said, "")
 
     def _fill_wire(self, number: int, wire: Wire) -> None:
@@ -127,7 +128,7 @@ class Nesting:
         begin = self._through(number, source, out[: out.index(common)], is_back, to_right=True)
         end = self._through(number, target, into[: into.index(common)], is_back, to_right=False)
         level = self.levels[common]
-        if not any(self.texts(number)):
+        if not any(self.texts[number]):
             level.parts.append(Part(begin, end, number))
             return
         self.sizes[f"@{number}"] = self.label_size(number, self.flow_in(common))

@@ -12,7 +12,7 @@ import networkx as nx
 from graphc.analysis.recurrence import dependence_graph
 from graphc.diagnostics import Span
 from graphc.ir.graph import Node
-from graphc.ir.system import Subscript, Unit
+from graphc.ir.system import Unit
 from graphc.types import BATCH, Affine, Index, TensorType
 from graphc.view.drawing.operations import SEPARATOR, Operation, Spelled
 from graphc.view.drawing.picture import (
@@ -29,6 +29,7 @@ from graphc.view.drawing.picture import (
     spoken,
 )
 from graphc.view.drawing.places import examples, holds
+from graphc.view.drawing.readings import place_read, position_said
 from graphc.view.latex.rules import derivative
 
 FEW = 1
@@ -180,12 +181,9 @@ class _Rolling:
         for number, node in enumerate(unit.reads()):
             source: str = node.attrs["unit"]
             use = (unit.name, number)
-            indices = self.spelled.system.indices(source)
-            readings = {
-                spoken(index): Reading(subscript if isinstance(subscript, Affine) else None)
-                for index, subscript in zip(indices, node.attrs["subscripts"], strict=True)
-            }
-            said = [_said(*pair) for pair in zip(indices, node.attrs["subscripts"], strict=True)]
+            reads = [*zip(self.spelled.system.indices(source), node.attrs["subscripts"], strict=True)]
+            readings = {spoken(index): Reading(place_read(place, unit)) for index, place in reads}
+            said = [position_said(index, place, unit) for index, place in reads]
             yield Wire(
                 source,
                 unit.name,
@@ -279,11 +277,3 @@ def _axis(index: Index, lengths: Mapping[str, Collection[int]]) -> Axis:
     ends = tuple(sorted(lengths.get(length.name, ())))
     size = length.size.value if length.size is not None else max(ends, default=None)
     return Axis(spoken(index), length.name, size, ends if len(ends) > 1 else ())
-
-
-def _said(index: Index, subscript: Subscript) -> str:
-    """What a wire says of an axis of its source: nothing where the reader reads it at its own position."""
-    if not isinstance(subscript, Affine):
-        return f"{spoken(index)} by number"
-    text = str(subscript).replace("'", "")
-    return "" if text == spoken(index) else text

@@ -74,6 +74,8 @@ class Scheduling:
     part: str
     boxes: dict[str, Box] = field(default_factory=dict)
     wires: list[Wire] = field(default_factory=list)
+    joined: set[tuple[str, str]] = field(default_factory=set)
+    """What wires lead from and to, but for those of a recurrence."""
     frames: list[Frame] = field(default_factory=list)
     writers: dict[Buffer, tuple[str, int]] = field(default_factory=dict)
     """The box of what a buffer holds now, and the phase that it was written in."""
@@ -101,10 +103,11 @@ class Scheduling:
         around = self.framed(self.part, "phase", "") if self.part else ""
         phases = list(_phases(self.program.steps))
         forward = [n for n, steps in enumerate(phases) for s in walk(steps) if _goes_forwards(s)]
+        last = max(forward, default=-1)
         for number, steps in enumerate(phases):
             self.phase = number
             self.frame = self.framed(f"phase {number}", "phase", around)
-            self.is_in_front = number < max(forward, default=-1)
+            self.is_in_front = number < last
             for step in steps:
                 self._step(step, self.frame)
 
@@ -161,9 +164,9 @@ class Scheduling:
             self.wired(source, reader)
 
     def wired(self, source: str, target: str) -> None:
-        wire = Wire(source, target)
-        if wire not in self.wires:
-            self.wires.append(wire)
+        if (source, target) not in self.joined:
+            self.joined.add((source, target))
+            self.wires.append(Wire(source, target))
 
     def write(self, buffer: Buffer, writer: str) -> None:
         self.writers[buffer] = (writer, self.phase)

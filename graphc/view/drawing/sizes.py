@@ -60,9 +60,14 @@ class Row(NamedTuple):
 
 def lines(box: Box) -> list[str]:
     """What a box is: its name and operation, the shape below them."""
+    return [*_wrapped(box), *filter(None, [_shape(box)])]
+
+
+def _shape(box: Box) -> str:
+    """The shape and the axes; "" for a single real number."""
     axes = "".join(f" {axis.name}" for axis in box.axes)
-    small = box.shape + (f" ×{axes}" if axes else "")
-    return [*_wrapped(box), *([small] if small not in ("", "real") else [])]
+    shape = box.shape + (f" ×{axes}" if axes else "")
+    return "" if shape == "real" else shape
 
 
 def _wrapped(box: Box) -> list[str]:
@@ -89,11 +94,10 @@ def rows(picture: Picture) -> Mapping[str, list[Row]]:
     parts = Counter(wire.source for wire in picture.wires if wire.cotangent is not None)
     found: dict[str, list[Row]] = {}
     for box in picture.boxes:
-        *names, last = lines(box)
-        is_small = last not in _wrapped(box)
-        if is_small and box.line and not _in_equation(picture, box):
-            last = f"{last}  {_where(box.line)}"
-        texts = [Row("name", name) for name in names] + [Row("small" if is_small else "name", last)]
+        small = _shape(box)
+        if box.line and not _in_equation(picture, box):
+            small = f"{small}  {_where(box.line)}".strip()
+        texts = [*(Row("name", line) for line in _wrapped(box)), Row("small", small)]
         total = brief(box.cotangent)
         if box.id not in used:
             texts += [Row("value", brief(box.value)), Row("cotangent", total)]

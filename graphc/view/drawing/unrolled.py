@@ -36,6 +36,7 @@ class _Unrolling:
         axes = [axis for box in self.rolled.boxes for axis in box.axes]
         sizes = {axis.length: axis.size for axis in axes if axis.size is not None}
         self.lengths = {**sizes, self.length: self.size}
+        self.names = sorted({axis.name for axis in axes if axis.length == self.length})
         own = next((axis.ends for axis in axes if axis.length == self.length), ())
         self.ends: dict[str, tuple[int, ...]] = {name: (size,) for name, size in self.lengths.items()}
         if own and max(own) == self.size:
@@ -128,10 +129,7 @@ class _Unrolling:
             return ""
         key = f"{self.length}={step}"
         if key not in self.frames:
-            names = {
-                axis.name for box in self.rolled.boxes for axis in box.axes if axis.length == self.length
-            }
-            label = ", ".join(f"{name} = {step}" for name in sorted(names))
+            label = ", ".join(f"{name} = {step}" for name in self.names)
             self.frames[key] = Frame(key, label, "step")
         return key
 

@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from graphc.view.drawing.numbers import norm
 from graphc.view.drawing.picture import Array, Picture
 
 NARROW, WIDEST = 0.7, 6.0
@@ -23,16 +24,16 @@ class Widths:
     @classmethod
     def of(cls, picture: Picture) -> Self:
         """The smallest and the largest norm of a picture, zeros and what is not finite left out."""
-        norms = [norm(wire.cotangent) for wire in picture.wires if wire.cotangent is not None]
-        finite = [x for x in norms if x > 0 and np.isfinite(x)]
+        sizes = [_size(wire.cotangent) for wire in picture.wires if wire.cotangent is not None]
+        finite = [size for size in sizes if 0 < size < np.inf]
         return cls(min(finite, default=None), max(finite, default=None))
 
     def width(self, cotangent: Array | None) -> float:
         """In px; the narrowest for none and for zero, the widest for what is not finite."""
         if cotangent is None:
             return NARROW
-        size = norm(cotangent)
-        if not np.isfinite(size):
+        size = _size(cotangent)
+        if size == np.inf:
             return WIDEST
         if self.least is None or self.most is None or size == 0:
             return NARROW
@@ -42,6 +43,6 @@ class Widths:
         return float(NARROW + share * (WIDEST - NARROW))
 
 
-def norm(array: Array) -> float:
-    """Euclidean, of all elements."""
-    return float(np.linalg.norm(np.asarray(array, float).ravel()))
+def _size(cotangent: Array) -> float:
+    """Its norm; infinity for what is not finite."""
+    return norm(cotangent) if np.isfinite(cotangent).all() else np.inf

@@ -50,8 +50,9 @@ def check_svg(placed: Placed) -> None:
 @pytest.mark.parametrize("engine", LIBRARIES)
 @pytest.mark.parametrize("name", ["sigmoid", "elman", "bidirectional", "lstm", "attention", "residual_stack"])
 def test_nothing_collides_when_a_library_finds_the_places(name: str, engine: str) -> None:
-    for found in pictures(name):
-        placed = lay_out(found, engine=engine, labels=True)
+    with Engine(engine, seconds=60) as library:
+        found = [lay_out(picture, engine=library, labels=True) for picture in pictures(name)]
+    for placed in found:
         assert placed.engine == engine
         assert not placed.notes
         assert not collisions(placed)
@@ -80,6 +81,20 @@ def test_steps_stand_side_by_side_and_are_computed_upwards(engine: str) -> None:
     assert first.right < second.x
     assert second.right < third.x
     assert placed.boxes["x@2"].y > placed.boxes["h@2"].bottom > placed.boxes["yhat@2"].bottom
+
+
+@pytest.mark.parametrize("engine", ["plain", *LIBRARIES])
+def test_a_wire_goes_past_steps_on_the_side_where_that_is_shorter(engine: str) -> None:
+    """What leaves a step at its top goes on above those that follow."""
+    placed = lay_out(unrolled(rolled("elman"), "T", 3), engine=engine)
+    ways = [
+        way
+        for wire, way in zip(placed.picture.wires, placed.wires, strict=True)
+        if wire.source.startswith("loss~") and wire.target == "loss"
+    ]
+    assert len(ways) == 3
+    bottom = placed.frames["T=1"].bottom
+    assert all(y < bottom for way in ways for _, y in way)
 
 
 def test_numbers_of_a_wire_are_on_it() -> None:

@@ -75,7 +75,24 @@ k[t] = a * k[t+1] + x[t]
 minimize h[T]^2 * k[1] + a * h[T]
 """
 
-OWN = {"lags": LAGS, "starts": STARTS, "two_axes": TWO_AXES, "history": HISTORY, "ragged": RAGGED}
+POOL = """
+axis t = 1..T
+input x[t] : [2] = batch([[1, 0.5], [-1, 2], [0.3, 1]], [[2, 1], [0.5, -1]])
+param w : [2] = [0.5, -0.25]
+s[t] = tanh(w * x[t]) @ w
+a[t] = softmax[t](s[t] + w[0])
+y = sum[t](a[t] * x[t])
+minimize sum(y^2)
+"""
+
+OWN = {
+    "pool": POOL,
+    "lags": LAGS,
+    "starts": STARTS,
+    "two_axes": TWO_AXES,
+    "history": HISTORY,
+    "ragged": RAGGED,
+}
 
 
 def program(name: str) -> Program:
@@ -184,6 +201,13 @@ def test_lags_and_leads_read_their_own_steps() -> None:
     assert states["k~0@4"] == {"k[T+1]"}
     assert states["k~0@1"] == {"k[2]"}
     assert read["first"] == {"h[1]", "h[0]"}
+
+
+def test_a_softmax_over_its_own_axis_reads_all_steps_at_each() -> None:
+    picture = Picturing(program("pool")).picture
+    assert [wire.said for wire in picture.wires if wire.target == "a"] == ["all t"]
+    read = sources("pool", 3)
+    assert [read[f"a@{step}"] for step in (1, 2, 3)] == [{f"a~1@{step}" for step in (1, 2, 3)}] * 3
 
 
 def test_a_boundary_within_the_axis_is_the_value_of_its_step() -> None:
