@@ -139,7 +139,7 @@ def _sources(scheduled: Scheduled, real: str) -> Iterator[str]:
     from graphc.backend.cpu import emit
     from graphc.backend.cpu.assemble import assemble
 
-    functions = list(_callers(assemble(scheduled, real)))
+    functions = list(_callers(assemble(scheduled, real, listing=True)))
     names = {unit.key: name for function in functions for name, unit in _called(function) if _is_kernel(name)}
     for launch in (step for step in scheduled.walk() if isinstance(step, Launch)):
         name = names.pop(emit.unit(launch.kernel, real).key, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from graphc.autodiff.walk import owners
 from graphc.diagnostics import Span
@@ -22,11 +23,15 @@ def entitled(graph: Graph, file: str) -> Graph:
     the last node does. A text of another source than `file` stands in many places: the name that it is
     computed for is added. Names change no computation; passes keep them, as they keep what a value is.
     """
-    titles = dict(_titles(graph, file))
+    titles = {value: title for value, title in _titles(graph, file) if title}
 
     def rule(scope: Scope, node: Node) -> Value | None:
-        title = titles.get(node.result)
-        return scope(node.op, *node.operands, called=title, **node.attrs) if title else None
+        if node.result not in titles:
+            return None
+        # Of the type that it has: to infer it anew would take longer than all the rest.
+        named = Value(node.result.type, titles[node.result])
+        scope.nodes.append(replace(node, result=named))
+        return named
 
     return rewrite(graph, rule)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from graphc.backend.cpu import clock, emit, products
 from graphc.backend.cpu.expressions import Expressions
-from graphc.backend.cpu.naming import Words
+from graphc.backend.cpu.naming import Positions, Words
 from graphc.backend.cpu.sync import SYMBOLS
 from graphc.backend.cpu.unit import Unit
 from graphc.kernel.expr import Expr, Name
@@ -42,13 +42,14 @@ _LIBRARIES = ("barrier", "mark", "pack", "product", "product_rows")
 _RESERVED = (*_COMMON, *_HELPERS, *_LIBRARIES, "lo", "hi", "range", "int64", "real", "times")
 
 
-def assemble(program: Program, real: str, *, clocks: bool = False) -> Unit:
+def assemble(program: Program, real: str, *, clocks: bool = False, listing: bool = False) -> Unit:
     """The step function of a program whose reals are `float32` or `float64`.
 
-    With `clocks` it is code with clocks: kernel, packing and product number i of `program.walk()`, from 0,
+    Everything in it is named by its place, so that a spec whose names change compiles nothing; in a `listing`,
+    for people, it has the names of the spec. With `clocks` it is code with clocks: kernel, packing and product number i of `program.walk()`, from 0,
     has the slot `clock.FIRST` + i.
     """
-    return _Assembler(program, real, clocks).function("step", program.steps, _Scope(), whole=True)
+    return _Assembler(program, real, clocks, listing).function("step", program.steps, _Scope(), whole=True)
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class _Assembler:
     program: Program
     real: str
     clocks: bool = False
+    listing: bool = False
     timed: int = 0
     """How many steps are written so far that have a slot of their own."""
     parts: int = 0
@@ -90,7 +92,7 @@ class _Function:
         self.assembler = assembler
         self.name = name
         self.scope = scope
-        self.naming = Words().with_reserved(_RESERVED)
+        self.naming = (Words() if assembler.listing else Positions()).with_reserved(_RESERVED)
         self.uses: dict[str, Unit | str] = {"reals": f"{assembler.real}*"}
         self.head: list[str] = []
         self.lines: list[str] = []
@@ -181,7 +183,7 @@ class _Function:
         unit = self.assembler.kernels.setdefault(unit.key, unit)
         name = f"kernel_{list(self.assembler.kernels).index(unit.key)}"
         self.uses[name] = unit
-        note = f"  # {step.kernel.name}"
+        note = f"  # {step.kernel.name}" if self.assembler.listing else ""
         self._line(depth + (not step.kernel.ranged), f"{name}({', '.join(arguments)}){note}")
 
     def _pack(self, step: Pack, depth: int) -> None:
