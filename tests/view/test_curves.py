@@ -38,6 +38,7 @@ def test_tables_without_room_are_left_out() -> None:
 
 
 def test_a_run_has_one_colour_in_curves_legend_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")  # what the library for curves asks where there is no terminal
     text = render(compared(12), Style(width=100, dots=True))
     assert "\x1b[38;5;94m───\x1b[0m run11" in text
