@@ -169,7 +169,7 @@ def _page(comparison: Comparison, title: str) -> Report:
     if comparison.lines:
         tables = [Table(comparison.header, comparison.lines, _TABLE)]
         if comparison.choices:
-            tables.append(Table(comparison.choices[0], comparison.choices[1:], _CHOICES, is_numeric=False))
+            tables.append(Table(comparison.choices[0], comparison.choices[1:], _CHOICES))
         sections.append(Section("Runs", tables))
     return Report(title, (), sections)
 

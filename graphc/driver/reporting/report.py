@@ -131,8 +131,8 @@ def _source(program: Program, config: dict[str, Any]) -> Iterator[Section]:
     yield Section(
         "Configuration and versions",
         [
-            Table(["setting", "value"], rows, is_numeric=False),
-            Table(["program", "version"], more, is_numeric=False),
+            Table(["setting", "value"], rows),
+            Table(["program", "version"], more),
         ],
     )
 

@@ -62,7 +62,7 @@ def _answers(material: Material, prompted: str, others: list[str]) -> list[Item]
         [*(str(given[name][example]) for name in others), sample.text(prompted, example), str(drawn[example])]
         for example in range(count)
     ]
-    return [Table([*others, f"{prompted} in the data", "drawn"], rows, is_numeric=False)]
+    return [Table([*others, f"{prompted} in the data", "drawn"], rows)]
 
 
 def _beginning(material: Material, sample: Sample, name: str, example: int, steps: int) -> str:

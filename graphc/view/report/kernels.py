@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -54,8 +55,8 @@ def _bars(found: Profile, rows: Sequence[Row]) -> Figure:
 
 
 def _called(row: Row) -> str:
-    """A row by what it computes; some names have quotes of their own around parts."""
-    return row.name.replace("`", "") or _NAMELESS.get(row.kind, row.kind)
+    """A row by what it computes. In captions backticks mean code; what they set apart in names has quotes."""
+    return re.sub("`([^`]*)`", r"“\1”", row.name) or _NAMELESS.get(row.kind, row.kind)
 
 
 def _equations(found: Profile) -> Table:
@@ -68,7 +69,7 @@ def _equations(found: Profile) -> Table:
         ]
         for one in sorted(found.equations, key=lambda one: -one.seconds)[:MOST]
     ]
-    return Table(["line", "equation", "µs", "share"], rows, "By equation", is_numeric=False)
+    return Table(["line", "equation", "µs", "share"], rows, "By equation")
 
 
 def _rows(found: Profile, rows: Sequence[Row]) -> Table:

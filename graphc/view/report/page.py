@@ -20,12 +20,18 @@ MOST_ROWS = 60
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a header; with `is_numeric` all columns but the first are aligned to the right."""
+    """Rows under a header, each as long as it; the first cell is the row's name.
+
+    Columns of numbers are aligned to the right.
+    """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
-    is_numeric: bool = True
+
+    def __post_init__(self) -> None:
+        # Found here, where only one section fails, and not when the page is written.
+        assert all(len(row) == len(self.header) for row in self.rows), self.header
 
 
 @dataclass(frozen=True)
@@ -168,20 +174,29 @@ def _named_apart(svg: str, prefix: str) -> str:
 
 def _table(table: Table) -> str:
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
-    header = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
+    kinds = [_kind([row[place] for row in table.rows]) for place in range(1, len(table.header))]
+    header = "".join(
+        f'<th scope="col"{kind}>{escape(name)}</th>'
+        for name, kind in zip(table.header, ["", *kinds], strict=True)
+    )
     rows = "".join(
-        "<tr>"
-        + "".join(
-            f'<th scope="row">{escape(cell)}</th>' if place == 0 else f"<td>{escape(cell)}</td>"
-            for place, cell in enumerate(row)
-        )
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(cells, kinds, strict=True))
         + "</tr>\n"
-        for row in table.rows
+        for name, *cells in table.rows
     )
     label = escape(table.caption or f"Table of {', '.join(table.header[:3])}", quote=True)
-    numeric = ' class="numeric"' if table.is_numeric else ""
     return (
         f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">'
-        f"<table{numeric}>{caption}<thead><tr>{header}</tr></thead>"
+        f"<table>{caption}<thead><tr>{header}</tr></thead>"
         f"<tbody>\n{rows}</tbody></table></div>"
     )
+
+
+_NUMBER = re.compile(r"[-+]?(\d[\d,]*\.?\d*(e[-+]?\d+)?%?|inf|nan)", re.IGNORECASE)
+
+
+def _kind(cells: Iterable[str]) -> str:
+    """The attribute of a column's cells: whether they are numbers, of which some may be missing."""
+    given = [cell for cell in cells if cell not in ("", "-")]
+    return ' class="number"' if given and all(map(_NUMBER.fullmatch, given)) else ""

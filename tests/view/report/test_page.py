@@ -82,6 +82,18 @@ def test_a_figure_is_the_same_each_time_and_changes_no_settings(drawn: str) -> N
     assert pyplot is None or not pyplot.get_fignums()
 
 
+def test_columns_of_numbers_are_aligned_to_the_right() -> None:
+    cells = [["a", "1,024", "-0.5%", "3"], ["b", "-", "nan", "lstm.nn:4"], ["c", "2e-05", "", ""]]
+    found = check(page(Table(["name", "many", "share", "lines"], cells)))
+    assert [own.get("class") for own in found.named("td")] == ["number", "number", None] * 3
+    assert [own.get("class") for own in found.named("th")][:4] == [None, "number", "number", None]
+
+
+def test_a_table_with_a_cell_too_few_fails_where_it_is_made() -> None:
+    with pytest.raises(AssertionError):
+        Table(["a", "b"], [["1", "2"], ["1"]])
+
+
 @pytest.mark.parametrize(("text", "shown"), [(" ", "␣"), ("\n", "↵"), ("a\x00b", "a�b"), ("abcdef", "ab…")])
 def test_labels_are_short_and_visible(text: str, shown: str) -> None:
     assert plotting.label(text, 3) == shown
