@@ -105,10 +105,21 @@ def _mul(term: Term, x: Term, y: Term) -> Term | None:
         return _like(term, "mul", x.operands[0], y.operands[0])
     if cancelled := _cancelled(term, x, y):
         return cancelled
+    for factor, power in ((x, y), (y, x)):
+        if power.op == "pow" and (exponent := _unguarded(power.operands[1], factor)) is not None:
+            return _like(term, "mul", factor, _like(power, "pow", power.operands[0], exponent))
     for factor, quotient in ((x, y), (y, x)):
         if quotient.op == "div" and (quotient.operands[0].number() == 1 or _is_number_over(factor, quotient)):
             return _like(term, "div", _like(term, "mul", factor, quotient.operands[0]), quotient.operands[1])
     return None
+
+
+def _unguarded(exponent: Term, factor: Term) -> Term | None:
+    """s - 1 for the exponent that is 0 where s is 0: the power's factor s is zero there anyway."""
+    if exponent.op != "sub" or exponent.operands[0].op != "select":
+        return None
+    guard, one = exponent.operands
+    return _like(exponent, "sub", guard.operands[2], one) if _is_guard(guard, factor) else None
 
 
 def _is_number_over(factor: Term, quotient: Term) -> bool:

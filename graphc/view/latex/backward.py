@@ -54,7 +54,7 @@ class Backward:
         example = BATCH in self.naming.system.type(step.name).axes
         left = self.naming.name(step.name, step.subscripts, bar=True, example=example)
         each = [_limits(summand) for summand in step.summands]
-        shared = each[0] if all(limits == each[0] for limits in each) else {}
+        shared = each[0] if each and all(limits == each[0] for limits in each) else {}
         summands = [
             self._summand(summand, limits if limits != shared else {}, is_alone=len(each) == 1)
             for summand, limits in zip(step.summands, each, strict=True)
@@ -114,11 +114,10 @@ class Backward:
 
     def _order(self, step: Sum) -> str:
         """The steps in the order in which they can be computed."""
-        shifts = [found for summand in step.summands for found in summand.ranges]
         parts = []
         for place in step.subscripts:
             index = next(iter(symbols([place])), None)
-            moved = [f.place.constant for f in shifts if index in symbols([f.place]) and f.place.constant]
+            moved = [] if index is None else [*_shifts(step, index)]
             if index is None or not moved:
                 continue
             first, last = index.lo, index.hi
@@ -160,8 +159,7 @@ def _limits(summand: Summand) -> dict[Index, Index]:
     for bound in summand.ranges:
         for index in symbols([bound.place]):
             shift = bound.place.constant
-            is_told = any(index in symbols(bar.attr("subscripts")) for bar in bars(summand.term))
-            if bound.place != Affine.of(index) + shift or is_told:
+            if bound.place != Affine.of(index) + shift or _is_told(summand, index):
                 continue
             now = found.get(index, index)
             lo, hi = bound.lo + -shift, bound.hi + -shift
@@ -172,13 +170,27 @@ def _limits(summand: Summand) -> dict[Index, Index]:
     return found
 
 
+def _shifts(step: Sum, index: Index) -> Iterator[int]:
+    """How far away the steps are whose cotangents a step's own is made of, as far as they are others."""
+    for summand in step.summands:
+        for bound in summand.ranges if _is_told(summand, index) else ():
+            shift = bound.place.constant
+            if shift and bound.place == Affine.of(index) + shift:
+                yield shift
+
+
+def _is_told(summand: Summand, index: Index) -> bool:
+    """Whether a summand speaks of a cotangent of a step that varies with the index."""
+    return any(index in symbols(bar.attr("subscripts")) for bar in bars(summand.term))
+
+
 def _is_after(one: Affine, other: Affine) -> bool:
     gap = one - other
     return gap.is_constant and gap.constant > 0
 
 
 def _added(summands: list[str]) -> str:
-    text = summands[0]
-    for summand in summands[1:]:
+    text, *more = summands or ["0"]
+    for summand in more:
         text += f" - {summand[1:]}" if summand.startswith("-") else f" + {summand}"
     return text

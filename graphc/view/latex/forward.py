@@ -94,7 +94,7 @@ class Forward:
         subscripts = tuple(fixed.get(i, Affine.of(i)) for i in system.indices(owner))
         left = self.naming.name(owner, subscripts, example=BATCH in unit.value.type.axes)
         note = ",\\ ".join(self.naming.steps(index, index.lo, index.hi) for index in unit.indices)
-        return Line(left, self.naming.writer.formula(each.value), note)
+        return Line(left, self.naming.writer.formula(each.value), note, _sign(each.value))
 
     def on_the_way(self) -> list[Line]:
         """What the gradients speak of and no equation of the spec names, and what is drawn at random."""
@@ -102,10 +102,14 @@ class Forward:
             Line(
                 self.naming.name(each.name, map(Affine.of, each.indices), example=each.value.has_batch),
                 self.naming.writer.formula(each.value),
-                sign=r"\sim" if each.value.op in DRAWS else "=",
+                sign=_sign(each.value),
             )
             for each in self.naming.found.named
         ]
+
+
+def _sign(value: Term) -> str:
+    return r"\sim" if value.op in DRAWS else "="
 
 
 def _values(each: Derived) -> Iterator[Term]:

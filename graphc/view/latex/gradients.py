@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import networkx as nx
 
 from graphc.ir.system import System, Unit
 from graphc.types import BATCH, Affine, Index
@@ -74,6 +76,12 @@ def _of(system: System, name: str, aliases: Aliases) -> str:
     return name if alias is None or alias.op != REF else str(alias.attr("name"))
 
 
+def _reached(seed: str | None, found: Sequence[Derived]) -> set[str]:
+    """The names that something comes back to from the seed: a `stop_gradient` may stand in between."""
+    graph = nx.DiGraph((_owner(each.unit), use.name) for each in found for use in each.uses)
+    return {seed, *nx.descendants(graph, seed)} if seed in graph else set()
+
+
 @dataclass
 class _Gathering:
     system: System
@@ -84,18 +92,13 @@ class _Gathering:
     summands: dict[str, list[Summand]] = field(default_factory=dict)
 
     def gradients(self) -> Gradients:
-        is_active: Callable[[str], bool] = self.active.__contains__
         values = [derived(self.system, unit, lambda name: False).value for unit in self.units]
         couples = any(BATCH in part.bound for value in values for part in value.walk())
+        found = [self._derived(unit, self.active, couples) for unit in self.units]
+        reached = _reached(self.seed, found)
         found = [
-            derived(
-                self.system,
-                unit,
-                is_active,
-                is_seed=unit.name == self.seed and not couples,
-                aliases=self.aliases,
-            )
-            for unit in self.units
+            each if _owner(each.unit) in reached else self._derived(each.unit, frozenset(), couples)
+            for each in found
         ]
         for each in reversed(found):
             for use in each.uses:
@@ -112,6 +115,10 @@ class _Gathering:
             steps += self._sums(name)
         return Gradients(self.seed, couples, found, steps, softmax_shortcuts(found, steps))
 
+    def _derived(self, unit: Unit, active: frozenset[str], couples: bool) -> Derived:
+        is_seed = unit.name == self.seed and not couples
+        return derived(self.system, unit, active.__contains__, is_seed=is_seed, aliases=self.aliases)
+
     def _sums(self, name: str) -> Iterator[Sum]:
         """The equation of a name, after those of single positions that are read alone."""
         summands = self.summands.get(name, ())
@@ -124,7 +131,8 @@ class _Gathering:
             parts = merged(part for summand in summands if (part := summand.at(at)) is not None)
             if parts:
                 yield Sum(name, tuple(at.get(i, Affine.of(i)) for i in indices), parts)
-        if general:
+        is_unused = name in self.system.leaves and name in self.active and not summands
+        if general or is_unused:
             yield Sum(
                 name, tuple(map(Affine.of, indices)), general, tuple(p[0] for p in places if len(p) == 1)
             )

@@ -6,6 +6,7 @@ A convolution is linear in each of its operands, so what goes back is the transp
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from graphc.view.latex.pieces import POWER, PRODUCT, Piece
@@ -21,12 +22,21 @@ def _conv(writer: Writer, term: Term) -> Piece:
 
 
 def _star(writer: Writer, term: Term) -> str:
-    """The sign, with what differs from a stride of 1 and no padding below it."""
-    stride, pad = (set(term.attr(name)) for name in ("stride", "pad"))
-    said = [f"s={stride.pop()}"] if stride != {1} and len(stride) == 1 else []
-    if len(pad) == 1 and (ends := pad.pop()) != (0, 0):
-        said.append(f"p={ends[0]}")
-    return writer.style.star(", ".join(said))
+    """The sign, with a stride, padding and dilation below it that are not those of a plain one."""
+    return writer.style.star(", ".join(_settings(term, {"stride": 1, "pad": 0, "dilation": 1})))
+
+
+def _settings(term: Term, plain: Mapping[str, int | Sequence[int]]) -> Iterator[str]:
+    """`s=2`, `p=(1,0)`: each setting that is not the plain one, in one number where all dims have the same."""
+    for name, usual in plain.items():
+        # Padding has two ends, which are the same in every spec.
+        found = [each[0] if isinstance(each, tuple) else each for each in term.attr(name)]
+        if found != (usual if isinstance(usual, Sequence) else [usual] * len(found)):
+            yield f"{name[0]}={_one_for_all(found)}"
+
+
+def _one_for_all(sizes: Sequence[int]) -> str:
+    return str(sizes[0]) if len({*sizes}) == 1 else f"({','.join(map(str, sizes))})"
 
 
 def _to_image(writer: Writer, term: Term) -> Piece:
@@ -55,9 +65,8 @@ def _average_pool(writer: Writer, term: Term) -> Piece:
 
 def _window(term: Term) -> str:
     """`2`; `3, s=2` where windows are apart by another number of pixels than they are wide."""
-    window, stride = ([*term.attr(name)] for name in ("window", "stride"))
-    size = str(window[0]) if len({*window}) == 1 else "x".join(map(str, window))
-    return size if stride == window else f"{size}, s={stride[0]}"
+    window = [*term.attr("window")]
+    return ", ".join([_one_for_all(window), *_settings(term, {"stride": window, "pad": 0})])
 
 
 def _through_max_pool(writer: Writer, term: Term) -> Piece:

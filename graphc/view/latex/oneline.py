@@ -84,6 +84,9 @@ class Plain:
     def star(self, settings: str) -> str:
         return f" ⋆[{settings}] " if settings else " ⋆ "
 
+    def at(self, x: str, where: str) -> str:
+        return f"{x}|{where}"
+
     def unit(self, place: str) -> str:
         return f"e[{place}]"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from graphc.ir.builder import Builder
@@ -13,7 +14,7 @@ from graphc.ir.system import READ, System, Unit
 from graphc.types import BATCH, Affine, Index, sort_indices
 from graphc.view.latex.algebra import made
 from graphc.view.latex.cleaning import Aliases, cleaned
-from graphc.view.latex.terms import COUNT, POSITION, Term, ref, substitute
+from graphc.view.latex.terms import COUNT, POSITION, REF, Term, constant, ref, substitute
 
 LETTERS = "abdeqruvz"
 SEPARATOR = "~"
@@ -106,15 +107,18 @@ class Reading:
     def name(self, value: Value) -> str:
         """The name of a value on the way, which it gets now if it has none."""
         if value not in self.names:
-            count = len(self.names)
-            letter = LETTERS[count] if count < len(LETTERS) else f"a{count}"
-            if (op := self.forward[value].op.name) in DRAWS:
-                drawn = sum(self.forward[other].op.name in DRAWS for other in self.names)
-                taken = {name.rpartition(".")[2] for name in (*self.system.leaves, *self.system.units)}
-                letter = next((one for one in DRAWS[op] if one not in taken), DRAWS[op][-1])
-                letter += str(drawn + 1) if drawn else ""
-            self.names[value] = f"{self.unit.name}{SEPARATOR}{letter}"
+            names = (f"{self.unit.name}{SEPARATOR}{letter}" for letter in self._letters(value))
+            self.names[value] = next(name for name in names if name not in self.names.values())
         return self.names[value]
+
+    def _letters(self, value: Value) -> Iterator[str]:
+        """Letters for a value, the best one first; there is always one more."""
+        letters: Sequence[str] = LETTERS
+        if (op := self.forward[value].op.name) in DRAWS:
+            taken = {name.rpartition(".")[2] for name in (*self.system.leaves, *self.system.units)}
+            letters = [next((one for one in DRAWS[op] if one not in taken), DRAWS[op][-1])]
+        yield from letters
+        yield from (f"{letters[0]}{number}" for number in count(2))
 
     def own_indices(self, value: Value) -> tuple[Index, ...]:
         """The indices of a value but the batch, in the order of its equation."""
@@ -131,7 +135,11 @@ class Reading:
         match node.op.name:
             case "read":
                 return self._ref(attrs["unit"], attrs["subscripts"], value, attrs.get("bar", False))
-            case "cast" | "broadcast" | "stop_gradient":
+            case "cast" if operands[0].dtype == "bool" and operands[0].op != REF:
+                condition = operands[0]
+                numbers = (constant(1, condition), constant(0, condition))
+                return made("select", (condition, *numbers), {}, type_.dtype, type_.shape, has_batch)
+            case "cast" | "broadcast":
                 return operands[0]
             case "select" if self._is_mask(node.operands[0]):
                 return operands[1]
@@ -154,17 +162,13 @@ class Reading:
 
     def _is_count(self, value: Value) -> bool:
         with self.spelling_out():
-            return self.written(value).op == COUNT
+            return all(part.op in (COUNT, "mul") for part in self.written(value).walk())
 
     def _sum(self, x: Term, attrs: dict[str, Any], node: Node) -> Term:
-        """A sum of ones over an index counts it; where nothing varies, as many ones as there are."""
+        """A sum of ones over indices counts their positions."""
         type_ = node.result.type
         if x.number() == 1 and not attrs["dims"]:
-            counts = [Term(COUNT, (), (("index", index),), "real", (), False) for index in attrs["indices"]]
-            product = counts[0]
-            for count in counts[1:]:
-                product = made("mul", (product, count), {}, "real", (), False)
-            return product
+            return _number(attrs["indices"])
         return made("reduce_sum", (x,), attrs, type_.dtype, type_.shape, BATCH in type_.axes)
 
     @contextmanager
@@ -180,3 +184,16 @@ class Reading:
         if value not in self.makers:
             self.makers = self._made()
         return self.makers[value]
+
+
+def _number(indices: tuple[Index, ...]) -> Term:
+    """How many positions there are: a sum over what the range of an index depends on, `sum[t](t)` for u = 1..t,
+    else a product."""
+    last = next(index for index in indices if not any(index in other.dependencies for other in indices))
+    around = tuple(index for index in indices if index in last.dependencies)
+    found = Term(COUNT, (), (("index", last),), "real", (), BATCH in last.dependencies)
+    if around:
+        has_batch = found.has_batch and BATCH not in around
+        found = made("reduce_sum", (found,), {"dims": (), "indices": around}, "real", (), has_batch)
+    rest = tuple(index for index in indices if index != last and index not in around)
+    return made("mul", (_number(rest), found), {}, "real", (), found.has_batch) if rest else found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from graphc.ir.system import System, Unit
 from graphc.types import BATCH, Affine, Index
@@ -55,7 +56,7 @@ class Summand:
             return None
         if not all(found.holds() for found in ranges):
             return None
-        return Summand(substitute(self.term, place), (), ranges, self.matches)
+        return Summand(_without_single(substitute(self.term, place)), (), ranges, self.matches)
 
 
 @dataclass(frozen=True)
@@ -122,16 +123,17 @@ def summand(system: System, units: Sequence[Unit], unit: Unit, use: Use) -> Summ
 
 def _narrowed(units: Sequence[Unit], unit: Unit) -> dict[Index, Index]:
     """The unit's indices without the positions at their ends that have equations of their own."""
+    places = [other.place.positions for other in units if other.place and other.place.of == unit.name]
+    ends = {position[0] for position in places if len(position) == 1}
     found: dict[Index, Index] = {}
-    for other in units:
-        if other.place is None or other.place.of != unit.name or len(other.place.positions) != 1:
-            continue
-        ((index, place),) = other.place.positions
-        now = found.get(index, index)
-        if place == now.lo:
-            found[index] = replace(now, lo=now.lo + 1)
-        elif place == now.hi:
-            found[index] = replace(now, hi=now.hi + -1)
+    for index in {index for index, _ in ends}:
+        now = index
+        while (index, now.lo) in ends:
+            now = replace(now, lo=now.lo + 1)
+        while (index, now.hi) in ends:
+            now = replace(now, hi=now.hi + -1)
+        if now != index:
+            found[index] = now
     return found
 
 
@@ -169,11 +171,14 @@ def _summed(
     limits: dict[Index, Index] = {}
     rest = term.free - own
     for found in ranges:
-        room = _limit(found, rest)
-        if room is None:
-            kept.append(found)
-        else:
-            limits[room[0]] = room[1]
+        left = found
+        for bound, is_upper in ((found.hi, True), (found.lo, False)):
+            if room := _limit(bound, found.place, rest, is_upper):
+                index, side, end = room
+                limits[index] = replace(limits.get(index, index), **{side: end})
+                left = replace(left, **{"hi" if is_upper else "lo": found.place})
+        if left != Range(found.place, found.place, found.place):
+            kept.append(left)
     over = tuple(sorted((limits.get(i, i) for i in rest), key=lambda i: (len(symbols([i.lo, i.hi])), i.name)))
     if over:
         term = substitute(term, {old: Affine.of(new) for old, new in limits.items()})
@@ -182,13 +187,25 @@ def _summed(
     return Summand(term, fixed, tuple(kept), matches)
 
 
-def _limit(found: Range, rest: frozenset[Index]) -> tuple[Index, Index] | None:
-    """`1 <= u <= t` as a range for t, from u on."""
-    for bound, is_upper in ((found.hi, True), (found.lo, False)):
-        if variables := symbols([bound]) & rest:
-            ((index, place),) = [_solved(bound, found.place, variables) or (next(iter(variables)), bound)]
-            return index, replace(index, lo=place) if is_upper else replace(index, hi=place)
-    return None
+def _without_single(term: Term) -> Term:
+    """What a sum over one position is, `sum[t = T..T](x[t])`: its value there."""
+    if term.op != "reduce_sum" or term.attr("dims") or len(term.bound) != 1:
+        return term
+    (index,) = term.bound
+    return substitute(term.operands[0], {index: index.lo}) if index.lo == index.hi else term
+
+
+def _limit(
+    bound: Affine, place: Affine, rest: frozenset[Index], is_upper: bool
+) -> tuple[Index, Literal["lo", "hi"], Affine] | None:
+    """`u <= t` as an end of the range of t, which goes from u on; None for a bound without such a t."""
+    variables = symbols([bound]) & rest
+    if not variables:
+        return None
+    solution = _solved(bound, place, variables)
+    assert solution, "a range is bounded by one other index"
+    factor = dict(bound.terms)[solution[0]]
+    return solution[0], "lo" if is_upper == (factor > 0) else "hi", solution[1]
 
 
 def _solved(place: Affine, equals: Affine, variables: frozenset[Index]) -> tuple[Index, Affine] | None:

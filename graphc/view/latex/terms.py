@@ -2,8 +2,8 @@
 
 A term compares by what it says. Masks of ragged lengths, casts and spreading over indices are gone; a sum
 over `t` says itself which steps it takes. What is left is an operation of the IR, so that a term means what
-the oracle of its operation says; two more operations exist, `ref` (a name at positions) and `count` (how many
-positions an index has).
+the oracle of its operation says; three more operations exist, `ref` (a name at positions), `count` (how many
+positions an index has) and `at` (a softmax over positions at one of them).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from graphc.types import BATCH, Affine, Dim, DType, Index
 
 REF, COUNT, CONSTANT, POSITION = "ref", "count", "constant", "position"
-LENGTH = "length"
+LENGTH, AT = "length", "at"
 KEEPING = ("softmax", "log_softmax", "first_true")
 """Operations that go through indices and keep them."""
 
@@ -61,6 +61,8 @@ class Term:
         if self.op == COUNT:
             index = self.attr("index")
             return symbols([index.lo, index.hi])
+        if self.op == AT:
+            return (self.operands[0].free - {self.attr("index")}) | symbols([self.attr("place")])
         inner = frozenset().union(*(operand.free for operand in self.operands))
         ranges = symbols([bound for index in self.bound for bound in (index.lo, index.hi)])
         return (inner | ranges) - {*self.bound}
@@ -68,7 +70,7 @@ class Term:
     @cached_property
     def size(self) -> int:
         """How many operations it takes to write the term down."""
-        own = 0 if self.op in (REF, CONSTANT, COUNT, POSITION, LENGTH, "expand") else 1
+        own = 0 if self.op in (REF, CONSTANT, COUNT, POSITION, LENGTH, AT, "expand") else 1
         return own + sum(operand.size for operand in self.operands)
 
     def walk(self) -> Iterator[Term]:
@@ -116,6 +118,11 @@ def substitute(term: Term, by: Substitution) -> Term:
     if not by:
         return term
     attrs = dict(term.attrs)
+    if term.op == AT:
+        return _at(term.operands[0], attrs["index"], _moved(attrs["place"], by), by)
+    for index in attrs["indices"] if term.op in KEEPING else ():
+        if index in by and not _is_variable(by[index]):
+            return _at(term, index, by[index], by)
     if term.op == REF:
         attrs["subscripts"] = tuple(_moved(place, by) for place in attrs["subscripts"])
     elif term.op == POSITION:
@@ -133,13 +140,24 @@ def substitute(term: Term, by: Substitution) -> Term:
     )
 
 
+def _at(term: Term, index: Index, place: Affine, by: Substitution) -> Term:
+    """The term at a position of an index that it goes through, with others replaced in it."""
+    by = {other: position for other, position in by.items() if other != index}
+    own = _range(index, by)
+    while own in symbols([place, *by.values()]):
+        own = replace(own, name=own.name + "'")
+    inner = substitute(term, {**by, index: Affine.of(own)})
+    return replace(inner, op=AT, operands=(inner,), attrs=(("index", own), ("place", place)))
+
+
+def _is_variable(place: Affine) -> bool:
+    return place.constant == 0 and [factor for _, factor in place.terms] == [1] and bool(symbols([place]))
+
+
 def _bound(index: Index, by: Substitution, term: Term) -> Index:
     """What a bound index becomes: its range moves along, and a softmax's own index is renamed."""
     if index in by and index not in term.bound:
-        ((symbol, factor),) = by[index].terms
-        assert isinstance(symbol, Index)
-        assert (factor, by[index].constant) == (1, 0), "what a softmax runs over is only renamed"
-        return symbol
+        return next(iter(symbols([by[index]])))
     moved = _range(index, by)
     taken = {symbol for place in by.values() for symbol in symbols([place])}
     while moved in taken:

@@ -9,7 +9,7 @@ from graphc.types import BATCH, Index
 from graphc.view.latex.algebra import made
 from graphc.view.latex.elements import element
 from graphc.view.latex.pieces import ATOM, POWER, PRODUCT, Piece, factors
-from graphc.view.latex.terms import Term
+from graphc.view.latex.terms import AT, Term
 
 if TYPE_CHECKING:
     from graphc.view.latex.writer import Writer
@@ -92,6 +92,11 @@ def _inner(writer: Writer, x: Term) -> Piece | None:
     return Piece(writer.juxtaposed([*scalars, product]), PRODUCT)
 
 
+def _at(writer: Writer, term: Term) -> Piece:
+    where = f"{writer.index(term.attr('index'))}={writer.position(term.attr('place'))}"
+    return Piece(writer.style.at(writer.text(term.operands[0]), where))
+
+
 def _named(writer: Writer, term: Term) -> Piece:
     return writer.call(_NAMED[term.op], term.operands, ", ".join(_over(writer, term)))
 
@@ -103,4 +108,4 @@ def _over(writer: Writer, term: Term) -> Sequence[str]:
     return [*over, *(writer.style.size(x.shape[dim].expression) for dim in dims)]
 
 
-RULES = {**dict.fromkeys(SIGNS, _total), **dict.fromkeys(_NAMED, _named)}
+RULES = {**dict.fromkeys(SIGNS, _total), **dict.fromkeys(_NAMED, _named), AT: _at}

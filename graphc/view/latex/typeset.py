@@ -67,7 +67,7 @@ class Latex:
 
     def escaped(self, text: str) -> str:
         """Text in which no character is a command."""
-        marks = {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim "}
+        marks = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
         return "".join(marks.get(c, f"\\{c}" if c in "#$%&_{}" else c) for c in text)
 
     def number(self, value: float) -> str:
@@ -94,9 +94,9 @@ class Latex:
         return f"{base}^{{{exponent}}}"
 
     def function_power(self, text: str, exponent: str) -> str | None:
-        """`\\tanh^2(c)` for the square of a function's value; None for what is none."""
+        """`\\tanh^2(c)` for a whole power of a function's value; None for what is none."""
         found = _CALL.fullmatch(text)
-        return f"{found[1]}^{{{exponent}}}{found[2]}" if found and exponent == "2" else None
+        return f"{found[1]}^{{{exponent}}}{found[2]}" if found and exponent.isdigit() else None
 
     def transposed(self, x: str) -> str:
         """With the sign behind a layer's name that stands above; around another superscript parentheses."""
@@ -178,6 +178,9 @@ class Latex:
 
     def star(self, settings: str) -> str:
         return rf" \star_{{{settings}}} " if settings else r" \star "
+
+    def at(self, x: str, where: str) -> str:
+        return rf"\left. {x} \right|_{{{where}}}"
 
     def unit(self, place: str) -> str:
         return rf"\mathbf{{e}}_{{{place}}}"

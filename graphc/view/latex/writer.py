@@ -130,7 +130,8 @@ class Writer:
     def letters(self, count: int) -> list[str]:
         """Letters for the dims of an element; those that mean something else here come last."""
         used = {*self.taken, *self.outside, *self.shown.values()}
-        return sorted(LETTERS, key=lambda letter: letter in used)[:count]
+        known = [letter + "'" * primes for primes in range(count + 1) for letter in LETTERS]
+        return sorted(known, key=lambda letter: letter in used)[:count]
 
 
 def _is_place(term: Term, text: str) -> bool:
