@@ -12,6 +12,7 @@ pytest.importorskip("matplotlib")
 import graphc
 from graphc.driver.reporting.material import Material
 from graphc.driver.reporting.rebuilt import pairs, sections
+from graphc.driver.reporting.showing import image_of
 from graphc.view.report.page import Figure
 
 SPEC = """
@@ -56,3 +57,14 @@ def test_what_is_no_image_has_no_pictures(sizes: str) -> None:
         f"input x : {sizes}\nparam a = 0.5\nxhat = a * tanh(x)\nminimize mse(xhat, x)\n", backend="reference"
     )
     assert not list(pairs(Material(program)))
+
+
+def test_what_looks_at_other_pixels_is_another_image() -> None:
+    program = graphc.compile(
+        "input x : [1, 6, 6]\nparam F : [1, 1, 3, 3], a = 2\nz = (x - a) / 8\nr = z\n"
+        "xhat = conv(z, F, pad = 1)\nminimize mse(xhat, r)\n",
+        backend="reference",
+    )
+    material = Material(program)
+    assert [image_of(material, name) for name in ("x", "z", "r", "xhat", "F")] == ["x", "x", "x", "", ""]
+    assert list(pairs(material)) == [("xhat", "r", (1, 6, 6))]

@@ -15,14 +15,14 @@ from graphc.autodiff.gradient import differentiate
 from graphc.backend.reference import prepare
 from graphc.backend.state import Run
 from graphc.diagnostics import Span
+from graphc.driver.reporting.showing import SAME
 from graphc.frontend.scope import Library
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.op import Array, Op
 from graphc.ir.system import READ, Unit
 from graphc.ops.elementwise import RELU, SIGMOID, SOFTPLUS, TANH
-from graphc.ops.leaf import PIN
-from graphc.ops.summing import BROADCAST, EXPAND, REDUCE_SUM
+from graphc.ops.summing import REDUCE_SUM
 from graphc.types import BATCH, TensorType
 from graphc.view.drawing.operations import Spelled
 from graphc.view.report.units import Curve
@@ -30,8 +30,6 @@ from graphc.view.report.units import Curve
 _OPS = (SIGMOID, TANH, RELU, SOFTPLUS)
 _FUNCTIONS, _LOSSES = "stdlib/activations.nn", "stdlib/losses.nn"
 """Where functions are activations, and where none of the operations is one."""
-_SAME = (PIN, EXPAND, BROADCAST)
-"""What changes no number."""
 
 Build = Callable[[Builder, Value], Value]
 
@@ -162,7 +160,7 @@ def _again(units: Sequence[Unit], before: str) -> Build:
                 operands = [made[operand] for operand in node.operands]
                 if node.op is READ:
                     made[node.result] = known[str(node.attrs["unit"])]
-                elif node.op in _SAME:
+                elif node.op in SAME:
                     made[node.result] = operands[0]
                 else:
                     made[node.result] = builder(node.op, *operands, **node.attrs)

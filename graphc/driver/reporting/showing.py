@@ -9,15 +9,19 @@ import numpy as np
 
 from graphc.driver.reporting.material import Material, Sample
 from graphc.frontend.spec import InputInfo
-from graphc.ir.graph import Node
+from graphc.ir.graph import Node, Value
 from graphc.ir.op import Array
-from graphc.ops.contraction import CONTRACT
+from graphc.ir.system import READ, Unit
+from graphc.ops.leaf import PIN
+from graphc.ops.summing import BROADCAST, EXPAND
 from graphc.types import BATCH
 from graphc.view.numbers import number
 
 SMALLEST = 4
 """The least side of what is taken for an image."""
 COLOURS = 3
+SAME = (PIN, EXPAND, BROADCAST)
+"""What changes no number."""
 _BEFORE, _BEHIND = 24, 6
 """So many words or characters stand around the step that is shown."""
 
@@ -41,17 +45,31 @@ def image_shape(info: InputInfo) -> tuple[int, ...] | None:
 
 def image_of(material: Material, name: str) -> str:
     """The input that a name is, or is made of element by element, as a scaled one; empty if there is none."""
-    system = material.system
     if name in material.program.spec.inputs:
         return name
-    unit = system.units.get(name)
-    if unit is None or any(isinstance(node, Node) and node.op is CONTRACT for node in unit.nodes):
-        return ""
-    reads = {str(node.attrs["unit"]) for node in unit.reads()}
-    varying = [read for read in reads if BATCH in system.type(read).axes]
-    if len(varying) != 1 or system.type(varying[0]).sizes != system.type(name).sizes:
-        return ""
-    return image_of(material, varying[0])
+    unit = material.system.units.get(name)
+    return "" if unit is None else image_of(material, read_by(material, unit, unit.value))
+
+
+def read_by(material: Material, unit: Unit, value: Value) -> str:
+    """The name that an equation reads for a value, or the only one of examples that it makes the value of
+    element by element; empty for any other value."""
+    system = material.system
+    made = {node.result: node for node in unit.nodes if isinstance(node, Node)}
+    if made[value].op is READ:
+        return str(made[value].attrs["unit"])
+    varying, rest = set[str](), [value]
+    while rest:
+        node = made[rest.pop()]
+        if node.op is READ:
+            name = str(node.attrs["unit"])
+            varying |= {name} if BATCH in system.type(name).axes else set()
+        elif node.op.scalar is None and node.operands and node.op not in SAME:
+            return ""
+        else:
+            rest += node.operands
+    (name,) = varying if len(varying) == 1 else ("",)
+    return name if name and system.type(name).sizes == value.type.sizes else ""
 
 
 def pictured(material: Material, sample: Sample) -> Callable[[int], Array] | None:

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from graphc.driver.reporting.material import Material
-from graphc.driver.reporting.showing import COLOURS, image_of, image_shape
+from graphc.driver.reporting.showing import COLOURS, image_of, image_shape, read_by
 from graphc.ir.graph import Node
 from graphc.ir.op import Op
-from graphc.ir.system import READ
 from graphc.ops.contraction import CONTRACT
 from graphc.ops.convolution import CONV
 from graphc.ops.indexing import GATHER
@@ -28,16 +27,12 @@ def sections(material: Material) -> Iterator[Section]:
 
 
 def _uses(material: Material, op: Op) -> Iterator[list[str]]:
-    """The names that each node of an op reads, "" for an operand that is computed in place."""
+    """The names that each node of an op reads, also element by element, as a scaled image is read; "" for an
+    operand that is computed in another way."""
     for unit in material.system.units.values():
-        made = {node.result: node for node in unit.nodes if isinstance(node, Node)}
-        for node in made.values():
-            if node.op is op:
-                reads = [made.get(operand) for operand in node.operands]
-                yield [
-                    material.original(r.attrs["unit"]) if r is not None and r.op is READ else ""
-                    for r in reads
-                ]
+        for node in unit.nodes:
+            if isinstance(node, Node) and node.op is op:
+                yield [material.original(read_by(material, unit, operand)) for operand in node.operands]
 
 
 def _over_images(material: Material) -> Iterator[Filters]:
