@@ -15,7 +15,7 @@ PICTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "sigmoid": ("sigmoid", {}),
     "mlp": ("digits_mlp", {}),
     "lstm": ("lstm", {}),
-    "lstm_unrolled": ("lstm", {"unroll": True}),
+    "lstm_unrolled": ("lstm", {"unroll": 2}),
     "lstm_gradients": ("lstm", {"unroll": True, "gradients": True}),
     "bidirectional": ("bidirectional", {"unroll": 3}),
     "attention": ("attention", {}),
