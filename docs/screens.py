@@ -1,4 +1,4 @@
-"""Pages in Chromium: `python docs/screens.py` takes a picture of a drawing and of a report into docs/pictures.
+"""Pages in Chromium: `python docs/screens.py` takes pictures of a drawing and of a report into docs/pictures.
 
 It needs the extra `test` and Chromium. Training is on the `cpu` backend and takes a few seconds.
 """
