@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from graphc.cli import plot as following
 from graphc.train.runs.folder import Lock, RunFolder
 from graphc.view.report import plotting
 from tests.cli.conftest import invoke
@@ -212,7 +213,10 @@ def test_colours_on_a_terminal_only(runs: Path) -> None:
         assert "\x1b[3" not in on_terminal(TO_STDOUT, command, cwd=runs.parent, env=env).written
 
 
-def test_follows_a_run_from_before_its_beginning_to_its_end(runs: Path) -> None:
+def test_follows_a_run_from_before_its_beginning_to_its_end(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "_PAUSE", 0.02)
     folder = RunFolder(runs / "now")
     lock = Lock(folder)
 
@@ -222,7 +226,7 @@ def test_follows_a_run_from_before_its_beginning_to_its_end(runs: Path) -> None:
         for epoch in (1, 2):
             with folder.metrics.open("a") as record:
                 record.write(line(epoch))
-            time.sleep(0.6)
+            time.sleep(0.1)
         lock.__exit__()
 
     thread = threading.Timer(0.2, go_on)
