@@ -17,7 +17,7 @@ from graphc.ops.leaf import constant
 from graphc.types import Affine, Index
 from graphc.view.latex.cleaning import Aliases
 from graphc.view.latex.reading import Reading
-from graphc.view.latex.terms import REF, Term, substitute
+from graphc.view.latex.terms import REF, Term, moved, substitute
 
 
 @dataclass(frozen=True)
@@ -172,13 +172,17 @@ class _Deriving:
 def _unprimed(named: Named) -> Named:
     """With t for the t' of a sum, as far as no other index is called so."""
     names = [index.name for index in named.indices]
-    plain = tuple(
-        replace(index, name=bare) if (bare := index.name.rstrip("'")) not in names else index
-        for index in named.indices
-    )
-    by = {old: Affine.of(new) for old, new in zip(named.indices, plain, strict=True) if old != new}
+    by: dict[Index, Affine] = {}
+    plain: dict[Index, Index] = {}
+    for index in sorted(named.indices, key=lambda index: len(index.dependencies)):
+        bare = index.name.rstrip("'")
+        name = index.name if bare in names else bare
+        plain[index] = replace(index, name=name, lo=moved(index.lo, by), hi=moved(index.hi, by))
+        if plain[index] != index:
+            by[index] = Affine.of(plain[index])
+    indices = tuple(plain[index] for index in named.indices)
     cotangent = None if named.cotangent is None else substitute(named.cotangent, by)
-    return Named(named.name, plain, substitute(named.value, by), cotangent)
+    return Named(named.name, indices, substitute(named.value, by), cotangent)
 
 
 def bars(term: Term) -> Iterator[Term]:

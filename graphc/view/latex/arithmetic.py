@@ -52,7 +52,7 @@ def _length(writer: Writer, term: Term) -> Piece:
 def _count(writer: Writer, term: Term) -> Piece:
     index = term.attr("index")
     if index == BATCH:
-        return Piece("B")
+        return Piece(writer.batch)
     place = index.hi - index.lo + 1
     return Piece(writer.position(place), ATOM if len(place.terms) + bool(place.constant) == 1 else SUM)
 

@@ -26,7 +26,7 @@ class Backward:
         if seed is None:
             return []
         example = BATCH in self.naming.system.type(seed).axes
-        one = r"\frac{1}{B}" if self.naming.found.couples and example else "1"
+        one = rf"\frac{{1}}{{{self.naming.writer.batch}}}" if self.naming.found.couples and example else "1"
         first = Line(self.naming.name(seed, (), bar=True, example=example), one)
         return [first, *(line for step in self.naming.found.steps if not self._is_leaf(step)
                          for line in self._step(step))]  # fmt: skip

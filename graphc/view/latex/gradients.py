@@ -79,7 +79,7 @@ def _of(system: System, name: str, aliases: Aliases) -> str:
 def _reached(seed: str | None, found: Sequence[Derived]) -> set[str]:
     """The names that something comes back to from the seed: a `stop_gradient` may stand in between."""
     graph = nx.DiGraph((_owner(each.unit), use.name) for each in found for use in each.uses)
-    return {seed, *nx.descendants(graph, seed)} if seed in graph else set()
+    return {seed, *nx.descendants(graph, seed)} if seed is not None and seed in graph else set()
 
 
 @dataclass

@@ -27,7 +27,7 @@ def _star(writer: Writer, term: Term) -> str:
 
 
 def _settings(term: Term, plain: Mapping[str, int | Sequence[int]]) -> Iterator[str]:
-    """`s=2`, `p=(1,0)`: each setting that is not the plain one, in one number where all dims have the same."""
+    """`s=2`, `p=(1,0)`: each setting that is not the plain one, one number where all dims have the same."""
     for name, usual in plain.items():
         # Padding has two ends, which are the same in every spec.
         found = [each[0] if isinstance(each, tuple) else each for each in term.attr(name)]

@@ -187,8 +187,7 @@ class Reading:
 
 
 def _number(indices: tuple[Index, ...]) -> Term:
-    """How many positions there are: a sum over what the range of an index depends on, `sum[t](t)` for u = 1..t,
-    else a product."""
+    """How many positions there are: a product, but `sum[t](t)` where a range depends on t, u = 1..t."""
     last = next(index for index in indices if not any(index in other.dependencies for other in indices))
     around = tuple(index for index in indices if index in last.dependencies)
     found = Term(COUNT, (), (("index", last),), "real", (), BATCH in last.dependencies)

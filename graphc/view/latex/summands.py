@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from graphc.ir.system import System, Unit
 from graphc.types import BATCH, Affine, Index
@@ -174,9 +173,10 @@ def _summed(
         left = found
         for bound, is_upper in ((found.hi, True), (found.lo, False)):
             if room := _limit(bound, found.place, rest, is_upper):
-                index, side, end = room
-                limits[index] = replace(limits.get(index, index), **{side: end})
-                left = replace(left, **{"hi" if is_upper else "lo": found.place})
+                index, end, is_first = room
+                now = limits.get(index, index)
+                limits[index] = replace(now, lo=end) if is_first else replace(now, hi=end)
+                left = replace(left, hi=found.place) if is_upper else replace(left, lo=found.place)
         if left != Range(found.place, found.place, found.place):
             kept.append(left)
     over = tuple(sorted((limits.get(i, i) for i in rest), key=lambda i: (len(symbols([i.lo, i.hi])), i.name)))
@@ -197,15 +197,19 @@ def _without_single(term: Term) -> Term:
 
 def _limit(
     bound: Affine, place: Affine, rest: frozenset[Index], is_upper: bool
-) -> tuple[Index, Literal["lo", "hi"], Affine] | None:
-    """`u <= t` as an end of the range of t, which goes from u on; None for a bound without such a t."""
-    variables = symbols([bound]) & rest
-    if not variables:
+) -> tuple[Index, Affine, bool] | None:
+    """`u <= t` as an end of the range of t, from u on: the index, its end, whether that is the first.
+
+    None for a bound without an index of the rest; of several one is solved for, which is summed inside.
+    """
+    factors = {s: factor for s, factor in bound.terms if isinstance(s, Index) and s in rest}
+    if not factors:
         return None
-    solution = _solved(bound, place, variables)
-    assert solution, "a range is bounded by one other index"
-    factor = dict(bound.terms)[solution[0]]
-    return solution[0], "lo" if is_upper == (factor > 0) else "hi", solution[1]
+    index = min(factors, key=lambda index: index.name)
+    factor = factors[index]
+    assert abs(factor) == 1, "positions are counted one by one"
+    end = place - (bound - Affine(0, ((index, factor),)))
+    return index, end if factor == 1 else -end, is_upper == (factor == 1)
 
 
 def _solved(place: Affine, equals: Affine, variables: frozenset[Index]) -> tuple[Index, Affine] | None:

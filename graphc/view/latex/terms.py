@@ -119,14 +119,14 @@ def substitute(term: Term, by: Substitution) -> Term:
         return term
     attrs = dict(term.attrs)
     if term.op == AT:
-        return _at(term.operands[0], attrs["index"], _moved(attrs["place"], by), by)
+        return _at(term.operands[0], attrs["index"], moved(attrs["place"], by), by)
     for index in attrs["indices"] if term.op in KEEPING else ():
         if index in by and not _is_variable(by[index]):
             return _at(term, index, by[index], by)
     if term.op == REF:
-        attrs["subscripts"] = tuple(_moved(place, by) for place in attrs["subscripts"])
+        attrs["subscripts"] = tuple(moved(place, by) for place in attrs["subscripts"])
     elif term.op == POSITION:
-        attrs["at"] = _moved(attrs["at"], by)
+        attrs["at"] = moved(attrs["at"], by)
     elif term.op == COUNT:
         attrs["index"] = _range(attrs["index"], by)
     operands = term.operands
@@ -158,18 +158,19 @@ def _bound(index: Index, by: Substitution, term: Term) -> Index:
     """What a bound index becomes: its range moves along, and a softmax's own index is renamed."""
     if index in by and index not in term.bound:
         return next(iter(symbols([by[index]])))
-    moved = _range(index, by)
+    own = _range(index, by)
     taken = {symbol for place in by.values() for symbol in symbols([place])}
-    while moved in taken:
-        moved = replace(moved, name=moved.name + "'")
-    return moved
+    while own in taken:
+        own = replace(own, name=own.name + "'")
+    return own
 
 
 def _range(index: Index, by: Substitution) -> Index:
-    return replace(index, lo=_moved(index.lo, by), hi=_moved(index.hi, by))
+    return replace(index, lo=moved(index.lo, by), hi=moved(index.hi, by))
 
 
-def _moved(place: Affine, by: Substitution) -> Affine:
+def moved(place: Affine, by: Substitution) -> Affine:
+    """The position with others in the place of index variables."""
     # All at once: what is put in may name what is still to be replaced.
     total = Affine(place.constant)
     for symbol, factor in place.terms:

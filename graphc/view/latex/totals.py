@@ -48,7 +48,7 @@ def _total(writer: Writer, term: Term) -> Piece:
 def _bound(writer: Writer, sign: str, index: Index, term: Term) -> str:
     """The sign for an index, which gets primes where its name means something else."""
     if index == BATCH:
-        return writer.style.total(sign, "b", "1", "B")
+        return writer.style.total(sign, "b", "1", writer.batch)
     taken = writer.outside | {*writer.shown.values()}
     taken |= {writer.index(other) for other in term.operands[0].free if other != index}
     name = writer.variable(index.name.rstrip("'"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphc.types import Affine, Index, Length
+from graphc.types import BATCH_NAME, Affine, Index, Length
 from graphc.view.latex import arithmetic, choices, images, products, tensors, totals
 from graphc.view.latex.algebra import for_one
 from graphc.view.latex.pieces import PRODUCT, SUM, Piece
@@ -38,6 +38,8 @@ class Writer:
     """Other names for some."""
     taken: Collection[str] = ()
     """Names of the spec, which elements are not counted by."""
+    batch: str = "B"
+    """What the number of examples is called."""
     outside: set[str] = field(default_factory=set)
 
     def formula(self, term: Term, rank: int = SUM) -> str:
@@ -118,8 +120,8 @@ class Writer:
         return self.shown.get(index) or self.variable(index.name)
 
     def length(self, length: Length) -> str:
-        """`T`; the number of examples is B."""
-        return self.variable(length.name) if length.name != "batch" else "B"
+        """`T`."""
+        return self.variable(length.name) if length.name != BATCH_NAME else self.batch
 
     def variable(self, name: str) -> str:
         """An index or a length, with its primes."""

@@ -90,8 +90,8 @@ def test_commands_are_those_that_katex_has(texts: dict[str, str]) -> None:
     assert commands <= KATEX
 
 
-def test_inputs_have_gradients_too() -> None:
-    plain, more = invoke("tex", "specs/elman.nn").stdout, invoke("tex", "specs/elman.nn", "--inputs").stdout
+def test_inputs_have_gradients_too(texts: dict[str, str]) -> None:
+    plain, more = texts["elman"], invoke("tex", "specs/elman.nn", "--inputs").stdout
     assert r"\bar{x}_{t} &= V^{\top} \bar{a}_{t}^{h}" in more
     assert r"\bar{x}" not in plain
 
@@ -160,6 +160,57 @@ def test_names_are_variables(tmp_path: Path) -> None:
         assert name in text
 
 
+SEVERAL = """
+input x : [2] = batch([1, 2], [0, 1]), z : [2] = batch([0.5, 1], [1, -1])
+param G : [2, 2] = [[1, 0.5], [0.2, 1]], d : [2] = [0.5, -0.5]
+f = G @ z
+minimize softplus(-(d @ x)) + softplus(d @ f) over d
+minimize softplus(-(d @ f)) over G
+"""
+
+
+def test_each_loss_has_the_gradients_of_what_it_moves(tmp_path: Path) -> None:
+    path = tmp_path / "pair~of_losses^2.nn"
+    path.write_text(SEVERAL)
+    text = invoke("tex", str(path), "--standalone").stdout
+    first, second = text.split(r"\part*{Loss ")[1:]
+    assert first.startswith("1 of 2: softplus(-(d @ x)) + softplus(d @ f)}")
+    assert [r"\bar{d} &=" in part for part in (first, second)] == [True, False]
+    assert [r"\bar{G} &=" in part for part in (first, second)] == [False, True]
+    assert "L_{1} &=" in first
+    assert "L_{2} &=" in second
+    assert r"pair\textasciitilde{}of\_losses\textasciicircum{}2.nn}" in text
+
+
+CALLED = """
+dim B = 2
+input x : [B] = batch([1, 2], [0, 1])
+param L : [B] = [0.5, -0.5]
+y = mean[batch](L * x)
+minimize sum(y^2) + stop_gradient(sum(y))
+"""
+
+
+def test_names_of_the_spec_are_not_taken_for_the_loss_or_the_batch(tmp_path: Path) -> None:
+    path = tmp_path / "called.nn"
+    path.write_text(CALLED)
+    text = invoke("tex", str(path)).stdout
+    assert "% N is the number of examples, and (b) says which one is meant.\n" in text
+    assert r"y &= \frac{1}{N} \sum_{b=1}^{N} L \odot x^{(b)}" in text
+    assert r"J &= \lVert y \rVert^{2} + \operatorname{stopgradient}" in text
+
+
+def test_windows_and_steps_of_images_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "images.nn"
+    path.write_text(
+        "input x : [1, 8, 9] = 1\nparam F : [1, 1, 2, 2] = 0.5\n"
+        "y = conv(x, F, stride = [2, 1], dilation = 2)\nz = maxpool(y, 2, pad = 1)\nminimize sum(z)\n"
+    )
+    text = invoke("tex", str(path)).stdout
+    assert r"y &= x \star_{s=(2,1), d=2} F" in text
+    assert r"z &= \operatorname{maxpool}_{2, p=1}(y)" in text
+
+
 # ------------------------------------------------------------------------------------------ bad input
 
 
@@ -175,6 +226,7 @@ def test_without_a_loss_there_are_equations_alone() -> None:
     [
         (("specs/missing.nn",), "E001"),
         (("specs/elman.nn", "--pages"), "E701"),
+        (("specs/rnn_compare.nn", "--inputs"), "E242"),
         (("specs/elman.nn", "-o", "nowhere/at/all/x.tex"), "nowhere/at/all"),
         (("specs/elman.nn", "-o", "specs"), "specs"),
     ],

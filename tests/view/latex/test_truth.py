@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.view.latex.evaluating import Run, compiled
@@ -48,6 +50,15 @@ def test_lengths_boundaries_and_shared_weights(end: str, tmp_path) -> None:  # t
     assert {"W", "h1", "v"} <= {step.name for step in run.found.steps}
     assert sum(run.check(step) for step in run.found.steps) > 6
     assert run.check_forward() > 6
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parent / "specs").glob("*.nn")), ids=lambda p: p.stem)
+def test_what_few_specs_have(path: Path) -> None:
+    """Corners and edges, parts of axes, a softmax read at single positions, letters that are taken."""
+    run = Run(compiled(str(path)))
+    assert sum(run.check(step) for step in run.found.steps) > 0
+    assert run.check_forward() > 0
+    run.check_shortcuts()
 
 
 MIXED = """
