@@ -13,7 +13,7 @@ from graphc.driver.weights import check_symbols
 from graphc.train.data.examples import Dataset
 from graphc.train.fit_settings import FitSettings
 from graphc.train.reporting import EpochRecord, Reporter
-from graphc.train.trainer import check_parts
+from graphc.train.requirements import check_parts
 from graphc.train.trainer import fit as train
 
 if TYPE_CHECKING:

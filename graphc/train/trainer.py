@@ -12,13 +12,14 @@ from dataclasses import replace
 
 from graphc.diagnostics import Diagnostic, GraphcError, fault
 from graphc.train.data.batches import batches_in_epoch, training_batches
-from graphc.train.data.examples import Batch, Dataset, Flow
+from graphc.train.data.examples import Batch, Dataset
 from graphc.train.descent import RUNAWAY, Descent
 from graphc.train.evaluation import Evaluator
 from graphc.train.fit_settings import FitSettings
 from graphc.train.interrupts import Interrupts
 from graphc.train.protocol import Trainable
 from graphc.train.reporting import Ending, EpochRecord, History, Metrics, Plan, Reporter, Silent, StepRecord
+from graphc.train.requirements import check_judged, check_parts
 from graphc.train.runs.checkpoint import under, within
 from graphc.train.runs.keeping import Keeper, Snapshot, Unkept
 from graphc.train.runs.position import Best, Position
@@ -30,36 +31,6 @@ class Diverged(GraphcError):
     def __init__(self, diagnostic: Diagnostic, history: History) -> None:
         super().__init__(diagnostic)
         self.history = history
-
-
-def check_parts(settings: FitSettings, dataset: Dataset) -> None:
-    """What `fit` asks of the parts that there are.
-
-    Raises E503 if early stopping has nothing to watch, E466 for one generator and several epochs, E439 for
-    `buckets` of batches that somebody else makes.
-    """
-    train = dataset.train
-    if settings.buckets is not None and isinstance(train, Flow):
-        raise fault(
-            "E439",
-            "`buckets` makes batches of examples of similar lengths, and these come in batches",
-            settings.spans.get("buckets"),
-        )
-    # With a number of steps only the generator's end can tell whether it is enough.
-    if isinstance(train, Flow) and train.again is None and settings.steps is None and settings.epochs != 1:
-        raise fault(
-            "E466",
-            f"the batches come from a generator, which is enough for one epoch, not for {settings.epochs}",
-            settings.spans.get("epochs"),
-            help="give a list or a function that makes a new generator, or `epochs = 1`",
-        )
-    if settings.patience is not None and dataset.validation is None:
-        raise fault(
-            "E503",
-            "`stop = patience(n)` watches the validation part, and there is none",
-            settings.spans.get("stop"),
-            help="`data { validation = 0.2 }`",
-        )
 
 
 def fit(
@@ -79,13 +50,8 @@ def fit(
     """
     check_parts(settings, dataset)
     trainer = Trainer(model, dataset, settings, reporter or Silent(), keeper or Unkept())
-    if trainer.descent.update.is_judged and dataset.validation is None:
-        raise fault(
-            "E503",
-            "the schedule watches the validation part, and there is none",
-            settings.spans.get("optimizer"),
-            help="`data { validation = 0.2 }`",
-        )
+    if trainer.descent.update.is_judged:
+        check_judged(settings, dataset)
     if start is not None:
         try:
             trainer.restore(start)
