@@ -78,7 +78,7 @@ def _noted(made: Picture, shown: Example) -> Picture:
 
 def _both(pictures: Picturing, shown: Example) -> tuple[Picture, Mapping[str, Picture]]:
     """The rolled picture with the summands of each step, and the unrolled one if there is one."""
-    sizes = {axis.length: axis.size for box in pictures.outline.boxes for axis in box.axes}
+    sizes = {axis.length: axis.size for box in pictures.picture.boxes for axis in box.axes}
     made = pictures.by_step(*(length for length, size in sizes.items() if size and size <= MANY))
     made = _noted(made, shown)
     return made, _unrolled_beside(made)

@@ -42,7 +42,6 @@ class Picturing:
         self.computing: Computing | None = None
         if numbers and (inputs or program.examples is not None):
             self.computing = Computing(program, self.spelled, program.feed(inputs, ends))
-        self._by_step: dict[str, Mapping[tuple[str, int], Any]] = {}
 
     @property
     def outline(self) -> Picture:
@@ -55,22 +54,19 @@ class Picturing:
         return self._drawn(self._numbers)
 
     def by_step(self, *lengths: str) -> Picture:
-        """With the summands of what all steps of an axis read, for the axes that end at `lengths`: what an
-        axis taken apart shows."""
-        if self.computing is None:
-            return self.picture
-        for length in lengths:
-            if length not in self._by_step:
-                self._by_step[length] = self.computing.by_step(length)
-        return self._drawn(replace(self._numbers, by_step={name: self._by_step[name] for name in lengths}))
+        """With the summands of what all steps of an axis read, for the axes that end at `lengths`, which an
+        axis taken apart shows, and with derivatives: all that a page lists."""
+        by_step = {length: self.computing.by_step(length) for length in lengths} if self.computing else {}
+        return self._drawn(replace(self._numbers, by_step=by_step), derivatives=True)
 
     @cached_property
     def _numbers(self) -> Numbers:
         return self.computing.numbers() if self.computing else Numbers()
 
-    def _drawn(self, numbers: Numbers) -> Picture:
+    def _drawn(self, numbers: Numbers, *, derivatives: bool = False) -> Picture:
         ends = lengths(self.computing.fed) if self.computing else {}
-        return rolled(self.spelled, _naming(self.program, self.spelled), replace(numbers, lengths=ends))
+        naming = _naming(self.program, self.spelled)
+        return rolled(self.spelled, naming, replace(numbers, lengths=ends), derivatives=derivatives)
 
 
 def _spelled(pipeline: Pipeline) -> Spelled:

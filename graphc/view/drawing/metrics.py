@@ -3,6 +3,8 @@ labels do not collide."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 FONT = 12.0
 """Size of the letters in boxes, in px; those on wires are smaller."""
 SMALL = 10.0
@@ -13,6 +15,7 @@ _NARROW = set("fijlrtI.,:;'|!()[]{} ·-")
 _WIDE = set("mwMW@%")
 
 
+@lru_cache(maxsize=10_000)  # a page has the same texts in each of its arrangements
 def width(text: str, size: float = FONT) -> float:
     """Of one line, in px."""
     units = sum(0.38 if c in _NARROW else 0.95 if c in _WIDE else 0.64 for c in text)

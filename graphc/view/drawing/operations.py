@@ -67,13 +67,10 @@ class Spelled:
 
 def spell(system: System, wanted: Iterable[str]) -> Spelled:
     """Take the `wanted` units apart; all others stay as they are."""
-    cyclic = {
-        name
-        for component in nx.strongly_connected_components(dependence_graph(system))
-        if len(component) > 1
-        for name in component
-    }
-    cyclic |= {name for name, _ in nx.selfloop_edges(dependence_graph(system))}
+    graph = dependence_graph(system)
+    components = nx.strongly_connected_components(graph)
+    cyclic = {name for component in components if len(component) > 1 for name in component}
+    cyclic |= {name for name, _ in nx.selfloop_edges(graph)}
     chosen = set(wanted)
     units: dict[str, Unit] = {}
     operations: dict[str, Operation] = {}

@@ -65,9 +65,10 @@ class Naming:
     layers: Mapping[str, Span] = field(default_factory=dict)
 
 
-def rolled(spelled: Spelled, naming: Naming, numbers: Numbers) -> Picture:
-    """Everything that the spec's visible names are made of."""
-    return _Rolling(spelled, naming, numbers).picture()
+def rolled(spelled: Spelled, naming: Naming, numbers: Numbers, *, derivatives: bool = False) -> Picture:
+    """Everything that the spec's visible names are made of; with `derivatives`, what each operation gives
+    back."""
+    return _Rolling(spelled, naming, numbers, derivatives).picture()
 
 
 @dataclass
@@ -75,6 +76,7 @@ class _Rolling:
     spelled: Spelled
     naming: Naming
     numbers: Numbers
+    derivatives: bool
     frames: dict[str, Frame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -125,6 +127,7 @@ class _Rolling:
         span: Span,
     ) -> Box:
         axes = tuple(_axis(index, self.numbers.lengths) for index in indices)
+        is_derived = self.derivatives and key in self.spelled.operations
         shape = "[" + ", ".join(str(dim) for dim in type_.shape) + "]" if type_.shape else type_.dtype
         return Box(
             id=key,
@@ -137,7 +140,7 @@ class _Rolling:
             line=line_of(span),
             value=self.numbers.values.get(key),
             cotangent=self.numbers.cotangents.get(key),
-            derivative=derivative(self.spelled.system, key) if key in self.spelled.operations else "",
+            derivative=derivative(self.spelled.system, key) if is_derived else "",
             has_batch=self.numbers.has_batch and BATCH in type_.axes,
         )
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import graphc
+from graphc.driver.pictures.picturing import Picturing
 from graphc.view.drawing.arrangements import ROOM, arranged
 from graphc.view.drawing.engines import Engine
 from graphc.view.drawing.folding import folded
@@ -42,8 +43,8 @@ WAYS = "[...document.querySelectorAll('.chosen path.wire')].map((path) => path.g
 @cache
 def pictures(name: str, steps: int) -> dict[str, Picture]:
     """A spec, with everything open; with steps, its axis unrolled into so many beside it."""
-    program = graphc.compile(SPECS / f"{name}.nn", dtype="float64")
-    found = {"rolled": program.draw().picture}
+    program = graphc.compile(SPECS / f"{name}.nn", backend="reference", dtype="float64")
+    found = {"rolled": Picturing(program).by_step()}
     return found | ({"unrolled": program.draw(unroll=steps).picture} if steps else {})
 
 

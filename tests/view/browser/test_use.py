@@ -125,7 +125,7 @@ def test_keys_walk_along_wires_and_open_and_close(show: Show) -> None:
 
 def test_a_box_says_what_it_is(show: Show) -> None:
     label = node(show(drawn("sigmoid")), "e").get_attribute("aria-label")
-    assert label == "e = exp, operation, shape real, value 0.04979, cotangent -0.9074"
+    assert label == "e = exp, line 10, operation, shape real, value 0.04979, cotangent -0.9074"
 
 
 def test_rolled_and_unrolled_are_tabs(show: Show) -> None:

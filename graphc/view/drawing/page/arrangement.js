@@ -261,8 +261,11 @@ class Arrangement {
   }
 }
 
-/** What can be read in an element. */
-const seen = (node) => [...node.querySelectorAll("text")].map((text) => text.textContent.replace(/^[▾▸] /, "")).join(" ");
+/** What can be read in an element, a `:12` as it is said. */
+function seen(node) {
+  const texts = [...node.querySelectorAll("text")].map((text) => text.textContent.replace(/^[▾▸] /, ""));
+  return texts.join(" ").replace(/\s+:(\d+)/g, ", line $1");
+}
 
 /** What a screen reader says of a box: what stands in it, and what stands at its wires. */
 function described(box, text) {
