@@ -46,7 +46,7 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
 }
 OTHERS = """
 layer act = Swish(2)
-g = silu(mish(W @ x)) + leaky_relu(x, slope = 0.2)
+g = silu(mish(W @ x)) + leaky_relu(x, slope = 0.2) + clip(x, -1, 2)
 v = act(g)
 minimize binary_cross_entropy_of_logit(sum(v), y)
 """
@@ -70,7 +70,7 @@ def test_each_is_found_once_and_none_in_the_loss(found: list[Activation]) -> Non
     places = [one.place.partition(" (")[0] for one in found]
     own = [f"{name} in h_{name}" for name in FUNCTIONS]
     # The slope of the layer's function is a weight: what is shown is the sigmoid in it.
-    assert places == [*own, "silu of mish in g", "leaky_relu in g", "sigmoid in act.y"]
+    assert places == [*own, "silu of mish in g", "leaky_relu in g", "clip in g", "sigmoid in act.y"]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -91,6 +91,8 @@ def test_what_goes_in_is_said_by_unit(program: graphc.Program, found: list[Activ
     (leaky,) = (one for one in found if one.place.startswith("leaky_relu in g"))
     np.testing.assert_allclose(leaky.before, x)
     np.testing.assert_allclose(leaky.curve.value(x), np.where(x > 0, x, 0.2 * x))
+    (cut,) = (one for one in found if one.place.startswith("clip"))
+    np.testing.assert_allclose(cut.curve.value(x), np.clip(x, -1, 2))
     (two,) = (one for one in found if one.place.startswith("silu of mish"))
     np.testing.assert_allclose(two.before, before)
     np.testing.assert_allclose(two.curve.value(x), FUNCTIONS["silu"](FUNCTIONS["mish"](x)))

@@ -20,7 +20,7 @@ from graphc.frontend.scope import Library
 from graphc.ir.builder import Builder
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.op import Array, Op
-from graphc.ir.system import READ, Unit
+from graphc.ir.system import READ, System, Unit
 from graphc.ops.elementwise import RELU, SIGMOID, SOFTPLUS, TANH
 from graphc.ops.summing import REDUCE_SUM
 from graphc.types import BATCH, TensorType
@@ -61,12 +61,14 @@ def applied(spelled: Spelled, library: Library) -> list[Applied]:
     for group in _groups(spelled):
         units = [system.units[name] for name in group]
         entering = {read for unit in units for read in _reads(unit)} - {*group}
-        if len(entering) != 1:
+        # `clip(x, -1, 1)` has an operation in it that makes a number.
+        fixed = [system.units[name] for name in entering if _is_fixed(system, name)]
+        if len(entering) != len(fixed) + 1:
             continue  # the slope may be a weight
-        (before,) = entering
+        (before,) = entering - {unit.name for unit in fixed}
         inside |= {*group}
         equation = operations[group[-1]].equation
-        curve = _curve(_again(units, before))
+        curve = _curve(_again([*fixed, *units], before))
         found[group[-1]] = Applied(
             _name(units, library), equation, system.units[equation].span, before, curve
         )
@@ -124,6 +126,11 @@ def _name(units: Sequence[Unit], library: Library) -> str:
                     texts[name] = one.span.text
     called = {name for name in texts for other, text in texts.items() if other != name and _calls(text, name)}
     return " of ".join(name for name in texts if name not in called)
+
+
+def _is_fixed(system: System, name: str) -> bool:
+    """Whether a name is made of numbers of the spec alone."""
+    return name in system.units and not _reads(system.units[name])
 
 
 def _calls(text: str, name: str) -> bool:
