@@ -35,7 +35,7 @@ def schedule(graph: Graph, *, dense: bool = False, memory: Keeping = "normal") -
     level.schedule()
     steps = with_barriers([*level.steps(sliced=False)])
     _verify(steps)
-    return Program(tuple(room.sizes.values()), tuple(room.buffers), steps, lives(steps))
+    return Program(tuple(room.sizes.values()), tuple(room.buffers.values()), steps, lives(steps))
 
 
 def _verify(steps: Sequence[Step]) -> None:

@@ -30,7 +30,8 @@ def handed_on(program: Program, loop: Repeat) -> HandedOn:
     place = next(number for number, step in enumerate(sequence) if step is loop)
     inside = list(walk(loop.body))
     before, behind = sequence[:place], sequence[place + 1 + len(inside) :]
-    looped = Access.all(s for s in before if isinstance(s, Repeat) and loop not in walk(s.body)).writes
+    beside = (s for s in before if isinstance(s, Repeat) and all(inner is not loop for inner in walk(s.body)))
+    looped = Access.all(beside).writes
     own = by_step(inside, loop.step.name)
     given = (own.reads - own.writes) & Access.all(s for s in before if not isinstance(s, Repeat)).writes
 

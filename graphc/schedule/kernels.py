@@ -30,7 +30,7 @@ class Writer:
 
     def kernel(self, stem: str, body: tuple[Statement, ...]) -> Launch:
         """A launch of the kernel with this body."""
-        buffers = {buffer.name: buffer for buffer in self.memory.buffers}
+        buffers = self.memory.buffers
         used: dict[str, tuple[DType, bool]] = {}
         free: dict[str, None] = {}
         for name, dtype, written in _accesses(body):

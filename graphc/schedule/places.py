@@ -67,7 +67,8 @@ class Memory:
 
     steps: frozenset[str]
     """The lengths that loops run along."""
-    buffers: list[Buffer] = field(default_factory=list)
+    buffers: dict[str, Buffer] = field(default_factory=dict)
+    """By name, in the order in which they were made."""
     sizes: dict[str, Size] = field(default_factory=dict)
     spans: Mapping[Index, Span] = field(default_factory=dict)
     """The indices of which only a segment is seen: what varies over them has that many elements."""
@@ -147,24 +148,23 @@ class Memory:
     ) -> Buffer:
         """A new buffer, its name made unique."""
         stem = identifier(name) or "v"
-        taken = {buffer.name for buffer in self.buffers}
         unique, number = stem, 1
-        while unique in taken:
+        while unique in self.buffers:
             number += 1
             unique = f"{stem}_{number}"
         # No segment is longer than the first one.
         largest = substitute(size, {span.segment.name: ZERO for span in self.spans.values()})
         made = Buffer(unique, dtype, largest, role, source, type, data, title)
-        self.buffers.append(made)
+        self.buffers[unique] = made
         return made
 
     def drop(self, buffer: Buffer) -> None:
         """Take back a buffer that nothing uses."""
-        self.buffers.remove(buffer)
+        del self.buffers[buffer.name]
 
     def shared(self, role: Role, source: str, dtype: DType, size: Expr) -> Buffer:
         """The one buffer of lengths or of example numbers, made when it is first asked for."""
-        for buffer in self.buffers:
+        for buffer in self.buffers.values():
             if (buffer.role, buffer.source) == (role, source):
                 return buffer
         return self.buffer(f"{role}_{source}" if source else role, dtype, size, role, source)
@@ -172,7 +172,7 @@ class Memory:
     def table(self, values: Sequence[float], dtype: DType) -> Buffer:
         """The buffer of a constant array."""
         data = tuple(values)
-        for buffer in self.buffers:
+        for buffer in self.buffers.values():
             if buffer.role == "constant" and buffer.dtype == dtype and buffer.data == data:
                 return buffer
         return self.buffer("table", dtype, Const(len(data)), "constant", data=data)

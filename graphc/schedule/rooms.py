@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count, groupby
 from string import ascii_lowercase
 
 
@@ -18,10 +19,6 @@ class Room:
     def end(self) -> int:
         return self.start + self.bytes
 
-    def meets(self, other: Room) -> bool:
-        """Whether a byte belongs to both."""
-        return self.start < other.end and other.start < self.end
-
 
 def letters(rooms: Mapping[str, Room]) -> dict[str, tuple[str, ...]]:
     """The pieces of memory that each buffer shares, by letter, in the order of their bytes.
@@ -29,16 +26,21 @@ def letters(rooms: Mapping[str, Room]) -> dict[str, tuple[str, ...]]:
     Two buffers have a letter in common if and only if they have a byte in common: the letters are the
     largest sets of buffers that all meet, which for intervals all meet at the first byte of one of them.
     """
-    meeting = [
-        frozenset(name for name, room in rooms.items() if room.start <= byte < room.end)
-        for byte in sorted({room.start for room in rooms.values() if room.bytes})
-    ]
-    pieces = [
-        piece for piece in dict.fromkeys(meeting) if len(piece) > 1 and not any(piece < p for p in meeting)
-    ]
-    return {
-        name: tuple(_letter(number) for number, piece in enumerate(pieces) if name in piece) for name in rooms
-    }
+    alive: list[str] = []
+    meeting: list[frozenset[str]] = [frozenset()]
+    ordered = sorted((name for name in rooms if rooms[name].bytes), key=lambda name: rooms[name].start)
+    for byte, begun in groupby(ordered, key=lambda name: rooms[name].start):
+        alive = [name for name in alive if byte < rooms[name].end] + [*begun]
+        meeting.append(frozenset(alive))
+    found: dict[str, list[str]] = {name: [] for name in rooms}
+    number = count()
+    # An interval has no gaps, so a set that another one includes is included in its neighbour.
+    for before, piece, behind in zip(meeting, meeting[1:], [*meeting[2:], frozenset()], strict=False):
+        if len(piece) > 1 and not piece <= before and not piece < behind:
+            letter = _letter(next(number))
+            for name in piece:
+                found[name].append(letter)
+    return {name: tuple(own) for name, own in found.items()}
 
 
 def _letter(number: int) -> str:

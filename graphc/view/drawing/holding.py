@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphc.kernel.expr import Expr
@@ -12,6 +12,9 @@ from graphc.schedule.rooms import Room, letters
 from graphc.schedule.titles import titles
 from graphc.view.drawing.insides import lengths_named
 from graphc.view.drawing.picture import Piece
+
+SAID = 4
+"""So many buffers are named in a note."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,11 @@ class Holding:
         self.titles = titles(known.program)
         self.letters = letters(known.rooms)
         self._lives = {buffer: (first, last) for buffer, first, last in known.program.lives}
+        self._sharing: dict[str, list[str]] = {}
+        """The names of the buffers that have a letter, by letter."""
+        for name, own in self.letters.items():
+            for letter in own:
+                self._sharing.setdefault(letter, []).append(name)
         self._by_name = {buffer.name: title for buffer, title in self.titles.items()}
 
     def size(self, buffer: Buffer) -> str:
@@ -48,18 +56,26 @@ class Holding:
         room = self.known.rooms.get(buffer.name)
         where = "" if room is None else f", bytes {room.start} to {room.end - 1} of the memory"
         yield f"lives in {life}{where}"
-        if room is not None and (others := self._meeting(buffer.name, room)):
-            yield f"shares memory with {', '.join(others)}"
+        if others := self._meeting(buffer.name):
+            yield f"shares memory with {listed(others)}"
 
-    def _meeting(self, name: str, room: Room) -> list[str]:
-        rooms = self.known.rooms.items()
-        return [self._by_name[other] for other, its in rooms if other != name and room.meets(its)]
+    def _meeting(self, name: str) -> list[str]:
+        found = dict.fromkeys(
+            other for letter in self.letters.get(name, ()) for other in self._sharing[letter]
+        )
+        return [self._by_name[other] for other in found if other != name]
 
     def memory(self) -> Iterator[Piece]:
         """The arena: each buffer with its place and its time, in the order in which they begin to live."""
         for buffer, (first, last) in self._lives.items() if self.known.rooms else ():
             room, marks = self.known.rooms[buffer.name], self.letters[buffer.name]
             yield Piece(self.titles[buffer], marks, room.start, room.bytes, first, last)
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = [f"{len(names) - SAID} more"] if len(names) > SAID else []
+    return ", ".join([*names[:SAID], *more])
 
 
 def elements(size: Expr) -> str:

@@ -17,13 +17,11 @@ from graphc.diagnostics import Span
 from graphc.schedule.handing import handed_on
 from graphc.schedule.phases import Access
 from graphc.schedule.program import Barrier, Buffer, Launch, Pack, Product, Repeat, Step, walk
-from graphc.view.drawing.holding import Holding, Scheduled, elements
+from graphc.view.drawing.holding import Holding, Scheduled, elements, listed
 from graphc.view.drawing.insides import Inside, is_backward
 from graphc.view.drawing.picture import Box, Frame, FrameKind, Picture, Role, Wire
 from graphc.view.drawing.rolled import line_of
 
-SAID = 4
-"""So many buffers are named in a note."""
 _WIDEST = 44
 """Letters of the operands of a product."""
 
@@ -137,7 +135,7 @@ class Scheduling:
         inner = self.framed(label, "loop", frame)
         around = handed_on(self.program, loop)
         said = [
-            f"{what} {_listed([self.titles[buffer] for buffer in buffers])}"
+            f"{what} {listed([self.titles[buffer] for buffer in buffers])}"
             for what, buffers in (
                 ("computed in front of it, for all steps at once:", around.moved),
                 ("reads what was kept:", around.received),
@@ -290,11 +288,6 @@ def _phases(steps: Sequence[Step]) -> Iterator[list[Step]]:
 
 def _goes_forwards(step: Step) -> bool:
     return isinstance(step, Repeat) and not step.reverse
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = [f"{len(names) - SAID} more"] if len(names) > SAID else []
-    return ", ".join([*names[:SAID], *more])
 
 
 def _short(said: str, most: int) -> str:
