@@ -221,13 +221,15 @@ TOGGLES = """
   const found = eval(rects);
   const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
   const overlaps = [];
+  let shown = found();
   for (let time = 0; time < times; time++) {
-    const groups = found().filter((one) => one.isGroup);
+    const groups = shown.filter((one) => one.isGroup);
     const chosen = groups[Math.floor(random() * groups.length)];
     const node = document.querySelector(`.chosen g[data-id="${chosen.id}"]`);
     node.focus();
     node.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true}));
-    const solid = found().filter((one) => !one.isOpen);
+    shown = found();
+    const solid = shown.filter((one) => !one.isOpen);
     solid.forEach((a, n) => solid.slice(0, n).forEach((b) => {
       const across = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
       const down = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);

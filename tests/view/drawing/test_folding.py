@@ -77,6 +77,17 @@ def test_many_values_into_one_box_are_one_wire_that_says_how_many() -> None:
     assert wire.merged == count
 
 
+def test_what_is_folded_again_still_counts_all_wires() -> None:
+    """Two bundles from one closed frame to two boxes are one bundle where these are closed too."""
+    count = PARALLEL + 1
+    boxes = [Box(f"x{n}", f"x{n}", "", "input", "real", frame="f") for n in range(count)]
+    users = [Box(key, key, "", "output", "real", frame="g") for key in "yz"]
+    wires = [Wire(box.id, user.id) for box in boxes for user in users]
+    found = Picture("", [*boxes, *users], wires, [Frame(key, key, "layer") for key in "fg"])
+    (wire,) = folded(folded(found, {"f"}), {"g"}).wires
+    assert (wire.said, wire.merged, sorted(wire.parts)) == ("8 wires", 8, list(range(8)))
+
+
 def test_a_value_in_a_closed_frame_is_named_where_it_is_not_the_only_one_read() -> None:
     boxes = [Box(n, n, "", "input", "real", frame="f", value=np.array(1.0)) for n in "ab"]
     found = Picture(

@@ -103,7 +103,7 @@ def test_numbers_are_short(array: np.ndarray | None, text: str) -> None:
 
 
 def test_wires_are_as_wide_as_their_gradients() -> None:
-    sizes = [None, 0.0, 1e-6, 1e-3, 1.0, np.inf]
+    sizes = [None, 0.0, 1e-6, 1e-3, 1.0, np.inf, np.nan]
     boxes = [Box(f"x{n}", f"x{n}", "", "input", "real") for n in range(len(sizes))]
     wires = [
         Wire(box.id, "y", cotangent=None if size is None else np.array(size))
@@ -114,5 +114,7 @@ def test_wires_are_as_wide_as_their_gradients() -> None:
     assert (widths.least, widths.most) == (1e-6, 1.0)
     shown = [widths.width(wire.cotangent) for wire in wires]
     middle = (NARROW + WIDEST) / 2
-    assert shown == pytest.approx([NARROW, NARROW, NARROW, middle, WIDEST, WIDEST])
+    assert shown == pytest.approx([NARROW, NARROW, NARROW, middle, WIDEST, WIDEST, WIDEST])
+    large = Picture("", found.boxes, [Wire("x0", "y", cotangent=np.full(2, 1e200))])
+    assert Widths.of(large).most == pytest.approx(np.sqrt(2) * 1e200)
     assert "norm of the gradient 1e-6" in texts(drawn(found, gradients=True))

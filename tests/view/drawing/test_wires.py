@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import pytest
@@ -95,6 +96,7 @@ OWN = {
 }
 
 
+@cache
 def program(name: str) -> Program:
     source = OWN.get(name, str(SPECS / f"{name}.nn"))
     return graphc.compile(source, backend="reference", dtype="float64")
