@@ -286,3 +286,18 @@ def test_a_square_of_numbers_one_by_one_is_a_picture() -> None:
     picture = pictured(material, material.sample(2))
     assert picture is not None
     assert picture(1).tolist() == (2.0 * np.arange(16).reshape(4, 4)).tolist()
+
+
+def test_one_share_among_many_zeros_and_ones_is_no_class() -> None:
+    truth = [0.0, 0.5, *[0.0, 1.0] * 200]
+    rows = ", ".join(map(str, truth))
+    program = graphc.compile(
+        f"input x : real = batch({rows}), y : real = batch({rows})\nparam w = 1\np = sigmoid(w * x)\n"
+        "minimize (p - y)^2\nfit { steps = 1 }\n",
+        backend="reference",
+        dtype="float64",
+    )
+    (found,) = predictions(Material(program))
+    assert isinstance(found, Estimated)
+    np.testing.assert_allclose(found.truth, truth)
+    np.testing.assert_allclose(found.predicted, sigmoid(np.array(truth)))
