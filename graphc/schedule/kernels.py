@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from graphc.ir.graph import Value
 from graphc.kernel.expr import Const, DType, Expr, Load, Name, Reduce, rewrite, select
@@ -60,6 +61,15 @@ class Scope:
     group: Group
     names: dict[Value, Name] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+
+    @cached_property
+    def read_locally(self) -> frozenset[Value | None]:
+        """The values that a member of the kernel reads as locals."""
+        group = self.group
+        reads = ((reader, entry) for reader in group.members for entry in reader.reads)
+        return frozenset(
+            e.value for reader, e in reads if e.value in group.stage_of and group.kept_inside(reader, e)
+        )
 
     def name(self, member: Member) -> Name:
         stem = member.value.name if member.value is not None and member.value.name else "e"
@@ -136,7 +146,7 @@ def stage_parts(scope: Scope, stage: Stage) -> tuple[list[Statement], list[State
                 behind.append(scope.store(member, name))
         else:
             value = scope.resolved(member, member.expr)
-            if member.value is not None and _used_locally(scope.group, member):
+            if member.value in scope.read_locally:
                 inside.append(Let(name, value, member.span, member.title))
                 value = name
             if member.place is not None:
@@ -216,14 +226,6 @@ def loop_nest(loops: Sequence[tuple[Name, Expr, bool]], body: Sequence[Statement
 
 def _ranged(loop: For) -> For:
     return For(loop.var, loop.extent, loop.body, True)
-
-
-def _used_locally(group: Group, member: Member) -> bool:
-    return any(
-        entry.value is member.value and group.kept_inside(reader, entry)
-        for reader in group.members
-        for entry in reader.reads
-    )
 
 
 def _statements(body: Iterable[Statement]) -> Iterable[Statement]:
