@@ -184,7 +184,8 @@ def _classified(
     labels: Sequence[str],
 ) -> Classified:
     shown = _shown(material, sample, target, own, may_be_picture=True)
-    return Classified(name, chances, truth, labels, shown, sample.said, _counted(own))
+    numbers = sample.batch.example_ids.astype(np.int64)[own.examples]
+    return Classified(name, chances, truth, labels, shown, sample.said, numbers, _counted(own))
 
 
 def _numbers(material: Material, sample: Sample, name: str, target: str) -> Estimated | None:

@@ -34,6 +34,7 @@ class Classified:
 
     `chances` are `[rows, classes]`, `truth` the numbers of the right classes, `labels` what classes are
     called. `shown` says what a row is. `unit` is what rows are: examples, steps or elements of `sample`.
+    `numbers` are those of the rows' examples in the source, `[rows]`.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Classified:
     labels: Sequence[str]
     shown: Callable[[int], Shown]
     sample: str
+    numbers: Array
     unit: str = "examples"
 
     @property
@@ -129,7 +131,7 @@ def _worst(found: Classified) -> Item:
     rows = []
     for place, what in zip(places, shown, strict=True):
         truth, guess, own = found.truth[place], found.guesses[place], found.chances[place]
-        text = what if isinstance(what, str) else f"example {place}"
+        text = what if isinstance(what, str) else f"example {found.numbers[place]} of the source"
         names = [plotting.label(found.labels[int(kind)], 40) for kind in (truth, guess)]
         rows.append([text, *names, f"{own[truth]:.3g}", f"{own[guess]:.3g}"])
     header = [found.unit.removesuffix("s"), "true", "predicted"]

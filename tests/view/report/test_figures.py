@@ -62,7 +62,13 @@ def test_a_unit_that_is_seldom_active_is_not_dead() -> None:
 def test_a_classification_shows_what_was_mistaken() -> None:
     chances = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
     found = Classified(
-        "p", chances, np.array([0, 0, 1]), ["no", "yes"], ["first", "second", "third"].__getitem__, "all"
+        "p",
+        chances,
+        np.array([0, 0, 1]),
+        ["no", "yes"],
+        ["first", "second", "third"].__getitem__,
+        "all",
+        np.arange(3),
     )
     assert found.confusion.tolist() == [[1, 1], [0, 1]]
     assert found.worst(2).tolist() == [1, 2]
@@ -73,8 +79,12 @@ def test_a_classification_shows_what_was_mistaken() -> None:
 
 def test_examples_that_are_images_are_drawn() -> None:
     images = list(RNG.random((3, 4, 4)))
-    found = Classified("p", np.eye(3), np.arange(3), ["a", "b", "c"], images.__getitem__, "all")
-    assert figures(classes(found))[1].svg.count("<image") == 3
+    labels, numbers = ["a", "b", "c"], np.array([4, 7, 9])
+    found = Classified("p", np.eye(3), np.arange(3), labels, images.__getitem__, "all", numbers)
+    gallery = figures(classes(found))[1]
+    assert gallery.svg.count("<image") == 3
+    assert gallery.data is not None
+    assert [row[0] for row in gallery.data.rows] == [f"example {number} of the source" for number in numbers]
 
 
 def test_errors_are_those_of_the_data() -> None:
