@@ -115,7 +115,8 @@ def _histogram(one: Activation) -> Figure:
         other.plot(line, curve.value(line), color=plotting.SERIES[1], label=one.function)
         other.plot(line, curve.derivative(line), color=plotting.SERIES[2], linestyle="--", label="derivative")
         other.grid(False)
-        other.legend(loc="upper left")
+        # Above: inside it would lie on the bars.
+        other.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
 
     caption = f"{one.place}: {one.saturated:.1%} saturated (grey)."
     description = (
