@@ -10,6 +10,7 @@ import numpy as np
 
 from graphc.driver.pictures.first_example import example
 from graphc.driver.pipeline import LOSS
+from graphc.driver.stages import spans_of_loops, training_graphs
 from graphc.driver.tracing import ordered_names
 from graphc.driver.training import fit_settings
 from graphc.ir.graph import Graph
@@ -38,7 +39,6 @@ def schedule_stage(program: Program) -> str:
 
 def schedule_picture(program: Program) -> Picture:
     """The same as a picture, with bytes and the places of buffers in memory where sizes are known."""
-    from graphc.driver.stages import spans_of_loops
     from graphc.view.drawing import holding, schedules
 
     given, real = known_lengths(program), program.real.itemsize
@@ -92,7 +92,7 @@ def kernel_stage(program: Program) -> str:
 
 
 def _parts(head: list[str], texts: Sequence[Sequence[str]]) -> str:
-    """There are two programs where a name's own cotangent is computed apart: see `Differentiated`."""
+    """There may be several programs: see `training_graphs`."""
     found = ["\n".join(head)]
     for number, part in enumerate(texts, 1):
         found += [f"# Part {number} of {len(texts)}"] if len(texts) > 1 else []
@@ -114,8 +114,7 @@ def _scheduled_step(program: Program) -> list[Scheduled]:
 def _graphs(program: Program) -> list[Graph]:
     pipeline = program.pipeline
     if pipeline.has_loss("train"):
-        made = pipeline.gradients("train", program.trainable, dense=True)
-        return [executable.graph for executable, _ in made.parts]
+        return training_graphs(program)
     return [pipeline.forward("train", ordered_names(program), dense=True).graph]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphc.diagnostics import Span, fault
+from graphc.driver.execution import by_objective
 from graphc.driver.inventory import parameter_rows
 from graphc.driver.tracing import ordered_names
 from graphc.frontend.dump import dump_tree
@@ -32,8 +33,7 @@ def show(program: Program, stage: str) -> str:
     if stage == "ir":
         return print_graph(forward_graph(program), file=file)
     if stage == "grad":
-        made = program.pipeline.gradients("train", program.trainable, dense=True)
-        return "\n\n".join(print_graph(executable.graph, file=file) for executable, _ in made.parts)
+        return "\n\n".join(print_graph(graph, file=file) for graph in training_graphs(program))
     if stage == "params":
         return parameters_text(parameter_rows(program.spec))
     if stage == "unrolled":
@@ -52,6 +52,14 @@ def forward_graph(program: Program) -> Graph:
     if program.pipeline.has_loss("train"):
         return program.pipeline.with_loss("train", names, 0, False)
     return program.pipeline.graph("train", names)
+
+
+def training_graphs(program: Program) -> list[Graph]:
+    """The loss and its gradients: several graphs for several losses, or where a name's own cotangent is
+    computed apart, see `pipeline.Differentiated`. Raises E242 if there is no loss."""
+    groups = by_objective(program.spec, program.trainable)
+    made = [program.pipeline.gradients("train", n, dense=True, objective=i) for i, n in groups.items()]
+    return [executable.graph for each in made for executable, _ in each.parts]
 
 
 def lengths(program: Program) -> dict[str, int]:

@@ -131,6 +131,8 @@ class _Buffers:
             return "constant numbers"
         if buffer.role == "ids":
             return "numbers of the examples, for draws"
+        if buffer.role == "output":
+            return f"output `{self.titles[buffer]}`"
         return f"{'own ' if buffer.role == 'lengths' else ''}{buffer.role} `{buffer.source}`"
 
     def _life(self, buffer: Buffer) -> str:

@@ -54,6 +54,24 @@ def test_stage_of_the_cpu(name: str, stage: str, update_goldens: bool) -> None:
     check_golden(FOLDER / "stages" / f"{name}.{stage}.txt", shown, update_goldens)
 
 
+SEVERAL = """
+input x : [2] = [1, 2], z : [2] = [0.5, 1]
+param G : [2, 2] = 0.5, d : [2] = 1
+minimize softplus(-(d @ x)) + softplus(d @ G @ z) over d
+minimize softplus(-(d @ G @ z)) over G
+"""
+
+
+def test_each_of_several_losses_has_a_part(tmp_path: Path) -> None:
+    path = tmp_path / "several.nn"
+    path.write_text(SEVERAL)
+    program = graphc.compile(path)
+    graphs = program.show("grad").split("\n\n")
+    assert [re.findall("output (grad:.)", text) for text in graphs] == [["grad:d"], ["grad:G"]]
+    parts = program.show("schedule").split("# Part ")[1:]
+    assert [re.findall("output `gradient of (.)`", text) for text in parts] == [["d"], ["G"]]
+
+
 @pytest.mark.parametrize(
     "name", ["attention", "charlm", "conv", "dropout", "losses", "residual_stack", "softmax"]
 )
