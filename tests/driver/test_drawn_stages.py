@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import graphc
+from graphc.driver.pictures import optimised as optimised_stage
 from graphc.view.drawing.picture import Box, Picture
 
 SPECS = Path(graphc.__file__).parents[1] / "specs"
@@ -110,6 +111,37 @@ def test_summands_of_the_optimised_graph_add_up(optimised: Picture) -> None:
     parts = [wire.cotangent for wire in optimised.wires if wire.source == state.id]
     assert len(parts) == 2
     np.testing.assert_allclose(sum(parts), state.cotangent)
+
+
+def test_states_that_begin_with_the_same_value_give_back_their_own_summands() -> None:
+    """`a` starts h, which does not lead to the loss but through k, and k itself."""
+    source = """
+axis t = 1..T
+input x[t] : real = [1, -0.5, 2]
+param a = 0.5, u = 0.3, START
+h[0] = a
+k[0] = OTHER
+h[t] = tanh(u * h[t-1] + x[t])
+k[t] = h[t] * k[t-1] + x[t] * u
+minimize k[T]
+"""
+    shared = graphc.compile(source.replace(", START", "").replace("OTHER", "a"), dtype="float64")
+    apart = graphc.compile(source.replace("START", "b = 0.5").replace("OTHER", "b"), dtype="float64")
+    found = shared.draw(stage="optimised").picture
+    parts = {found.box(w.target).name: w.cotangent for w in found.wires if w.said == "begins with"}
+    _, gradients = apart.value_and_grad()
+    assert gradients["a"] != pytest.approx(gradients["b"], rel=0.1)
+    assert parts == {"h[t-1]": pytest.approx(gradients["a"]), "k[t-1]": pytest.approx(gradients["b"])}
+
+
+def test_a_graph_that_is_too_large_for_numbers_says_so(
+    elman: graphc.Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optimised_stage, "MOST", 5)
+    found = elman.draw(stage="optimised").picture
+    assert all(box.value is None for box in found.boxes)
+    (note,) = found.notes
+    assert re.fullmatch(r"not computed: \d+ operations, more than 5", note)
 
 
 def test_without_values_a_stage_is_drawn_all_the_same(elman: graphc.Program) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,10 +43,9 @@ def optimised_picture(program: Program, shown: Example) -> Picture:
     dense = fed is None or fed.dense
     lowered = pipeline.entitled(pipeline.graph("train", wanted))
     graph = pipeline.optimized(lowered, keep=frozenset(names), dense=dense)
-    found = Found()
-    if fed is not None and sum(1 for _ in graph.walk()) <= MOST:
-        found = _Looking(program, graph, loss, fed).found()
-    return graph_picture(
+    count = sum(1 for _ in graph.walk())
+    found = Found() if fed is None or count > MOST else _Looking(program, graph, loss, fed).found()
+    made = graph_picture(
         graph,
         title=pipeline.file.span.source.name,
         parameters=list(program.spec.params),
@@ -53,6 +53,9 @@ def optimised_picture(program: Program, shown: Example) -> Picture:
         loops=spans_of_loops(program),
         found=found,
     )
+    if fed is None or count <= MOST:
+        return made
+    return replace(made, notes=(*made.notes, f"not computed: {count} operations, more than {MOST}"))
 
 
 class _Looking:

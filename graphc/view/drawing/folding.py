@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from graphc.view.drawing.metrics import shortened
 from graphc.view.drawing.parts import in_parts
 from graphc.view.drawing.picture import Box, Frame, Picture, Wire
 
@@ -74,13 +75,13 @@ class _Folding:
         if frame.kind == "equation":
             # What an equation computes at each step may be in frames of its own, without its result.
             is_whole = any(box.name for box in members)
-            said = (frame.label, _cut(frame.formula))
+            said = (frame.label, shortened(frame.formula, _LONG))
             name, operation = said if is_whole else (f"part of {frame.label}", "")
         elif frame.kind == "kernel":
             # What it leaves in memory is what other kernels speak of.
-            name, operation = _cut(", ".join(_left(members))), frame.label
+            name, operation = shortened(", ".join(_left(members)), _LONG), frame.label
         elif frame.kind == "phase":
-            operation = _cut(", ".join(_left(members)))
+            operation = shortened(", ".join(_left(members)), _LONG)
         return Box(
             id=frame.id,
             name=name or frame.label,
@@ -136,10 +137,6 @@ class _Folding:
             for wires in between.values()
             for wire in ([_many(wires)] if len(wires) > PARALLEL else wires)
         ]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONG else text[: _LONG - 1].rstrip() + "…"
 
 
 def _left(members: Iterable[Box]) -> list[str]:

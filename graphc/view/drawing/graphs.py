@@ -10,14 +10,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphc.diagnostics import Span
 from graphc.ir.graph import AnyNode, Graph, LoopNode, Node, Value
 from graphc.types import BATCH, Index, TensorType
 from graphc.view.drawing.found import Found
+from graphc.view.drawing.metrics import shortened
 from graphc.view.drawing.operations import HOLE, SYMBOLS
 from graphc.view.drawing.picture import Axis, Box, Frame, Picture, Role, Wire
+from graphc.view.drawing.pins import pinned_names
 from graphc.view.drawing.rolled import line_of
 
 _NAME = re.compile(r"[\w.]+(\[[^\]]*\])?")
@@ -84,8 +86,10 @@ class _Drawing:
     places: dict[Value, _Place] = field(default_factory=dict)
     same: dict[Value, Value] = field(default_factory=dict)
     """What a value at the border of a loop is on the other side."""
-    used: Counter[tuple[Value, Value | None]] = field(default_factory=Counter)
+    used: Counter[tuple[Value, Value]] = field(default_factory=Counter)
     """How many wires there are from a value to what is computed from it."""
+    starts: dict[Value, dict[str, list[int]]] = field(default_factory=dict)
+    """Of a value that loops begin with: by loop, the numbers of the wires to its states."""
     running: dict[str, Index] = field(default_factory=dict)
     """The index of the loop that a frame is."""
 
@@ -114,6 +118,7 @@ class _Drawing:
             role: Role = "param" if value.name in self.parameters else "input"
             self._draw(value, role, "", "").names = (value.name,)
         self._nodes(graph.nodes, "")
+        self._give_back()
         for name, value in graph.outputs.items():
             box = self.places[value].box
             if box is None:
@@ -124,7 +129,7 @@ class _Drawing:
                 box.names = (*box.names, name)
 
     def _nodes(self, nodes: Sequence[AnyNode], frame: str) -> None:
-        names = _names(nodes)
+        names = pinned_names(nodes)
         for node in nodes:
             if isinstance(node, LoopNode):
                 self._loop(node, frame)
@@ -196,7 +201,7 @@ class _Drawing:
         if self._is_said(node):
             return node.result.name
         if name == "slice" and node.span is not None:
-            return one_line(node.span)
+            return shortened(" ".join(node.span.text.split()), _WIDEST)
         symbol = SYMBOLS.get(name)
         if not any(texts):
             return symbol or name
@@ -231,7 +236,7 @@ class _Drawing:
             start = self.places[operand].text
             box = self._draw(value, "state", f"begins with {start}" if start else "", inner)
             box.names = (value.name or "carried",)
-            self._wire(operand, box, None, "begins with")
+            self._begin(operand, box, inner)
         for value in loop.body.inputs[loop.constants + loop.sequences + loop.carries :]:
             self._draw(value, "state", "all steps so far", inner)
         self._nodes(loop.body.nodes, inner)
@@ -255,7 +260,7 @@ class _Drawing:
 
     # ------------------------------------------------------------------------------------- wires
 
-    def _wire(self, value: Value, target: _Draft, user: Value | None, *more: str) -> None:
+    def _wire(self, value: Value, target: _Draft, user: Value) -> None:
         """A use of a value by the node with the result `user`, with its summand of the cotangent."""
         there = self.places[value]
         if there.box is not None:
@@ -264,8 +269,25 @@ class _Drawing:
             number = self.used[own, user]
             self.used[own, user] += 1
             part = parts[number] if number < len(parts) else None
-            said = ", ".join([*there.said, *more])
+            said = ", ".join(there.said)
             self.wires.append(Wire(there.box.id, target.id, said=said, cotangent=part))
+
+    def _begin(self, value: Value, state: _Draft, loop: str) -> None:
+        """A use of a value by the state of a loop that begins with it."""
+        there = self.places[value]
+        if there.box is not None:
+            starts = self.starts.setdefault(self.same.get(value, value), {})
+            starts.setdefault(loop, []).append(len(self.wires))
+            self.wires.append(Wire(there.box.id, state.id, said=", ".join([*there.said, "begins with"])))
+
+    def _give_back(self) -> None:
+        """The summands that states give back to what they begin with, if each of them gives one: the reverse
+        walk comes to the last loop first, and to the states of a loop in their order."""
+        for value, starts in self.starts.items():
+            parts = self.found.summands.get((value, None), [])
+            wires = [wire for of_loop in reversed(starts.values()) for wire in of_loop]
+            for wire, part in zip(wires, parts, strict=True) if len(wires) == len(parts) else ():
+                self.wires[wire] = replace(self.wires[wire], cotangent=part)
 
     def _back(self, value: Value, target: Value, said: str) -> None:
         source, carry = self.places[value].box, self.places[target].box
@@ -273,20 +295,3 @@ class _Drawing:
         if source is not None:
             (part, *_) = self.found.summands.get((self.same.get(value, value), None), [None])
             self.wires.append(Wire(source.id, carry.id, said=said, is_back=True, cotangent=part))
-
-
-def _names(nodes: Sequence[AnyNode]) -> dict[Value, list[str]]:
-    """The names that pins give to results of operations among these nodes, below any number of pins."""
-    found: dict[Value, list[str]] = {}
-    lowest = {node.result: node.result for node in nodes if isinstance(node, Node)}
-    for node in nodes:
-        if isinstance(node, Node) and node.op.name == "pin" and node.operands[0] in lowest:
-            lowest[node.result] = below = lowest[node.operands[0]]
-            found.setdefault(below, []).append(node.attrs["name"])
-    return found
-
-
-def one_line(span: Span) -> str:
-    """A text of the spec for a box."""
-    text = " ".join(span.text.split())
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"

@@ -11,6 +11,7 @@ from graphc.kernel.expr import Const, Expr, Load, Name, rewrite
 from graphc.kernel.nest import Gather, Let, Store
 from graphc.kernel.printer import text
 from graphc.schedule.program import Buffer, Launch
+from graphc.view.drawing.metrics import shortened
 from graphc.view.drawing.operations import HOLE
 from graphc.view.drawing.picture import Role
 
@@ -142,8 +143,7 @@ class Inside:
 
     def _formula(self, value: Expr) -> str:
         """What is computed, by short names or holes, without places in buffers."""
-        said = lengths_named(text(rewrite(value, self._spoken)))
-        return said if len(said) <= _WIDEST else said[: _WIDEST - 1] + "…"
+        return shortened(lengths_named(text(rewrite(value, self._spoken))), _WIDEST)
 
     def _spoken(self, part: Expr) -> Expr | None:
         if isinstance(part, Load):

@@ -22,6 +22,6 @@ def width(text: str, size: float = FONT) -> float:
     return units * size
 
 
-def block(lines: list[str], size: float = FONT) -> tuple[float, float]:
-    """Width and height of lines of text."""
-    return max((width(line, size) for line in lines), default=0.0), len(lines) * size * LINE
+def shortened(text: str, most: int) -> str:
+    """The text, or its first letters and three dots: `most` in all."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -19,6 +19,7 @@ from graphc.schedule.phases import Access
 from graphc.schedule.program import Barrier, Buffer, Launch, Pack, Product, Repeat, Step, walk
 from graphc.view.drawing.holding import Holding, Scheduled, elements, listed
 from graphc.view.drawing.insides import Inside, is_backward
+from graphc.view.drawing.metrics import shortened
 from graphc.view.drawing.picture import Box, Frame, FrameKind, Picture, Role, Wire
 from graphc.view.drawing.rolled import line_of
 
@@ -206,7 +207,7 @@ class Scheduling:
         direction = ([], [product.span]) if is_backward(self.titles[target]) else ([product.span], [])
         inner = self._computing("product", *direction, Access.of(product), frame)
         said = " @ ".join(self.titles[matrix.buffer] for matrix in (product.a, product.b))
-        said = _short(f"+ {said}" if product.accumulate else said, _WIDEST)
+        said = shortened(f"+ {said}" if product.accumulate else said, _WIDEST)
         box = self.box(self.titles[target], said, self.role(target), inner, product.span, target)
         added = [target] if product.accumulate else []
         for buffer in (product.a.buffer, product.packed or product.b.buffer, *added):
@@ -288,7 +289,3 @@ def _phases(steps: Sequence[Step]) -> Iterator[list[Step]]:
 
 def _goes_forwards(step: Step) -> bool:
     return isinstance(step, Repeat) and not step.reverse
-
-
-def _short(said: str, most: int) -> str:
-    return said if len(said) <= most else said[: most - 1] + "…"
