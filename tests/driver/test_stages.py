@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 import graphc
+from graphc import schedule as scheduling
+from graphc.backend.cpu.assemble import assemble
 from graphc.diagnostics import GraphcError
+from graphc.driver.stages import training_graphs
 from tests.golden import FOLDER, check_golden
 
 ROOT = Path(graphc.__file__).parents[1]
@@ -117,3 +120,17 @@ def test_steps_are_unrolled_to_the_length_of_the_examples() -> None:
     shown = graphc.compile(ROOT / "specs" / "elman.nn").show("unrolled")
     assert "loop" not in shown
     assert shown.count("sigmoid %") == 3
+
+
+def test_names_are_in_no_text_that_is_compiled() -> None:
+    """A spec with other names, and one that is written with other spaces, has the same units."""
+    spec = (ROOT / "specs" / "elman.nn").read_text()
+    renamed = re.sub(r"\bh\b", "state", re.sub(r"\bU\b", "Recurrent", spec)).replace("V @ x[t]", "V  @  x[t]")
+    one, other = (
+        [
+            assemble(scheduling.schedule(graph, dense=True), "float32")
+            for graph in training_graphs(graphc.compile(text))
+        ]
+        for text in (spec, renamed)
+    )
+    assert [unit.key for unit in one] == [unit.key for unit in other]
