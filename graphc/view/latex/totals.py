@@ -93,8 +93,12 @@ def _inner(writer: Writer, x: Term) -> Piece | None:
 
 
 def _at(writer: Writer, term: Term) -> Piece:
-    where = f"{writer.index(term.attr('index'))}={writer.position(term.attr('place'))}"
-    return Piece(writer.style.at(writer.text(term.operands[0]), where))
+    """A value at a position: inside, the index means that position, and sums over it have primes."""
+    name = writer.index(term.attr("index"))
+    before, writer.outside = writer.outside, {*writer.outside, name}
+    text = writer.text(term.operands[0])
+    writer.outside = before
+    return Piece(writer.style.at(text, f"{name}={writer.position(term.attr('place'))}"))
 
 
 def _named(writer: Writer, term: Term) -> Piece:
