@@ -45,9 +45,9 @@ _RESERVED = (*_COMMON, *_HELPERS, *_LIBRARIES, "lo", "hi", "range", "int64", "re
 def assemble(program: Program, real: str, *, clocks: bool = False, listing: bool = False) -> Unit:
     """The step function of a program whose reals are `float32` or `float64`.
 
-    Everything in it is named by its place, so that a spec whose names change compiles nothing; in a `listing`,
-    for people, it has the names of the spec. With `clocks` it is code with clocks: kernel, packing and product number i of `program.walk()`, from 0,
-    has the slot `clock.FIRST` + i.
+    Everything in it is named by its place, so that a spec whose names change compiles nothing; in a
+    `listing`, for people, it has the names of the spec. With `clocks` it is code with clocks: kernel,
+    packing and product number i of `program.walk()`, from 0, has the slot `clock.FIRST` + i.
     """
     return _Assembler(program, real, clocks, listing).function("step", program.steps, _Scope(), whole=True)
 

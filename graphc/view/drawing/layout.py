@@ -21,6 +21,8 @@ __all__ = ["Label", "Placed", "Point", "Rect", "lay_out", "lines", "wire_label"]
 
 LABELLED = 150
 """Above so many boxes wires carry no numbers: they could not be read."""
+TRIED = 1000
+"""Above so many boxes one direction is laid out: in neither the drawing fits on a screen."""
 MARGIN = 16.0
 """Around the whole drawing, in px."""
 SCREEN = (1500.0, 850.0)
@@ -38,13 +40,15 @@ def lay_out(
     """Places for all boxes, for the frames around them and for the wires.
 
     `labels` says whether wires carry numbers, None that those of small pictures do; `flow` which way a
-    picture without steps is computed, None that both are tried; `seconds` how long a library may take. An
-    `engine` that is open already serves several pictures, and solves once what is equal in them.
+    picture without steps is computed, None that both are tried where it is not too large; `seconds` how long
+    a library may take. An `engine` that is open already serves several pictures, and solves once what is
+    equal in them.
     Raises E522 for an unknown engine and E721 for one that is not installed.
     """
     labelled = len(picture.boxes) <= LABELLED if labels is None else labels
     has_steps = any(frame.kind in ("step", "phase") for frame in picture.frames)
-    flows: tuple[Flow, ...] = ("right",) if has_steps else (flow,) if flow else ("right", "up")
+    flows: tuple[Flow, ...] = ("right", "up") if len(picture.boxes) <= TRIED else ("right",)
+    flows = ("right",) if has_steps else (flow,) if flow else flows
     own = Engine(engine, seconds) if isinstance(engine, str) else nullcontext(engine)
     with own as solver:
         nestings = [Nesting(picture, labelled, one, solver).solved() for one in flows]
