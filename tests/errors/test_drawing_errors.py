@@ -15,6 +15,7 @@ from graphc.diagnostics import GraphcError
 from graphc.driver.program import Program
 from graphc.errors import catalogue
 from graphc.view.drawing import engines
+from graphc.view.drawing.png import png
 from tests.golden import FOLDER, check_golden
 
 GOLDENS = FOLDER / "errors" / "drawing"
@@ -55,7 +56,7 @@ CASES: dict[str, Callable[[], object]] = {
     "extra_missing": without_the_extra,
     "layout_unknown": lambda: program(NONE).draw(layout="graphly"),
     "layout_missing": without_the_library,
-    "too_many_pixels": lambda: program(NONE).draw(layout="plain").png(scale=1000),
+    "too_many_pixels": lambda: png('<svg class="drawing" width="300" height="200"/>', scale=1000),
     "unwritable": lambda: program(NONE).draw(layout="plain").save("missing/out.svg"),
     "axis_unknown": lambda: program(ONE).draw(unroll="s"),
     "axis_unsaid": lambda: program(TWO).draw(unroll=True),
