@@ -62,6 +62,11 @@ class Entry(click.Group):
         return status
 
 
+_OF_OPTIONS = frozenset({"E523", "E720", "E722", "E723", "E724", "E743"})
+"""Codes of what only an option can be wrong about: a name to compute, the ending of an output file, the axis
+to unroll and its steps, frames to open."""
+
+
 def _is_usage(error: GraphcError) -> bool:
     """A fault of the command line itself, or one that lies in an option given there."""
     return isinstance(error, UsageFault) or all(_in_options(d) for d in error.diagnostics)
@@ -69,7 +74,7 @@ def _is_usage(error: GraphcError) -> bool:
 
 def _in_options(diagnostic: Diagnostic) -> bool:
     span = diagnostic.span
-    return diagnostic.code == "E523" or (span is not None and span.source.name in ("--set", "dims"))
+    return diagnostic.code in _OF_OPTIONS or (span is not None and span.source.name in ("--set", "dims"))
 
 
 def print_error(error: GraphcError) -> None:

@@ -84,20 +84,20 @@ def test_inputs_are_read(program: FakeProgram, spec: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "code"),
+    ("options", "code", "status"),
     [
-        (["-o", "out.pdf"], "E720"),
-        (["-o", "out"], "E720"),
-        (["--format", "pdf"], "E701"),
-        (["-o", "missing/out.svg"], "E709"),
-        (["--unroll", "t=three"], "E702"),
-        (["--unroll", "=3"], "E702"),
-        (["--input", "x=1", "--no-values"], "E707"),
+        (["-o", "out.pdf"], "E720", 2),
+        (["-o", "out"], "E720", 2),
+        (["--format", "pdf"], "E701", 2),
+        (["-o", "missing/out.svg"], "E709", 1),
+        (["--unroll", "t=three"], "E702", 2),
+        (["--unroll", "=3"], "E702", 2),
+        (["--input", "x=1", "--no-values"], "E707", 2),
     ],
 )
-def test_faults(program: FakeProgram, spec: str, options: list[str], code: str) -> None:
+def test_faults(program: FakeProgram, spec: str, options: list[str], code: str, status: int) -> None:
     result = invoke("draw", spec, *options)
-    assert result.exit_code in (1, 2)
+    assert result.exit_code == status
     assert f"error[{code}]" in result.stderr
     assert program.asked == []
 
@@ -111,3 +111,20 @@ def test_a_trained_model_is_drawn_with_its_weights(tmp_path: Path) -> None:
     result = invoke("draw", model, "--seed", "1")
     assert result.exit_code == 2
     assert "`--seed` has no use here" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--unroll"], "E722"),
+        (["--unroll", "t=9"], "E723"),
+        (["--open", "rnn"], "E724"),
+    ],
+)
+def test_what_the_spec_does_not_have_is_wrong_usage(tmp_path: Path, options: list[str], code: str) -> None:
+    spec = tmp_path / "spec.nn"
+    other = "" if code == "E723" else "axis u = 1..3\ninput y[u] : real = [1, 2, 3]\noutput y\n"
+    spec.write_text(f"axis t = 1..2\ninput x[t] : real = [1, 2]\n{other}output x\n", encoding="utf-8")
+    result = invoke("draw", str(spec), "-o", "-", *options)
+    assert result.exit_code == 2
+    assert f"error[{code}]" in result.stderr

@@ -301,7 +301,7 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int]] = {
     "folder_of_runs": (empty, ["runs"], 1),
     "no_record": (empty, ["runs/first", "runs/empty"], 1),
     "unknown_figure": (empty, ["runs/first", "--what", "loss,acuracy"], 1),
-    "unknown_format": (empty, ["runs/first", "-o", "out.pgn"], 1),
+    "unknown_format": (empty, ["runs/first", "-o", "out.pgn"], 2),
     "nowhere": (empty, ["runs/first", "-o", "none/out.svg"], 1),
     "spec_as_run": (model, ["model.nn"], 1),
     "run_as_spec": (model, ["runs/first", "--schedule"], 2),
