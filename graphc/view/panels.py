@@ -10,6 +10,17 @@ _WIDE = 10.0
 """Values above 0 are drawn on a logarithmic axis if the largest is more than so many times the smallest."""
 
 
+def is_wide(values: Sequence[float], *, with_zeros: bool = False) -> bool:
+    """Whether finite values are drawn on a logarithmic axis: they are above 0 and differ much.
+
+    With `with_zeros` also if some are 0, which fall off it then.
+    """
+    above = [value for value in values if value > 0]
+    if not above or max(above) <= _WIDE * min(above):
+        return False
+    return len(above) == len(values) or (with_zeros and all(value >= 0 for value in values))
+
+
 @dataclass(frozen=True)
 class Curve:
     """Values `y` at places `x`, as many and from left to right; where either is not finite is a gap.
@@ -79,8 +90,7 @@ class Panel:
 
     @property
     def is_logarithmic(self) -> bool:
-        values = [y for _, y in self.points()]
-        return bool(values) and min(values) > 0 and max(values) > _WIDE * min(values)
+        return is_wide([y for _, y in self.points()])
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphc.view.numbers import number
+from graphc.view.panels import is_wide
 from graphc.view.report import plotting
 from graphc.view.report.page import Figure, Item, Section, Table, Text, thinned
 
@@ -24,8 +25,6 @@ FEW = 7
 USUAL_RATIO = 1e-3
 """How far a step moves weights, relative to their norm, where a network learns well.
 Source: Stanford CS231n, the notes on training."""
-_WIDE = 10.0
-"""Values of one sign are drawn on a logarithmic scale if the largest is so many times the smallest."""
 
 
 @dataclass(frozen=True)
@@ -147,11 +146,8 @@ def _mark(axes: Axes, epoch: int) -> None:
 
 def _scale(axes: Axes, curves: Mapping[str, Values], *, with_zeros: bool) -> bool:
     """Whether the scale is logarithmic; `with_zeros` also if some values are zero, which fall off it then."""
-    values = np.array([value for own in curves.values() for value in own if math.isfinite(value)])
-    above = values[values > 0]
-    if not len(above) or above.max() <= _WIDE * above.min():
-        return False
-    if values.min() < 0 or (len(above) < len(values) and not with_zeros):
+    values = [value for own in curves.values() for value in own if math.isfinite(value)]
+    if not is_wide(values, with_zeros=with_zeros):
         return False
     plotting.logarithmic(axes.yaxis)
     return True
